@@ -1,0 +1,2 @@
+//! The reelfarm command.
+fn main() {}

@@ -1,0 +1,148 @@
+//! The catalogue of error codes. Each has a page under `docs/errors/` that `reelfarm explain` opens.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::failure::FailureClass;
+
+macro_rules! codes {
+    ($($variant:ident = $text:literal, $class:ident, $summary:literal;)*) => {
+        /// One kind of error, with a stable text such as `RF-QC-003`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $(#[doc = $summary] $variant,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of the catalogue.
+            pub const ALL: &'static [Code] = &[$(Code::$variant,)*];
+
+            /// The stable text, such as `RF-QC-003`.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Code::$variant => $text,)* }
+            }
+
+            /// The class that a failure with this code has unless the place that reports it knows better.
+            pub const fn class(self) -> FailureClass {
+                match self { $(Code::$variant => FailureClass::$class,)* }
+            }
+
+            /// What the code stands for, in a few words.
+            pub const fn summary(self) -> &'static str {
+                match self { $(Code::$variant => $summary,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    SourceNotFound = "RF-SRC-001", Permanent, "the source file does not exist";
+    SourceNotAFile = "RF-SRC-002", Permanent, "the source is not a regular file";
+    SourceEmpty = "RF-SRC-003", Permanent, "the source file is empty";
+    SourceUnreadable = "RF-SRC-004", Environment, "the source file cannot be read";
+    SourceChanged = "RF-SRC-005", Permanent, "the source changed while it was being worked on";
+
+    TitleNameInvalid = "RF-TTL-001", Permanent, "the file's name gives no usable title name";
+    TitleNameTaken = "RF-TTL-002", Permanent, "another source already uses this title name";
+    TitleNotFound = "RF-TTL-003", Permanent, "no title of this name is known";
+
+    QcUnreadable = "RF-QC-001", Permanent, "the file is not a media file that the farm opens";
+    QcDecodeErrors = "RF-QC-002", Permanent, "parts of the file cannot be decoded";
+    QcVideoTrack = "RF-QC-003", Permanent, "there is not exactly one usable video track";
+    QcFrameRateFractional = "RF-QC-004", Permanent, "the frame rate is not one of the integral rates";
+    QcFrameRateVariable = "RF-QC-005", Permanent, "the frame rate is not constant";
+    QcProportions = "RF-QC-006", Permanent, "the picture's proportions are outside the accepted range";
+    QcPictureSize = "RF-QC-007", Permanent, "the picture is too small or too large, or changes size";
+    QcAudioMissing = "RF-QC-008", Permanent, "there is no usable audio";
+    QcAudioLanguage = "RF-QC-009", Permanent, "the audio's language is not known";
+    QcBitrate = "RF-QC-010", Permanent, "the bitrate or the size supports no rung of the ladder";
+    QcTruncated = "RF-QC-011", Permanent, "the file ends before its header says";
+    QcDuration = "RF-QC-012", Permanent, "the duration is not plausible";
+    QcAudioVideoLength = "RF-QC-013", Permanent, "audio and video differ in length";
+    QcContainer = "RF-QC-014", Permanent, "the container or codec is not on the accepted list";
+    QcTimestamps = "RF-QC-015", Permanent, "time stamps run backwards or are missing";
+    QcColour = "RF-QC-016", Permanent, "the colour is one that the ladders cannot carry";
+
+    LadderInvalid = "RF-CFG-001", Permanent, "the ladder file is refused";
+    ProfilesInvalid = "RF-CFG-002", Permanent, "the profile list is refused";
+    PolicyInvalid = "RF-CFG-003", Permanent, "the QC policy file is refused";
+    UnknownName = "RF-CFG-004", Permanent, "no ladder or profile has this name";
+
+    EncodeFailed = "RF-ENC-001", Transient, "the encoder failed";
+    EncodeFrameCount = "RF-ENC-002", Permanent, "the encoder's frame count differs from the source's";
+    EncodeCrashed = "RF-ENC-003", Transient, "the media process died";
+    EncodeHung = "RF-ENC-004", Transient, "the media process made no progress";
+
+    PackagerMissing = "RF-PKG-001", Environment, "Shaka Packager cannot be started";
+    PackagerFailed = "RF-PKG-002", Transient, "Shaka Packager failed";
+    PackagerHung = "RF-PKG-003", Transient, "Shaka Packager made no progress";
+    ManifestFailed = "RF-PKG-004", Permanent, "a profile's manifest could not be derived";
+    VerifyFailed = "RF-VER-001", Permanent, "a profile did not read back as it was meant to be";
+
+    OriginUnreachable = "RF-ORG-001", Environment, "the origin cannot be written";
+    OriginFull = "RF-ORG-002", Environment, "the origin is full";
+    OriginMismatch = "RF-ORG-003", Transient, "a file at the origin is not what was sent";
+
+    ArtifactMissing = "RF-ART-001", Transient, "an artifact that a task needs is missing or damaged";
+    DiskFull = "RF-ART-002", Environment, "the disk of the state folder is full";
+    StateUnreachable = "RF-STO-001", Environment, "the state folder or its database cannot be used";
+    StateBusy = "RF-STO-002", Environment, "another process uses the state folder";
+
+    WorkerLost = "RF-WRK-001", Transient, "the worker stopped answering";
+    ToolMismatch = "RF-WRK-002", Environment, "the worker's tools differ from those the task was planned for";
+    Internal = "RF-INT-001", Transient, "an error inside the farm";
+}
+
+/// A text is no known code.
+#[derive(Debug, thiserror::Error)]
+#[error("no error has the code {0:?}")]
+pub struct UnknownCode(pub String);
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Code {
+    type Err = UnknownCode;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCode> {
+        Code::ALL
+            .iter()
+            .find(|code| code.as_str().eq_ignore_ascii_case(text))
+            .copied()
+            .ok_or_else(|| UnknownCode(text.to_owned()))
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_survive_their_text_form() {
+        let texts: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(texts.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert_eq!(code.as_str().parse::<Code>().unwrap(), *code);
+        }
+        assert!("RF-QC-999".parse::<Code>().is_err());
+    }
+}

@@ -1,0 +1,54 @@
+//! `index.json`: what is online of a title. It is written last, so what it names is there and whole.
+
+use serde::{Deserialize, Serialize};
+
+use crate::key::Digest;
+use crate::profile::{Container, DrmSystem, MediaSetId, Scheme};
+use crate::title::TitleId;
+
+/// The content of `ORIGIN/<title>/index.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Index {
+    /// Version of this schema: 1.
+    pub schema: u32,
+    /// The title.
+    pub title: TitleId,
+    /// Every profile, in the order of the profile list.
+    pub profiles: Vec<IndexProfile>,
+    /// Every file but this one, in the order of their paths.
+    pub files: Vec<IndexFile>,
+}
+
+/// One profile that is online.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexProfile {
+    /// Such as `dash-clr-2s`.
+    pub id: String,
+    /// What a player opens, as a path from the title's folder.
+    pub manifest: String,
+    /// How it is laid out.
+    pub container: Container,
+    /// The DRM systems that its manifest names.
+    pub drm: Vec<DrmSystem>,
+    /// The encryption scheme.
+    pub scheme: Option<Scheme>,
+    /// Seconds a segment.
+    pub segment_seconds: Option<u32>,
+    /// The media set that it plays.
+    pub media_set: MediaSetId,
+    /// Where that media set lies, as a path from the title's folder.
+    pub media_path: String,
+    /// The artifact key of the report that says that it was read back.
+    pub verification: Digest,
+}
+
+/// One file that is online.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct IndexFile {
+    /// The path from the title's folder, with `/`.
+    pub path: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// MD5 in lower-case hexadecimal.
+    pub md5: String,
+}

@@ -1,0 +1,32 @@
+//! The words of the farm, as types: titles, sources, QC reports, ladders, profiles, tasks, attempts and their
+//! keys. Every other crate speaks in these.
+//!
+//! Promises: no I/O, no clock, no randomness; everything serialises with serde to a stable form, because task
+//! keys are hashes of that form (see [`key`]).
+
+pub mod attempt;
+pub mod code;
+pub mod failure;
+pub mod index;
+pub mod key;
+pub mod ladder;
+pub mod measurement;
+pub mod message;
+pub mod profile;
+pub mod qc;
+pub mod recipe;
+pub mod source;
+pub mod task;
+pub mod title;
+
+pub use attempt::{AttemptOutcome, Fence, LeaseToken, Progress, WorkerId};
+pub use code::Code;
+pub use failure::{Failure, FailureClass};
+pub use key::{ArtifactKey, Digest, TaskKey};
+pub use ladder::{Ladder, Rung};
+pub use measurement::Measurements;
+pub use profile::Profile;
+pub use qc::QcReport;
+pub use source::SourceReference;
+pub use task::{Pool, Task, TaskKind, TaskSpec};
+pub use title::{TaskState, Title, TitleId, TitleState};

@@ -1,0 +1,189 @@
+//! What one pass over a source measured: facts without a verdict. The QC policy judges them, so a changed policy
+//! can be tried on stored measurements without decoding again.
+
+use serde::{Deserialize, Serialize};
+
+/// A ratio of two integers, such as a frame rate or a sample aspect. A zero denominator means "not stated".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ratio {
+    /// The numerator.
+    pub numerator: i64,
+    /// The denominator.
+    pub denominator: i64,
+}
+
+impl Ratio {
+    /// The ratio of two integers.
+    pub const fn new(numerator: i64, denominator: i64) -> Self {
+        Self { numerator, denominator }
+    }
+
+    /// The value, or `None` where the ratio is not stated.
+    pub fn value(self) -> Option<f64> {
+        (self.denominator != 0).then(|| self.numerator as f64 / self.denominator as f64)
+    }
+}
+
+/// Everything one pass over a file measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measurements {
+    /// Size of the file in bytes.
+    pub size: u64,
+    /// Why the file could not be opened; all else is empty then.
+    pub open_error: Option<OpenError>,
+    /// FFmpeg's name of the container, such as `mov,mp4,m4a,3gp,3g2,mj2`.
+    pub container: String,
+    /// The duration that the header states, in seconds.
+    pub header_duration: Option<f64>,
+    /// Video tracks, cover pictures left out.
+    pub video: Vec<VideoMeasurement>,
+    /// Audio tracks.
+    pub audio: Vec<AudioMeasurement>,
+    /// Tracks of other kinds: their stream index and FFmpeg's name of the kind or codec.
+    pub other: Vec<(u32, String)>,
+    /// The demuxer's own read errors (not the decoders'), such as a file that ends inside a sample.
+    pub read_errors: u64,
+    /// The first few lines that FFmpeg logged as errors, each at most 200 characters.
+    pub error_lines: Vec<String>,
+}
+
+/// Why a file could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenError {
+    /// What kind of refusal it is.
+    pub kind: OpenErrorKind,
+    /// FFmpeg's words.
+    pub detail: String,
+}
+
+/// Kinds of refusal to open a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OpenErrorKind {
+    /// The bytes are no container that FFmpeg knows, or are damaged beyond use.
+    NotMedia,
+    /// The bytes are of a format that is not on the allow-list (a playlist, a text, an image).
+    FormatNotAllowed,
+}
+
+/// One video track.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VideoMeasurement {
+    /// The stream's index in the container.
+    pub index: u32,
+    /// FFmpeg's name of the codec, such as `h264`.
+    pub codec: String,
+    /// Width in stored samples.
+    pub width: u32,
+    /// Height in stored samples.
+    pub height: u32,
+    /// Width over height of one sample; 0/1 or x/0 means not stated.
+    pub sample_aspect: Ratio,
+    /// Clockwise turn that makes the picture upright, in degrees: 0, 90, 180 or 270.
+    pub rotation: u32,
+    /// FFmpeg's name of the pixel format, such as `yuv422p10le`.
+    pub pixel_format: String,
+    /// Bits per component.
+    pub bit_depth: u32,
+    /// The frame rate that the container states (FFmpeg's `r_frame_rate`).
+    pub header_frame_rate: Ratio,
+    /// The average frame rate that the container states.
+    pub average_frame_rate: Ratio,
+    /// The unit of this track's time stamps, in seconds.
+    pub time_base: Ratio,
+    /// The number of frames that the header states, where it does.
+    pub header_frames: Option<u64>,
+    /// Frames that were decoded.
+    pub frames: u64,
+    /// Time of the first decoded frame in seconds, on the container's timeline.
+    pub first_time: f64,
+    /// Time of the last decoded frame in seconds.
+    pub last_time: f64,
+    /// Decoded frames without a time stamp.
+    pub missing_times: u64,
+    /// Decoded frames whose time is not after the one before.
+    pub backward_times: u64,
+    /// How well the times fit a constant rate, a line per candidate rate.
+    pub grid: Vec<GridFit>,
+    /// The most frequent distances between neighbouring frames, at most 16, most frequent first.
+    pub intervals: Vec<IntervalCount>,
+    /// Decoded frames flagged as interlaced.
+    pub interlaced_frames: u64,
+    /// Of those, frames with the top field first.
+    pub top_field_first_frames: u64,
+    /// Times that the decoded size or pixel format differed from the frame before.
+    pub format_changes: u64,
+    /// Calls in which the decoder reported an error or a frame flagged as corrupt.
+    pub decode_errors: u64,
+    /// Time in seconds of the first such error, on the container's timeline.
+    pub first_decode_error: Option<f64>,
+    /// Sum of the packets' sizes in bytes.
+    pub bytes: u64,
+    /// Packets flagged as key frames.
+    pub key_frames: u64,
+    /// Longest distance between key frames, in seconds.
+    pub longest_key_frame_distance: f64,
+    /// FFmpeg's names of range, primaries, transfer and matrix; `unknown` where not stated.
+    pub colour: Colour,
+}
+
+/// How well frame times fit one constant rate.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GridFit {
+    /// The candidate rate in frames per second.
+    pub rate: Ratio,
+    /// The largest distance of any frame's time from `first + index / rate`, in seconds.
+    pub largest_deviation: f64,
+}
+
+/// How often one distance between neighbouring frames occurred.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IntervalCount {
+    /// The distance in units of the track's time base.
+    pub ticks: i64,
+    /// How many neighbours have it.
+    pub count: u64,
+}
+
+/// Colour description by FFmpeg's names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Colour {
+    /// `tv`, `pc` or `unknown`.
+    pub range: String,
+    /// Such as `bt709`.
+    pub primaries: String,
+    /// Such as `bt709`.
+    pub transfer: String,
+    /// Such as `bt709`.
+    pub matrix: String,
+}
+
+/// One audio track.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AudioMeasurement {
+    /// The stream's index in the container.
+    pub index: u32,
+    /// FFmpeg's name of the codec, such as `aac`.
+    pub codec: String,
+    /// Samples per second.
+    pub sample_rate: u32,
+    /// Number of channels.
+    pub channels: u32,
+    /// FFmpeg's name of the channel layout, such as `5.1`; empty where not stated.
+    pub layout: String,
+    /// The language tag as written in the container, `None` where absent or `und`.
+    pub language: Option<String>,
+    /// Samples decoded per channel.
+    pub samples: u64,
+    /// Time of the first decoded sample in seconds, on the container's timeline.
+    pub first_time: f64,
+    /// Time after the last decoded sample in seconds.
+    pub end_time: f64,
+    /// The largest absolute sample value over all channels in dB relative to full scale; `None` where all samples
+    /// are zero or there are none.
+    pub peak_dbfs: Option<f64>,
+    /// Calls in which the decoder reported an error.
+    pub decode_errors: u64,
+    /// Sum of the packets' sizes in bytes.
+    pub bytes: u64,
+}

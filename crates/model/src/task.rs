@@ -1,0 +1,511 @@
+//! Tasks: the small pieces of work that a title becomes, each named by what it makes.
+//!
+//! A specification says everything that shapes the outputs, and nothing else: no path, no attempt, no time. What a
+//! worker also needs to find the source travels beside it in the [`TaskMessage`](crate::message::TaskMessage).
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::key::{ArtifactKey, Digest, TaskKey, digest_of};
+use crate::ladder::{ChannelLayout, Rung};
+use crate::profile::{MediaFormat, MediaSetId, Profile};
+use crate::qc::{AudioSource, VideoConclusion};
+use crate::recipe::{self, ToolVersions};
+use crate::title::TitleId;
+
+/// Workers of one capability.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pool {
+    /// Decoding and encoding on processors.
+    Cpu,
+    /// The packager.
+    Package,
+    /// Everything that is short: fingerprints, manifests, verification, copies.
+    Light,
+}
+
+impl Pool {
+    /// Every pool.
+    pub const ALL: [Pool; 3] = [Pool::Cpu, Pool::Package, Pool::Light];
+
+    /// The name used on the command line, in metrics and in queues.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Package => "package",
+            Self::Light => "light",
+        }
+    }
+}
+
+/// Everything that shapes a task's outputs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum TaskSpec {
+    /// Digests of every byte of the source.
+    Fingerprint(FingerprintSpec),
+    /// One pass of measurements over the source.
+    Qc(QcSpec),
+    /// One decode of the source, all rungs encoded from it.
+    EncodeVideo(EncodeVideoSpec),
+    /// One decode of the source's sound, all audio renditions encoded from it.
+    EncodeAudio(EncodeAudioSpec),
+    /// One media set from renditions.
+    Package(PackageSpec),
+    /// One profile's manifests from its media set.
+    Manifest(ManifestSpec),
+    /// One profile read back.
+    Verify(VerifySpec),
+    /// One media set copied to the origin.
+    Upload(UploadSpec),
+    /// Manifests and the index written to the origin: the title goes online.
+    Publish(PublishSpec),
+    /// What a failed title left at the origin taken away.
+    Withdraw(WithdrawSpec),
+}
+
+/// A task's kind, as metrics and people name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)] // each is documented at the variant of the same name in TaskSpec
+pub enum TaskKind {
+    Fingerprint,
+    Qc,
+    EncodeVideo,
+    EncodeAudio,
+    Package,
+    Manifest,
+    Verify,
+    Upload,
+    Publish,
+    Withdraw,
+}
+
+impl TaskKind {
+    /// The name, as it serialises.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fingerprint => "fingerprint",
+            Self::Qc => "qc",
+            Self::EncodeVideo => "encode-video",
+            Self::EncodeAudio => "encode-audio",
+            Self::Package => "package",
+            Self::Manifest => "manifest",
+            Self::Verify => "verify",
+            Self::Upload => "upload",
+            Self::Publish => "publish",
+            Self::Withdraw => "withdraw",
+        }
+    }
+}
+
+/// See [`TaskSpec::Fingerprint`]. Path, size and time stand for the bytes until they have been read, as in any build
+/// system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FingerprintSpec {
+    /// The source as it was found.
+    pub source: crate::source::SourceReference,
+}
+
+/// See [`TaskSpec::Qc`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QcSpec {
+    /// The source.
+    pub source: Digest,
+}
+
+/// See [`TaskSpec::EncodeVideo`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EncodeVideoSpec {
+    /// The source.
+    pub source: Digest,
+    /// The track, its rate, frame count and treatment.
+    pub video: VideoConclusion,
+    /// The rungs to make, from large to small. Each is an output of its own, so a changed rung leaves the others be.
+    pub rungs: Vec<RungSpec>,
+}
+
+/// One rung with the picture's size in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RungSpec {
+    /// Width of the rendition in pixels, even.
+    pub width: u32,
+    /// Height of the rendition in pixels, even.
+    pub height: u32,
+    /// Frames from one IDR to the next.
+    pub gop_frames: u32,
+    /// The encoder's settings.
+    pub rung: Rung,
+}
+
+/// See [`TaskSpec::EncodeAudio`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EncodeAudioSpec {
+    /// The source.
+    pub source: Digest,
+    /// The video track, whose first frame's time is the sound's zero.
+    pub video_stream: u32,
+    /// Frames per second.
+    pub frame_rate: u32,
+    /// Frames in all: the sound is cut, or filled with silence, to end with them.
+    pub frame_count: u64,
+    /// The renditions to make.
+    pub renditions: Vec<AudioRenditionSpec>,
+}
+
+/// One audio rendition. Its bytes carry neither id nor language: those are the packager's to write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AudioRenditionSpec {
+    /// Such as `audio-en-stereo`: unique in the title, used in file names.
+    pub id: String,
+    /// Language tag (BCP 47).
+    pub language: String,
+    /// The channels to make.
+    pub layout: ChannelLayout,
+    /// AAC-LC bitrate in kb/s.
+    pub bitrate_kbps: u32,
+    /// Where the channels come from; a surround source is mixed down for a stereo rendition.
+    pub from: AudioSource,
+}
+
+/// See [`TaskSpec::Package`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageSpec {
+    /// The media set to make.
+    pub media_set: MediaSetId,
+    /// How its files are laid out.
+    pub format: MediaFormat,
+    /// Seconds a segment; `None` for a progressive file.
+    pub segment_seconds: Option<u32>,
+    /// Video renditions, from large to small.
+    pub video: Vec<VideoRendition>,
+    /// Audio renditions; the first is the default.
+    pub audio: Vec<AudioRendition>,
+}
+
+/// A video rendition as packaging needs to know it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VideoRendition {
+    /// The rung's name.
+    pub name: String,
+    /// The rendition: an MP4 file.
+    pub artifact: ArtifactKey,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Frames per second.
+    pub frame_rate: u32,
+    /// Frames in all.
+    pub frame_count: u64,
+}
+
+/// An audio rendition as packaging needs to know it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AudioRendition {
+    /// Such as `audio-en-stereo`.
+    pub id: String,
+    /// The rendition: an MP4 file.
+    pub artifact: ArtifactKey,
+    /// Language tag (BCP 47).
+    pub language: String,
+    /// The channels.
+    pub layout: ChannelLayout,
+}
+
+/// See [`TaskSpec::Manifest`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestSpec {
+    /// The profile.
+    pub profile: Profile,
+    /// The media set, packaged.
+    pub media: ArtifactKey,
+    /// Where the media set will lie, from the title's folder at the origin, such as `media/cmaf-clear-2s/0f3a…`.
+    pub media_path: String,
+}
+
+/// See [`TaskSpec::Verify`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifySpec {
+    /// The profile.
+    pub profile: Profile,
+    /// The profile's manifests; absent for a progressive file, which has none.
+    pub manifests: Option<ArtifactKey>,
+    /// Where the manifests say that the media set lies, from the title's folder.
+    pub media_path: String,
+    /// The media set, packaged.
+    pub media: ArtifactKey,
+    /// How the media set was made: its renditions are what the profile must read back as.
+    pub package: PackageSpec,
+}
+
+/// See [`TaskSpec::Upload`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadSpec {
+    /// The origin's URL or absolute path.
+    pub origin: String,
+    /// The title.
+    pub title: TitleId,
+    /// Where the media set goes, from the title's folder.
+    pub media_path: String,
+    /// The media set, packaged.
+    pub media: ArtifactKey,
+}
+
+/// See [`TaskSpec::Publish`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishSpec {
+    /// The origin's URL or absolute path.
+    pub origin: String,
+    /// The title.
+    pub title: TitleId,
+    /// Every profile of the title.
+    pub profiles: Vec<PublishProfile>,
+}
+
+/// One profile as it is published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishProfile {
+    /// The profile.
+    pub profile: Profile,
+    /// Its manifests; absent for a progressive file.
+    pub manifests: Option<ArtifactKey>,
+    /// Its verification report.
+    pub verification: ArtifactKey,
+    /// Where its media set lies, from the title's folder.
+    pub media_path: String,
+    /// The receipt of its media set's upload.
+    pub receipt: ArtifactKey,
+}
+
+/// See [`TaskSpec::Withdraw`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WithdrawSpec {
+    /// The origin's URL or absolute path.
+    pub origin: String,
+    /// The title.
+    pub title: TitleId,
+    /// The title's generation whose failure this cleans up.
+    pub generation: u64,
+}
+
+/// One output of a task: an artifact known by its key before it is made.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TaskOutput {
+    /// The name within the task: the rung's name, the audio rendition's id, or the kind of what is made.
+    pub name: String,
+    /// The artifact.
+    pub key: ArtifactKey,
+}
+
+/// A specification with the keys that follow from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Hash of the outputs' keys.
+    pub key: TaskKey,
+    /// What to do.
+    pub spec: TaskSpec,
+    /// The tools that shape the outputs; a worker with others must not run it.
+    pub tools: ToolVersions,
+    /// What it makes.
+    pub outputs: Vec<TaskOutput>,
+}
+
+impl Task {
+    /// The task of this specification, made with these tools (those that shape its outputs are picked from `tools`).
+    pub fn new(spec: TaskSpec, tools: &ToolVersions) -> Self {
+        let tools = tools.only(spec.tool_names());
+        let outputs = spec.outputs(&tools);
+        let keys: BTreeSet<_> = outputs.iter().map(|output| output.key).collect();
+        let key = TaskKey(digest_of("task", &(spec.kind(), keys)));
+        Self { key, spec, tools, outputs }
+    }
+
+    /// The key of the output with this name.
+    pub fn output(&self, name: &str) -> Option<ArtifactKey> {
+        self.outputs.iter().find(|output| output.name == name).map(|output| output.key)
+    }
+
+    /// The key of the only output of a task that has one.
+    pub fn only_output(&self) -> Option<ArtifactKey> {
+        match self.outputs.as_slice() {
+            [output] => Some(output.key),
+            _ => None,
+        }
+    }
+}
+
+impl TaskSpec {
+    /// The kind.
+    pub const fn kind(&self) -> TaskKind {
+        match self {
+            Self::Fingerprint(_) => TaskKind::Fingerprint,
+            Self::Qc(_) => TaskKind::Qc,
+            Self::EncodeVideo(_) => TaskKind::EncodeVideo,
+            Self::EncodeAudio(_) => TaskKind::EncodeAudio,
+            Self::Package(_) => TaskKind::Package,
+            Self::Manifest(_) => TaskKind::Manifest,
+            Self::Verify(_) => TaskKind::Verify,
+            Self::Upload(_) => TaskKind::Upload,
+            Self::Publish(_) => TaskKind::Publish,
+            Self::Withdraw(_) => TaskKind::Withdraw,
+        }
+    }
+
+    /// The pool whose workers run it.
+    pub const fn pool(&self) -> Pool {
+        match self {
+            Self::Qc(_) | Self::EncodeVideo(_) | Self::EncodeAudio(_) => Pool::Cpu,
+            Self::Package(_) => Pool::Package,
+            Self::Fingerprint(_)
+            | Self::Manifest(_)
+            | Self::Verify(_)
+            | Self::Upload(_)
+            | Self::Publish(_)
+            | Self::Withdraw(_) => Pool::Light,
+        }
+    }
+
+    /// What a person reads in a progress line: the kind, and what tells tasks of a kind apart.
+    pub fn label(&self) -> String {
+        let kind = self.kind().as_str();
+        match self {
+            Self::Package(spec) => format!("{kind} {}", spec.media_set),
+            Self::Manifest(spec) => format!("{kind} {}", spec.profile.id),
+            Self::Verify(spec) => format!("{kind} {}", spec.profile.id),
+            Self::Upload(spec) => format!("{kind} {}", spec.media_path),
+            _ => kind.to_owned(),
+        }
+    }
+
+    /// The artifacts it reads.
+    pub fn inputs(&self) -> BTreeSet<ArtifactKey> {
+        let renditions = |package: &PackageSpec| -> Vec<ArtifactKey> {
+            package.video.iter().map(|v| v.artifact).chain(package.audio.iter().map(|a| a.artifact)).collect()
+        };
+        match self {
+            Self::Fingerprint(_)
+            | Self::Qc(_)
+            | Self::EncodeVideo(_)
+            | Self::EncodeAudio(_)
+            | Self::Withdraw(_) => BTreeSet::new(),
+            Self::Package(spec) => renditions(spec).into_iter().collect(),
+            Self::Manifest(spec) => [spec.media].into(),
+            Self::Verify(spec) => {
+                renditions(&spec.package).into_iter().chain(spec.manifests).chain([spec.media]).collect()
+            }
+            Self::Upload(spec) => [spec.media].into(),
+            Self::Publish(spec) => spec
+                .profiles
+                .iter()
+                .flat_map(|p| p.manifests.into_iter().chain([p.verification, p.receipt]))
+                .collect(),
+        }
+    }
+
+    /// Whether it reads the source's bytes.
+    pub const fn reads_source(&self) -> bool {
+        matches!(self, Self::Fingerprint(_) | Self::Qc(_) | Self::EncodeVideo(_) | Self::EncodeAudio(_))
+    }
+
+    fn tool_names(&self) -> &'static [&'static str] {
+        match self {
+            Self::EncodeVideo(_) => &[ToolVersions::FFMPEG, ToolVersions::X264],
+            Self::Qc(_) | Self::EncodeAudio(_) => &[ToolVersions::FFMPEG],
+            Self::Package(spec) if matches!(spec.format, MediaFormat::Progressive) => &[ToolVersions::FFMPEG],
+            Self::Package(_) => &[ToolVersions::PACKAGER],
+            _ => &[],
+        }
+    }
+
+    fn outputs(&self, tools: &ToolVersions) -> Vec<TaskOutput> {
+        let one = |name: &str, key: Digest| vec![TaskOutput { name: name.to_owned(), key: ArtifactKey(key) }];
+        match self {
+            Self::Fingerprint(spec) => {
+                one("fingerprint", digest_of("fingerprint", &(spec, recipe::MEASURE_RECIPE)))
+            }
+            Self::Qc(spec) => {
+                one("measurements", digest_of("measurements", &(spec, tools, recipe::MEASURE_RECIPE)))
+            }
+            Self::EncodeVideo(spec) => spec
+                .rungs
+                .iter()
+                .map(|rung| TaskOutput {
+                    name: rung.rung.name.clone(),
+                    key: ArtifactKey(digest_of(
+                        "video",
+                        &(spec.source, &spec.video, RungMaterial::from(rung), tools, recipe::ENCODE_RECIPE),
+                    )),
+                })
+                .collect(),
+            Self::EncodeAudio(spec) => spec
+                .renditions
+                .iter()
+                .map(|rendition| TaskOutput {
+                    name: rendition.id.clone(),
+                    key: ArtifactKey(digest_of(
+                        "audio",
+                        &(
+                            (spec.source, spec.video_stream, spec.frame_rate, spec.frame_count),
+                            (rendition.layout, rendition.bitrate_kbps, &rendition.from),
+                            tools,
+                            recipe::ENCODE_RECIPE,
+                        ),
+                    )),
+                })
+                .collect(),
+            Self::Package(spec) => one("media", digest_of("media", &(spec, tools, recipe::PACKAGE_RECIPE))),
+            Self::Manifest(spec) => {
+                one("manifests", digest_of("manifests", &(spec, recipe::MANIFEST_RECIPE)))
+            }
+            Self::Verify(spec) => {
+                one("verification", digest_of("verification", &(spec, recipe::VERIFY_RECIPE)))
+            }
+            Self::Upload(spec) => one("receipt", digest_of("receipt", spec)),
+            Self::Publish(spec) => one("index", digest_of("index", spec)),
+            Self::Withdraw(spec) => one("withdrawal", digest_of("withdrawal", spec)),
+        }
+    }
+}
+
+/// What of a rung shapes the encoder's output: not its name, not the box, not QC's threshold.
+#[derive(Serialize)]
+struct RungMaterial<'a> {
+    width: u32,
+    height: u32,
+    gop_frames: u32,
+    crf: u8,
+    maxrate_kbps: u32,
+    bufsize_kbps: u32,
+    preset: &'a str,
+    profile: &'a str,
+}
+
+impl<'a> From<&'a RungSpec> for RungMaterial<'a> {
+    fn from(spec: &'a RungSpec) -> Self {
+        // Taken apart by name, so that a new field cannot be forgotten here.
+        let Rung {
+            name: _,
+            width: _,
+            height: _,
+            min_source_kbps: _,
+            crf,
+            maxrate_kbps,
+            bufsize_kbps,
+            preset,
+            profile,
+        } = &spec.rung;
+        Self {
+            width: spec.width,
+            height: spec.height,
+            gop_frames: spec.gop_frames,
+            crf: *crf,
+            maxrate_kbps: *maxrate_kbps,
+            bufsize_kbps: *bufsize_kbps,
+            preset,
+            profile,
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! Titles and the states that titles and tasks go through. ARCHITECTURE.md draws both machines.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::failure::Failure;
+use crate::key::Digest;
+use crate::qc::QcReport;
+use crate::source::SourceReference;
+
+/// A title's name: 1 to 100 of `A-Z a-z 0-9 . _ -`, beginning with a letter or digit. It is a folder at the origin.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct TitleId(String);
+
+/// A text cannot name a title.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "a title's name has 1 to 100 of A-Z, a-z, 0-9, '.', '_' and '-' and begins with a letter or digit, not {0:?}"
+)]
+pub struct InvalidTitleId(pub String);
+
+impl TitleId {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The title name for a file: its name without the extension, with each run of other characters as one `-`.
+    ///
+    /// # Errors
+    /// Nothing usable is left.
+    pub fn from_file_stem(stem: &str) -> Result<Self, InvalidTitleId> {
+        let mut name = String::with_capacity(stem.len());
+        for character in stem.chars() {
+            if character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-') {
+                name.push(character);
+            } else if !name.ends_with('-') {
+                name.push('-');
+            }
+        }
+        let name = name.trim_start_matches(|c: char| !c.is_ascii_alphanumeric()).trim_end_matches(['-', '.']);
+        name.chars().take(100).collect::<String>().parse().map_err(|_| InvalidTitleId(stem.to_owned()))
+    }
+}
+
+impl FromStr for TitleId {
+    type Err = InvalidTitleId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTitleId> {
+        let valid = (1..=100).contains(&text.len())
+            && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
+        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidTitleId(text.to_owned())) }
+    }
+}
+
+impl<'de> Deserialize<'de> for TitleId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl fmt::Display for TitleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What an operator asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submission {
+    /// The title's name.
+    pub title: TitleId,
+    /// The source.
+    pub source: SourceReference,
+    /// The whole ladder, so that a title keeps the one that it was submitted with.
+    pub ladder: LadderText,
+    /// The profiles to make, by id.
+    pub profiles: Vec<String>,
+    /// The language of audio tracks that state none.
+    pub audio_language: Option<String>,
+    /// The origin's URL or absolute path.
+    pub origin: String,
+}
+
+/// A ladder as its file's text, with the name that errors use for the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LadderText {
+    /// The file's name.
+    pub file: String,
+    /// The TOML.
+    pub text: String,
+}
+
+/// A title as the store holds it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Title {
+    /// What was asked for.
+    pub submission: Submission,
+    /// Counts the submissions of this name, from 1.
+    pub generation: u64,
+    /// Where it stands.
+    pub state: TitleState,
+    /// The source's digest, once it is known.
+    pub source_digest: Option<Digest>,
+    /// QC's report, once there is one.
+    pub report: Option<QcReport>,
+    /// Why it failed or was rejected.
+    pub failure: Option<Failure>,
+    /// When it was submitted, in milliseconds since 1970 UTC.
+    pub submitted_ms: i64,
+    /// When it last changed, in milliseconds since 1970 UTC.
+    pub changed_ms: i64,
+}
+
+/// Where a title stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TitleState {
+    /// Accepted; its source is being fingerprinted and measured.
+    Checking,
+    /// QC passed; its tasks run.
+    Preparing,
+    /// It failed or was cancelled; what it left at the origin is being taken away.
+    Withdrawing,
+    /// Online.
+    Published,
+    /// QC rejected the source.
+    Rejected,
+    /// It could not be made.
+    Failed,
+    /// An operator stopped it.
+    Cancelled,
+}
+
+impl TitleState {
+    /// Every state.
+    pub const ALL: [TitleState; 7] = [
+        Self::Checking,
+        Self::Preparing,
+        Self::Withdrawing,
+        Self::Published,
+        Self::Rejected,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
+    /// The name, as it serialises.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Checking => "checking",
+            Self::Preparing => "preparing",
+            Self::Withdrawing => "withdrawing",
+            Self::Published => "published",
+            Self::Rejected => "rejected",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether nothing more happens unless somebody asks.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Published | Self::Rejected | Self::Failed | Self::Cancelled)
+    }
+
+    /// Whether a title may go from this state to `next`. A new submission puts any final state back to `Checking`.
+    pub const fn may_become(self, next: TitleState) -> bool {
+        use TitleState as S;
+        match self {
+            S::Checking => matches!(next, S::Preparing | S::Rejected | S::Failed | S::Cancelled),
+            S::Preparing => matches!(next, S::Published | S::Withdrawing | S::Failed | S::Cancelled),
+            S::Withdrawing => matches!(next, S::Failed | S::Cancelled),
+            S::Published | S::Rejected | S::Failed | S::Cancelled => matches!(next, S::Checking),
+        }
+    }
+}
+
+impl FromStr for TitleState {
+    type Err = UnknownState;
+
+    fn from_str(text: &str) -> Result<Self, UnknownState> {
+        Self::ALL
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or_else(|| UnknownState(text.to_owned()))
+    }
+}
+
+/// Where a task stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TaskState {
+    /// Other tasks must finish first.
+    Waiting,
+    /// May be dispatched (at once, or after a back-off).
+    Ready,
+    /// Sent to a pool under a lease; no worker has reported its start yet.
+    Dispatched,
+    /// A worker has reported its start and holds the lease.
+    Running,
+    /// Its outputs were taken over.
+    Done,
+    /// It will not be tried again.
+    Failed,
+    /// No title wants it any more.
+    Cancelled,
+}
+
+impl TaskState {
+    /// Every state.
+    pub const ALL: [TaskState; 7] = [
+        Self::Waiting,
+        Self::Ready,
+        Self::Dispatched,
+        Self::Running,
+        Self::Done,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
+    /// The name, as it serialises.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Ready => "ready",
+            Self::Dispatched => "dispatched",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether an attempt is under way.
+    pub const fn is_active(self) -> bool {
+        matches!(self, Self::Dispatched | Self::Running)
+    }
+}
+
+impl FromStr for TaskState {
+    type Err = UnknownState;
+
+    fn from_str(text: &str) -> Result<Self, UnknownState> {
+        Self::ALL
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or_else(|| UnknownState(text.to_owned()))
+    }
+}
+
+/// A text is no known state.
+#[derive(Debug, thiserror::Error)]
+#[error("no state is called {0:?}")]
+pub struct UnknownState(pub String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_from_file_stems() {
+        for (stem, expected) in [
+            ("bigbuckbunny", "bigbuckbunny"),
+            ("My Film (2024)", "My-Film-2024"),
+            ("../../etc", "etc"),
+            (".hidden", "hidden"),
+            ("a..b", "a..b"),
+            ("Ärger über Öl", "rger-ber-l"),
+        ] {
+            let id = TitleId::from_file_stem(stem).unwrap();
+            assert_eq!(id.as_str(), expected);
+        }
+        assert!(TitleId::from_file_stem("…").is_err());
+        assert!(TitleId::from_file_stem("").is_err());
+        assert!("..".parse::<TitleId>().is_err());
+        assert!("a/b".parse::<TitleId>().is_err());
+    }
+
+    #[test]
+    fn final_states_only_reopen() {
+        for from in TitleState::ALL {
+            for to in TitleState::ALL {
+                if from.is_final() {
+                    assert_eq!(from.may_become(to), to == TitleState::Checking, "{from:?} {to:?}");
+                }
+            }
+            assert_eq!(from.as_str().parse::<TitleState>().unwrap(), from);
+        }
+    }
+}

@@ -1,1 +1,2 @@
-//! Placeholder until its module lands.
+//! The scheduler.
+pub mod plan;

@@ -1,0 +1,380 @@
+//! The full graph of a title, as if nothing had been made before.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reelfarm_model::ladder::{self, AudioRung, ChannelLayout, GOP_SECONDS};
+use reelfarm_model::profile::MediaFormat;
+use reelfarm_model::qc::{AudioProgramme, AudioSource, Conclusion};
+use reelfarm_model::recipe::ToolVersions;
+use reelfarm_model::task::{
+    AudioRendition, AudioRenditionSpec, EncodeAudioSpec, EncodeVideoSpec, FingerprintSpec, ManifestSpec,
+    PackageSpec, PublishProfile, PublishSpec, QcSpec, RungSpec, UploadSpec, VerifySpec, VideoRendition,
+    WithdrawSpec,
+};
+use reelfarm_model::{
+    ArtifactKey, Digest, Ladder, Profile, SourceReference, Task, TaskKey, TaskSpec, TitleId,
+};
+
+/// What a plan is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanInput<'a> {
+    /// The title.
+    pub title: &'a TitleId,
+    /// The origin's URL or absolute path.
+    pub origin: &'a str,
+    /// The source's digest.
+    pub source: Digest,
+    /// What QC concluded.
+    pub conclusion: &'a Conclusion,
+    /// The ladder.
+    pub ladder: &'a Ladder,
+    /// The profiles to make.
+    pub profiles: &'a [Profile],
+    /// The tools of the workers.
+    pub tools: &'a ToolVersions,
+}
+
+/// A title cannot be planned.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// No profile was asked for.
+    #[error("title {title}: there is no profile to make")]
+    NoProfiles {
+        /// The title.
+        title: TitleId,
+    },
+    /// QC names a rung that the ladder does not have.
+    #[error("title {title}: the QC report names the rung {rung:?}, which the ladder {ladder} does not have")]
+    UnknownRung {
+        /// The title.
+        title: TitleId,
+        /// The rung.
+        rung: String,
+        /// The ladder.
+        ladder: String,
+    },
+    /// No rung fits the picture.
+    #[error("title {title}: no rung of the ladder {ladder} fits a picture of {width}x{height}")]
+    NoRung {
+        /// The title.
+        title: TitleId,
+        /// The ladder.
+        ladder: String,
+        /// Width of the picture.
+        width: u32,
+        /// Height of the picture.
+        height: u32,
+    },
+    /// Two profiles disagree on how a media set is laid out.
+    #[error("profile {profile}: the media set {media_set} is already planned with another layout or length")]
+    MediaSetConflict {
+        /// The profile.
+        profile: String,
+        /// The media set.
+        media_set: String,
+    },
+    /// A task has no output of the name that another builds on.
+    #[error("task {task} makes no {output:?}")]
+    MissingOutput {
+        /// The task.
+        task: String,
+        /// The output.
+        output: String,
+    },
+}
+
+/// A task and the tasks that must be done before it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// The task.
+    pub task: Task,
+    /// What must be done first: the makers of its inputs, and for an upload every verification of the title, so
+    /// that nothing reaches the origin before all of it was read back.
+    pub needs: BTreeSet<TaskKey>,
+}
+
+/// A title's tasks, each after all that it needs. The last is the title's publication.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Graph {
+    /// The tasks.
+    pub nodes: Vec<Node>,
+}
+
+/// The task that learns a source's digest.
+pub fn fingerprint_task(source: &SourceReference, tools: &ToolVersions) -> Task {
+    Task::new(TaskSpec::Fingerprint(FingerprintSpec { source: source.clone() }), tools)
+}
+
+/// The task that measures a source.
+pub fn measure_task(source: Digest, tools: &ToolVersions) -> Task {
+    Task::new(TaskSpec::Qc(QcSpec { source }), tools)
+}
+
+/// The task that takes away what a failed generation left at the origin.
+pub fn withdraw_task(title: &TitleId, origin: &str, generation: u64, tools: &ToolVersions) -> Task {
+    let spec = WithdrawSpec { origin: origin.to_owned(), title: title.clone(), generation };
+    Task::new(TaskSpec::Withdraw(spec), tools)
+}
+
+impl Graph {
+    /// The full graph of a title.
+    ///
+    /// # Errors
+    /// The input contradicts itself; see [`PlanError`].
+    pub fn build(input: &PlanInput<'_>) -> Result<Self, PlanError> {
+        if input.profiles.is_empty() {
+            return Err(PlanError::NoProfiles { title: input.title.clone() });
+        }
+        let mut builder = Builder { input, nodes: Vec::new(), makers: BTreeMap::new() };
+        let video = builder.encode_video()?;
+        let audio = builder.encode_audio()?;
+        let media_sets = builder.package(&video, &audio)?;
+        let published = builder.profiles(&media_sets)?;
+        let publication =
+            PublishSpec { origin: input.origin.to_owned(), title: input.title.clone(), profiles: published };
+        builder.add(TaskSpec::Publish(publication), BTreeSet::new());
+        Ok(Self { nodes: builder.nodes })
+    }
+
+    /// The title's publication: the goal that all other tasks serve.
+    pub fn goal(&self) -> Option<&Node> {
+        self.nodes.last()
+    }
+
+    /// Every artifact that the graph would make.
+    pub fn artifacts(&self) -> impl Iterator<Item = ArtifactKey> + '_ {
+        self.nodes.iter().flat_map(|node| node.task.outputs.iter().map(|output| output.key))
+    }
+}
+
+struct Builder<'a> {
+    input: &'a PlanInput<'a>,
+    nodes: Vec<Node>,
+    makers: BTreeMap<ArtifactKey, TaskKey>,
+}
+
+struct MediaSet {
+    package: PackageSpec,
+    media: ArtifactKey,
+    /// From the title's folder. It holds the artifact's key, so that another version never overwrites files that
+    /// a player may be reading or a cache may hold.
+    path: String,
+}
+
+impl Builder<'_> {
+    fn add(&mut self, spec: TaskSpec, after: BTreeSet<TaskKey>) -> Task {
+        let task = Task::new(spec, self.input.tools);
+        let mut needs = after;
+        needs.extend(task.spec.inputs().iter().filter_map(|input| self.makers.get(input)));
+        for output in &task.outputs {
+            self.makers.insert(output.key, task.key);
+        }
+        self.nodes.push(Node { task: task.clone(), needs });
+        task
+    }
+
+    fn encode_video(&mut self) -> Result<Vec<VideoRendition>, PlanError> {
+        let PlanInput { title, source, conclusion, ladder, .. } = *self.input;
+        let video = &conclusion.video;
+        let mut rungs = Vec::new();
+        for name in &conclusion.rungs {
+            let rung = ladder.rungs.iter().find(|rung| rung.name == *name).ok_or_else(|| {
+                PlanError::UnknownRung {
+                    title: title.clone(),
+                    rung: name.clone(),
+                    ladder: ladder.name.clone(),
+                }
+            })?;
+            if let Some((width, height)) = ladder::fit(rung, video.width, video.height) {
+                let gop_frames = video.frame_rate * GOP_SECONDS;
+                rungs.push(RungSpec { width, height, gop_frames, rung: rung.clone() });
+            }
+        }
+        if rungs.is_empty() {
+            return Err(PlanError::NoRung {
+                title: title.clone(),
+                ladder: ladder.name.clone(),
+                width: video.width,
+                height: video.height,
+            });
+        }
+        let spec = EncodeVideoSpec { source, video: video.clone(), rungs: rungs.clone() };
+        let task = self.add(TaskSpec::EncodeVideo(spec), BTreeSet::new());
+        rungs
+            .into_iter()
+            .map(|rung| {
+                Ok(VideoRendition {
+                    artifact: output(&task, &rung.rung.name)?,
+                    name: rung.rung.name,
+                    width: rung.width,
+                    height: rung.height,
+                    frame_rate: video.frame_rate,
+                    frame_count: video.frame_count,
+                })
+            })
+            .collect()
+    }
+
+    fn encode_audio(&mut self) -> Result<Vec<AudioRendition>, PlanError> {
+        let PlanInput { source, conclusion, ladder, .. } = *self.input;
+        let renditions = audio_renditions(&conclusion.audio, &ladder.audio);
+        let spec = EncodeAudioSpec {
+            source,
+            video_stream: conclusion.video.stream,
+            frame_rate: conclusion.video.frame_rate,
+            frame_count: conclusion.video.frame_count,
+            renditions: renditions.clone(),
+        };
+        let task = self.add(TaskSpec::EncodeAudio(spec), BTreeSet::new());
+        renditions
+            .into_iter()
+            .map(|rendition| {
+                Ok(AudioRendition {
+                    artifact: output(&task, &rendition.id)?,
+                    id: rendition.id,
+                    language: rendition.language,
+                    layout: rendition.layout,
+                })
+            })
+            .collect()
+    }
+
+    fn package(
+        &mut self,
+        video: &[VideoRendition],
+        audio: &[AudioRendition],
+    ) -> Result<BTreeMap<String, MediaSet>, PlanError> {
+        let mut sets: BTreeMap<String, MediaSet> = BTreeMap::new();
+        for profile in self.input.profiles {
+            let format = profile.container.media_format();
+            if let Some(set) = sets.get(&profile.media_set.0) {
+                if set.package.format != format || set.package.segment_seconds != profile.segment_seconds {
+                    return Err(PlanError::MediaSetConflict {
+                        profile: profile.id.clone(),
+                        media_set: profile.media_set.to_string(),
+                    });
+                }
+                continue;
+            }
+            let (video, audio) = match format {
+                MediaFormat::Progressive => progressive_tracks(video, audio),
+                MediaFormat::Cmaf | MediaFormat::SingleFile | MediaFormat::Ts => {
+                    (video.to_vec(), audio.to_vec())
+                }
+            };
+            let package = PackageSpec {
+                media_set: profile.media_set.clone(),
+                format,
+                segment_seconds: profile.segment_seconds,
+                video,
+                audio,
+            };
+            let task = self.add(TaskSpec::Package(package.clone()), BTreeSet::new());
+            let media = only_output(&task)?;
+            let path = format!("media/{}/{}", profile.media_set, media.short());
+            sets.insert(profile.media_set.0.clone(), MediaSet { package, media, path });
+        }
+        Ok(sets)
+    }
+
+    fn profiles(&mut self, sets: &BTreeMap<String, MediaSet>) -> Result<Vec<PublishProfile>, PlanError> {
+        let mut verified = Vec::new();
+        let mut verifications = BTreeSet::new();
+        for profile in self.input.profiles {
+            let Some(set) = sets.get(&profile.media_set.0) else { continue };
+            let manifests = if set.package.format == MediaFormat::Progressive {
+                None
+            } else {
+                let spec =
+                    ManifestSpec { profile: profile.clone(), media: set.media, media_path: set.path.clone() };
+                Some(only_output(&self.add(TaskSpec::Manifest(spec), BTreeSet::new()))?)
+            };
+            let spec = VerifySpec {
+                profile: profile.clone(),
+                manifests,
+                media_path: set.path.clone(),
+                media: set.media,
+                package: set.package.clone(),
+            };
+            let task = self.add(TaskSpec::Verify(spec), BTreeSet::new());
+            verifications.insert(task.key);
+            verified.push((profile, set, manifests, only_output(&task)?));
+        }
+        let mut receipts = BTreeMap::new();
+        for (name, set) in sets {
+            let spec = UploadSpec {
+                origin: self.input.origin.to_owned(),
+                title: self.input.title.clone(),
+                media_path: set.path.clone(),
+                media: set.media,
+            };
+            let task = self.add(TaskSpec::Upload(spec), verifications.clone());
+            receipts.insert(name, only_output(&task)?);
+        }
+        verified
+            .into_iter()
+            .map(|(profile, set, manifests, verification)| {
+                let receipt =
+                    receipts.get(&profile.media_set.0).copied().ok_or_else(|| PlanError::MissingOutput {
+                        task: format!("upload {}", set.path),
+                        output: "receipt".to_owned(),
+                    })?;
+                Ok(PublishProfile {
+                    profile: profile.clone(),
+                    manifests,
+                    verification,
+                    media_path: set.path.clone(),
+                    receipt,
+                })
+            })
+            .collect()
+    }
+}
+
+fn output(task: &Task, name: &str) -> Result<ArtifactKey, PlanError> {
+    task.output(name)
+        .ok_or_else(|| PlanError::MissingOutput { task: task.spec.label(), output: name.to_owned() })
+}
+
+fn only_output(task: &Task) -> Result<ArtifactKey, PlanError> {
+    task.only_output()
+        .ok_or_else(|| PlanError::MissingOutput { task: task.spec.label(), output: "one output".to_owned() })
+}
+
+/// A progressive file holds the largest picture and the stereo sound: what every player of such a file takes.
+fn progressive_tracks(
+    video: &[VideoRendition],
+    audio: &[AudioRendition],
+) -> (Vec<VideoRendition>, Vec<AudioRendition>) {
+    let stereo = audio.iter().filter(|audio| audio.layout == ChannelLayout::Stereo);
+    (video.iter().take(1).cloned().collect(), stereo.cloned().collect())
+}
+
+/// One rendition for each programme and audio rung that it can feed, with ids that are unique in the title.
+fn audio_renditions(programmes: &[AudioProgramme], rungs: &[AudioRung]) -> Vec<AudioRenditionSpec> {
+    let mut renditions: Vec<AudioRenditionSpec> = Vec::new();
+    for programme in programmes {
+        for rung in rungs {
+            let from: Option<&AudioSource> = match rung.layout {
+                ChannelLayout::Stereo => Some(&programme.stereo),
+                ChannelLayout::Surround51 => programme.surround.as_ref(),
+            };
+            let Some(from) = from else { continue };
+            let plain = format!("audio-{}-{}", programme.language.to_lowercase(), rung.name);
+            let taken = |id: &str| renditions.iter().any(|rendition| rendition.id == id);
+            let id = (2..)
+                .map(|number| format!("{plain}-{number}"))
+                .find(|id| !taken(id))
+                .filter(|_| taken(&plain))
+                .unwrap_or(plain);
+            renditions.push(AudioRenditionSpec {
+                id,
+                language: programme.language.clone(),
+                layout: rung.layout,
+                bitrate_kbps: rung.bitrate_kbps,
+                from: from.clone(),
+            });
+        }
+    }
+    renditions
+}

@@ -1,0 +1,13 @@
+//! Planning: a pure function from what QC found, the ladder and the profiles to a graph of tasks, and from that
+//! graph and what already exists to the tasks that must run.
+//!
+//! Promises: no I/O, no clock; the same input gives the same graph; tasks come in an order in which each stands
+//! after all that it needs; every key is known before anything runs.
+
+mod graph;
+mod reduce;
+#[cfg(test)]
+mod tests;
+
+pub use graph::{Graph, Node, PlanError, PlanInput, fingerprint_task, measure_task, withdraw_task};
+pub use reduce::{Facts, Reduction, Step};

@@ -1,0 +1,318 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use reelfarm_model::ladder::{AudioRung, ChannelLayout};
+use reelfarm_model::profile::{Container, MediaSetId};
+use reelfarm_model::qc::{AudioProgramme, AudioSource, Conclusion, VideoConclusion};
+use reelfarm_model::recipe::ToolVersions;
+use reelfarm_model::{Digest, Ladder, Profile, Rung, TaskKind, TaskSpec, TitleId};
+
+use super::{Facts, Graph, PlanError, PlanInput, Reduction};
+
+struct World {
+    title: TitleId,
+    conclusion: Conclusion,
+    ladder: Ladder,
+    profiles: Vec<Profile>,
+    tools: ToolVersions,
+}
+
+fn rung(name: &str, width: u32, height: u32, crf: u8) -> Rung {
+    Rung {
+        name: name.into(),
+        width,
+        height,
+        min_source_kbps: 0,
+        crf,
+        maxrate_kbps: height * 5,
+        bufsize_kbps: height * 10,
+        preset: "medium".into(),
+        profile: "high".into(),
+    }
+}
+
+fn profile(key: &str, container: Container, media_set: &str, seconds: Option<u32>) -> Profile {
+    let suffix = seconds.map(|seconds| format!("-{seconds}s")).unwrap_or_default();
+    Profile {
+        id: format!("{key}{suffix}"),
+        container,
+        drm: vec![],
+        scheme: None,
+        segment_seconds: seconds,
+        media_set: MediaSetId(format!("{media_set}{suffix}")),
+        purpose: String::new(),
+    }
+}
+
+fn world() -> World {
+    World {
+        title: "film".parse().unwrap(),
+        conclusion: Conclusion {
+            video: VideoConclusion {
+                stream: 0,
+                frame_rate: 25,
+                frame_count: 132,
+                width: 1280,
+                height: 720,
+                rotation: 0,
+                deinterlace: false,
+                matrix: "bt709".into(),
+                full_range: false,
+            },
+            rungs: vec!["720p".into(), "360p".into()],
+            audio: vec![AudioProgramme {
+                language: "en".into(),
+                stereo: AudioSource::Track { stream: 1 },
+                surround: Some(AudioSource::Track { stream: 1 }),
+            }],
+        },
+        ladder: Ladder {
+            name: "test".into(),
+            description: String::new(),
+            rungs: vec![
+                rung("1080p", 1920, 1080, 21),
+                rung("720p", 1280, 720, 21),
+                rung("360p", 640, 360, 23),
+            ],
+            audio: vec![
+                AudioRung { name: "stereo".into(), layout: ChannelLayout::Stereo, bitrate_kbps: 128 },
+                AudioRung { name: "surround".into(), layout: ChannelLayout::Surround51, bitrate_kbps: 384 },
+            ],
+        },
+        profiles: vec![
+            profile("dash-clr", Container::Dash, "cmaf-clear", Some(2)),
+            profile("dash-clr", Container::Dash, "cmaf-clear", Some(4)),
+            profile("hls-clr", Container::HlsCmaf, "cmaf-clear", Some(2)),
+            profile("ts-clr", Container::HlsTs, "ts-clear", Some(2)),
+            profile("mp4-clr", Container::Progressive, "prog-clear", None),
+        ],
+        tools: ToolVersions(BTreeMap::from([
+            ("ffmpeg".into(), "5.1".into()),
+            ("x264".into(), "164".into()),
+            ("packager".into(), "3.8.0".into()),
+        ])),
+    }
+}
+
+impl World {
+    fn graph(&self) -> Graph {
+        self.try_graph().unwrap()
+    }
+
+    fn try_graph(&self) -> Result<Graph, PlanError> {
+        Graph::build(&PlanInput {
+            title: &self.title,
+            origin: "/origin",
+            source: Digest::of(b"source"),
+            conclusion: &self.conclusion,
+            ladder: &self.ladder,
+            profiles: &self.profiles,
+            tools: &self.tools,
+        })
+    }
+}
+
+fn everything_done(graph: &Graph) -> Facts {
+    let available: BTreeSet<_> = graph.artifacts().collect();
+    Facts {
+        done: graph.nodes.iter().map(|node| node.task.key).collect(),
+        at_origin: available.clone(),
+        available,
+        published: true,
+    }
+}
+
+fn kinds_to_run(graph: &Graph, facts: &Facts, tools: &ToolVersions) -> BTreeMap<TaskKind, usize> {
+    let mut kinds = BTreeMap::new();
+    for task in Reduction::of(graph, facts, tools).to_run() {
+        *kinds.entry(task.spec.kind()).or_default() += 1;
+    }
+    kinds
+}
+
+#[test]
+fn profiles_of_equal_bytes_share_a_media_set() {
+    let graph = world().graph();
+    let count = |kind| graph.nodes.iter().filter(|node| node.task.spec.kind() == kind).count();
+    assert_eq!(count(TaskKind::EncodeVideo), 1);
+    assert_eq!(count(TaskKind::EncodeAudio), 1);
+    assert_eq!(count(TaskKind::Package), 4);
+    assert_eq!(count(TaskKind::Upload), 4);
+    assert_eq!(count(TaskKind::Manifest), 4, "a progressive file has no manifest");
+    assert_eq!(count(TaskKind::Verify), 5);
+    assert_eq!(graph.goal().unwrap().task.spec.kind(), TaskKind::Publish);
+}
+
+#[test]
+fn nothing_is_uploaded_before_every_profile_was_read_back() {
+    let graph = world().graph();
+    let verifications: BTreeSet<_> = graph
+        .nodes
+        .iter()
+        .filter(|node| node.task.spec.kind() == TaskKind::Verify)
+        .map(|node| node.task.key)
+        .collect();
+    for node in graph.nodes.iter().filter(|node| node.task.spec.kind() == TaskKind::Upload) {
+        assert!(verifications.is_subset(&node.needs));
+    }
+}
+
+#[test]
+fn a_progressive_file_holds_the_largest_picture_and_the_stereo_sound() {
+    let graph = world().graph();
+    let package = graph.nodes.iter().find_map(|node| match &node.task.spec {
+        TaskSpec::Package(spec) if spec.media_set.0 == "prog-clear" => Some(spec),
+        _ => None,
+    });
+    let package = package.unwrap();
+    assert_eq!(package.video.iter().map(|v| v.name.as_str()).collect::<Vec<_>>(), ["720p"]);
+    assert_eq!(package.audio.iter().map(|a| a.id.as_str()).collect::<Vec<_>>(), ["audio-en-stereo"]);
+}
+
+#[test]
+fn two_programmes_in_one_language_get_ids_of_their_own() {
+    let mut world = world();
+    let again = world.conclusion.audio[0].clone();
+    world.conclusion.audio.push(AudioProgramme { stereo: AudioSource::Track { stream: 2 }, ..again });
+    let graph = world.graph();
+    let ids: Vec<_> = graph
+        .nodes
+        .iter()
+        .filter(|node| node.task.spec.kind() == TaskKind::EncodeAudio)
+        .flat_map(|node| node.task.outputs.iter().map(|output| output.name.as_str()))
+        .collect();
+    assert_eq!(ids, ["audio-en-stereo", "audio-en-surround", "audio-en-stereo-2", "audio-en-surround-2"]);
+}
+
+#[test]
+fn a_plan_that_contradicts_itself_is_refused() {
+    let mut none = world();
+    none.profiles.clear();
+    assert!(matches!(none.try_graph(), Err(PlanError::NoProfiles { .. })));
+    let mut unknown = world();
+    unknown.conclusion.rungs.push("4k".into());
+    assert!(matches!(unknown.try_graph(), Err(PlanError::UnknownRung { .. })));
+    let mut conflict = world();
+    conflict.profiles[1].media_set = conflict.profiles[0].media_set.clone();
+    assert!(matches!(conflict.try_graph(), Err(PlanError::MediaSetConflict { .. })));
+}
+
+#[test]
+fn a_finished_title_runs_nothing_even_where_intermediate_artifacts_are_gone() {
+    let world = world();
+    let graph = world.graph();
+    let mut facts = everything_done(&graph);
+    facts.available.clear();
+    assert_eq!(kinds_to_run(&graph, &facts, &world.tools), BTreeMap::new());
+}
+
+#[test]
+fn a_new_title_runs_everything() {
+    let world = world();
+    let graph = world.graph();
+    let reduction = Reduction::of(&graph, &Facts::default(), &world.tools);
+    assert_eq!(reduction.to_run().count(), graph.nodes.len());
+}
+
+#[test]
+fn a_changed_rung_encodes_that_rung_alone() {
+    let before = world();
+    let mut facts = everything_done(&before.graph());
+    facts.published = false;
+    let mut after = world();
+    after.ladder.rungs[2].crf = 30;
+    let graph = after.graph();
+    let reduction = Reduction::of(&graph, &facts, &after.tools);
+    let encodes: Vec<_> = reduction
+        .to_run()
+        .filter_map(|task| match &task.spec {
+            TaskSpec::EncodeVideo(spec) => Some(spec),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(encodes.len(), 1);
+    assert_eq!(encodes[0].rungs.iter().map(|r| r.rung.name.as_str()).collect::<Vec<_>>(), ["360p"]);
+    let kinds = kinds_to_run(&graph, &facts, &after.tools);
+    assert_eq!(kinds.get(&TaskKind::EncodeAudio), None);
+    assert_eq!(kinds[&TaskKind::Package], 3, "the progressive file holds the 720p rung only");
+}
+
+#[test]
+fn a_renamed_rung_encodes_nothing() {
+    let mut facts = everything_done(&world().graph());
+    facts.published = false;
+    let mut after = world();
+    after.ladder.rungs[2].name = "small".into();
+    after.conclusion.rungs[1] = "small".into();
+    let kinds = kinds_to_run(&after.graph(), &facts, &after.tools);
+    assert_eq!(kinds.get(&TaskKind::EncodeVideo), None);
+}
+
+#[test]
+fn another_packager_packages_again_and_encodes_nothing() {
+    let mut facts = everything_done(&world().graph());
+    facts.published = false;
+    let mut after = world();
+    after.tools.0.insert("packager".into(), "3.9.0".into());
+    let kinds = kinds_to_run(&after.graph(), &facts, &after.tools);
+    assert_eq!(kinds.get(&TaskKind::EncodeVideo), None);
+    assert_eq!(kinds[&TaskKind::Package], 3, "the progressive file is not Shaka Packager's");
+}
+
+#[test]
+fn an_added_profile_makes_only_its_manifest() {
+    let mut before = world();
+    let added = before.profiles.remove(2);
+    assert_eq!(added.id, "hls-clr-2s");
+    let mut facts = everything_done(&before.graph());
+    facts.published = false;
+    let after = world();
+    let kinds = kinds_to_run(&after.graph(), &facts, &after.tools);
+    let expected = [(TaskKind::Manifest, 1), (TaskKind::Verify, 1), (TaskKind::Publish, 1)];
+    assert_eq!(kinds, expected.into());
+}
+
+#[test]
+fn a_media_set_that_vanished_from_the_origin_is_copied_again() {
+    let world = world();
+    let graph = world.graph();
+    let mut facts = everything_done(&graph);
+    facts.published = false;
+    let upload = graph.nodes.iter().find(|node| node.task.spec.kind() == TaskKind::Upload).unwrap();
+    facts.at_origin.remove(&upload.task.only_output().unwrap());
+    let kinds = kinds_to_run(&graph, &facts, &world.tools);
+    assert_eq!(kinds, [(TaskKind::Upload, 1), (TaskKind::Publish, 1)].into());
+}
+
+proptest! {
+    /// Whatever has been made so far: each step stands after its needs, all that a running step reads is there or
+    /// is made before it, and nothing that is there is made again.
+    #[test]
+    fn a_reduced_plan_is_sound(made in proptest::collection::vec(any::<bool>(), 64), done in proptest::collection::vec(any::<bool>(), 64)) {
+        let world = world();
+        let graph = world.graph();
+        let facts = Facts {
+            available: graph.artifacts().zip(&made).filter_map(|(key, made)| made.then_some(key)).collect(),
+            done: graph.nodes.iter().zip(&done).filter_map(|(node, done)| done.then_some(node.task.key)).collect(),
+            at_origin: graph.artifacts().zip(made.iter().rev()).filter_map(|(key, made)| made.then_some(key)).collect(),
+            published: false,
+        };
+        let reduction = Reduction::of(&graph, &facts, &world.tools);
+        let mut seen = BTreeSet::new();
+        let mut there = facts.available.clone();
+        for step in &reduction.steps {
+            prop_assert!(step.needs.is_subset(&seen), "{} comes before its needs", step.task.spec.label());
+            seen.insert(step.task.key);
+            if step.run {
+                for input in step.task.spec.inputs() {
+                    prop_assert!(there.contains(&input), "{} reads what is not there", step.task.spec.label());
+                }
+                if step.task.spec.kind() == TaskKind::EncodeVideo {
+                    prop_assert!(step.task.outputs.iter().all(|output| !facts.available.contains(&output.key)));
+                }
+                there.extend(step.task.outputs.iter().map(|output| output.key));
+            }
+        }
+        prop_assert!(reduction.to_run().any(|task| task.spec.kind() == TaskKind::Publish));
+    }
+}

@@ -1,2 +1,17 @@
-//! The scheduler.
+//! The scheduler: plans titles, orders and dispatches their tasks, retries and recovers. The only writer of the
+//! store.
+//!
+//! Planning, ordering and retrying are pure functions ([`plan`], [`order`], [`retry`]); [`service`] is the loop
+//! that feeds them and acts on what they say.
+
+pub mod cost;
+pub mod event;
+pub mod order;
 pub mod plan;
+pub mod retry;
+pub mod service;
+
+mod reconcile;
+
+pub use event::FarmEvent;
+pub use service::{Handle, Options, Scheduler, SchedulerError};

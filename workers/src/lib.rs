@@ -1,1 +1,16 @@
-//! Placeholder until its module lands.
+//! The worker: what runs on every host of a farm, and inside `reelfarm run`.
+//!
+//! It takes tasks from the broker, runs each in staging under a lease, hands what it made to the artifact store and
+//! reports. It knows no database.
+
+pub mod leash;
+pub mod process;
+pub mod runtime;
+pub mod source;
+
+mod attempt;
+mod execute;
+mod lease;
+
+pub use process::MediaProcess;
+pub use runtime::Worker;

@@ -1,1 +1,21 @@
-//! Placeholder until its module lands.
+//! Artifacts: what tasks make, immutable and named by how it is made; and the copy of finished ones to the origin.
+//!
+//! Promises: an artifact is visible whole or not at all, whenever the process dies; the first of two equal artifacts
+//! stays; what the origin's index names is there, and was read back after it was written; nothing that a title or a
+//! file is called makes a path leave the origin's folder.
+
+mod artifact;
+mod blocking;
+mod error;
+mod folder;
+mod hashing;
+mod json;
+mod origin;
+mod staging;
+mod store;
+
+pub use artifact::{Artifact, ArtifactFile};
+pub use error::ArtifactError;
+pub use origin::{Audit, Origin, OriginError, Receipt};
+pub use staging::Staging;
+pub use store::ArtifactStore;

@@ -70,6 +70,8 @@ codes! {
     PolicyInvalid = "RF-CFG-003", Permanent, "the QC policy file is refused";
     UnknownName = "RF-CFG-004", Permanent, "no ladder or profile has this name";
 
+    SettingsInvalid = "RF-CFG-005", Permanent, "the project file is refused";
+
     EncodeFailed = "RF-ENC-001", Transient, "the encoder failed";
     EncodeFrameCount = "RF-ENC-002", Permanent, "the encoder's frame count differs from the source's";
     EncodeCrashed = "RF-ENC-003", Transient, "the media process died";

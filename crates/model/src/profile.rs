@@ -101,6 +101,21 @@ pub enum MediaFormat {
 }
 
 impl Container {
+    /// Every container.
+    pub const ALL: [Container; 5] =
+        [Self::Dash, Self::DashOnDemand, Self::HlsTs, Self::HlsCmaf, Self::Progressive];
+
+    /// The name, as it serialises.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dash => "dash",
+            Self::DashOnDemand => "dash-on-demand",
+            Self::HlsTs => "hls-ts",
+            Self::HlsCmaf => "hls-cmaf",
+            Self::Progressive => "progressive",
+        }
+    }
+
     /// The layout of the media that this container plays.
     pub const fn media_format(self) -> MediaFormat {
         match self {

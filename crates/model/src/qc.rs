@@ -16,6 +16,20 @@ pub enum Verdict {
     Reject,
 }
 
+impl Verdict {
+    /// Every verdict, from good to bad.
+    pub const ALL: [Verdict; 3] = [Self::Pass, Self::Warn, Self::Reject];
+
+    /// The name, as it serialises.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Warn => "warn",
+            Self::Reject => "reject",
+        }
+    }
+}
+
 /// One check of a source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {

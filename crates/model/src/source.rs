@@ -13,7 +13,7 @@ pub struct SourceReference {
     /// The size in bytes.
     pub size: u64,
     /// The time of the last change, in nanoseconds since 1970 UTC.
-    pub modified_ns: i128,
+    pub modified_ns: i64,
 }
 
 /// What a fingerprint task found: the digests of every byte of the source.
@@ -25,4 +25,24 @@ pub struct Fingerprint {
     pub md5: String,
     /// The size in bytes.
     pub size: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::recipe::ToolVersions;
+    use crate::task::{FingerprintSpec, Task, TaskSpec};
+
+    use super::*;
+
+    #[test]
+    fn a_source_survives_json_inside_a_task() {
+        for modified_ns in [0, -1, 1_700_000_000_123_456_789, i64::MIN.into(), u64::MAX.into()] {
+            let source = SourceReference { path: "/film.mov".into(), size: u64::MAX, modified_ns };
+            let task = Task::new(TaskSpec::Fingerprint(FingerprintSpec { source }), &ToolVersions::default());
+            let text = serde_json::to_string(&task).unwrap();
+            assert_eq!(serde_json::from_str::<Task>(&text).unwrap(), task);
+        }
+        let source = SourceReference { path: "/film.mov".into(), size: 1, modified_ns: i128::MAX };
+        assert!(serde_json::to_string(&source).is_err());
+    }
 }

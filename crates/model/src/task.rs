@@ -84,6 +84,20 @@ pub enum TaskKind {
 }
 
 impl TaskKind {
+    /// Every kind, in the order in which a title needs them.
+    pub const ALL: [TaskKind; 10] = [
+        Self::Fingerprint,
+        Self::Qc,
+        Self::EncodeVideo,
+        Self::EncodeAudio,
+        Self::Package,
+        Self::Manifest,
+        Self::Verify,
+        Self::Upload,
+        Self::Publish,
+        Self::Withdraw,
+    ];
+
     /// The name, as it serialises.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -408,6 +422,16 @@ impl TaskSpec {
     /// Whether it reads the source's bytes.
     pub const fn reads_source(&self) -> bool {
         matches!(self, Self::Fingerprint(_) | Self::Qc(_) | Self::EncodeVideo(_) | Self::EncodeAudio(_))
+    }
+
+    /// Whether its effect is at the origin, so that it is run even where its output is there already.
+    pub const fn acts_on_origin(&self) -> bool {
+        matches!(self, Self::Upload(_) | Self::Publish(_) | Self::Withdraw(_))
+    }
+
+    /// Whether the scheduler itself reads what it makes, which then also travels in the report of its end.
+    pub const fn has_result(&self) -> bool {
+        matches!(self, Self::Fingerprint(_) | Self::Qc(_) | Self::Publish(_))
     }
 
     fn tool_names(&self) -> &'static [&'static str] {

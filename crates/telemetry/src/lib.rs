@@ -1,1 +1,13 @@
-//! Placeholder until its module lands.
+//! What the farm tells people who run it: metrics for Prometheus, and logs.
+//!
+//! Promises: no global registry, so several farms (and tests) live in one process; every metric is in
+//! [`SPECIFICATION`](metrics::SPECIFICATION), and its labels take few values, never a title's name; logs go to
+//! standard error alone, because standard output is for data.
+
+pub mod logging;
+pub mod metrics;
+pub mod server;
+
+pub use logging::{LogFormat, LogOptions, LoggingError};
+pub use metrics::{AttemptEnd, Metrics, MetricsError};
+pub use server::{ServeError, Server, serve};

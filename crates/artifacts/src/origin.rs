@@ -1,0 +1,66 @@
+//! The origin: where players fetch from. `ORIGIN/<title>/index.json` is written last and read by everybody; what it
+//! names is there and was read back.
+//!
+//! It is built on `object_store`, so that a folder and a bucket are one code. What only a folder needs (empty folders,
+//! unfinished files, links) is in `local`.
+
+mod audit;
+mod error;
+mod holds;
+mod listing;
+mod local;
+mod path;
+mod publish;
+mod transfer;
+mod upload;
+mod withdraw;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
+
+pub use audit::Audit;
+pub use error::OriginError;
+pub use upload::Receipt;
+
+/// The name of a title's index within its folder.
+const INDEX_NAME: &str = "index.json";
+
+/// One origin. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    name: Arc<str>,
+    store: Arc<dyn ObjectStore>,
+    /// The folder, where the origin is one.
+    folder: Option<Arc<PathBuf>>,
+}
+
+impl Origin {
+    /// The origin at an absolute path or a `file://` URL. The folder is made where it is missing. Blocks, shortly.
+    ///
+    /// # Errors
+    /// [`OriginError::Unsupported`] for anything else; [`OriginError::Unreachable`] or [`OriginError::Full`] where the
+    /// folder cannot be made or written.
+    pub fn open(origin: &str) -> Result<Self, OriginError> {
+        let folder = path::folder_of(origin)?;
+        let folder = local::prepare(&folder).map_err(|source| OriginError::io(origin, "open", source))?;
+        let store = LocalFileSystem::new_with_prefix(&folder)
+            .map_err(|source| OriginError::object_store(origin, "open", source))?
+            // A receipt is a promise: what it names must survive a power cut.
+            .with_fsync(true);
+        Ok(Self { name: origin.into(), store: Arc::new(store), folder: Some(Arc::new(folder)) })
+    }
+
+    /// The origin over any object store whose root is the origin's root; `name` is for people.
+    pub fn over(name: &str, store: Arc<dyn ObjectStore>) -> Self {
+        Self { name: name.into(), store, folder: None }
+    }
+
+    /// Bytes that the farm may still write, where the origin has such a limit and tells it.
+    pub async fn free_bytes(&self) -> Option<u64> {
+        let folder = Arc::clone(self.folder.as_ref()?);
+        crate::blocking::blocking(move || local::free_bytes(&folder)).await.ok()
+    }
+}

@@ -1,0 +1,156 @@
+//! What can go wrong with an origin.
+
+use std::error::Error;
+use std::io;
+
+use reelfarm_model::{Code, Failure, TitleId};
+
+use crate::error::is_full;
+
+/// The origin did not take, keep or give what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum OriginError {
+    /// The text names no kind of origin that this program writes to.
+    #[error("{origin:?} is no origin: give an absolute path or a file:// URL")]
+    Unsupported {
+        /// The text.
+        origin: String,
+    },
+    /// The origin cannot be read or written.
+    #[error("cannot {action} {path} at the origin {origin}: {source}")]
+    Unreachable {
+        /// The origin.
+        origin: String,
+        /// What was being done: `write`, `read`, `list`, `remove` or `open`.
+        action: &'static str,
+        /// What it was done to, as a path from the origin's root; empty for the origin itself.
+        path: String,
+        /// Why not.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The origin is full, or its quota is used up.
+    #[error("the origin {origin} is full: cannot {action} {path}: {source}")]
+    Full {
+        /// The origin.
+        origin: String,
+        /// What was being done.
+        action: &'static str,
+        /// What it was done to, as a path from the origin's root.
+        path: String,
+        /// What the origin said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A file at the origin is not what was written.
+    #[error("{path} at the origin {origin} has MD5 {found}, and {sent} was sent")]
+    Mismatch {
+        /// The origin.
+        origin: String,
+        /// The file, as a path from the origin's root.
+        path: String,
+        /// The MD5 of what was sent.
+        sent: String,
+        /// The MD5 of what was read back.
+        found: String,
+    },
+    /// A file that the index is to name is not there, or has another size.
+    #[error(
+        "{path} of the title {title} is not at the origin {origin}, or has another size than was recorded"
+    )]
+    Missing {
+        /// The origin.
+        origin: String,
+        /// The title.
+        title: TitleId,
+        /// The file, as a path from the title's folder.
+        path: String,
+    },
+    /// A published index cannot be read.
+    #[error("the index.json of the title {title} at the origin {origin} cannot be read: {detail}")]
+    IndexDamaged {
+        /// The origin.
+        origin: String,
+        /// The title.
+        title: TitleId,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A path would leave the title's folder, or has characters that a URL or a store treats in its own way.
+    #[error("{path:?} is no path for a file of the title {title}: {reason}")]
+    BadPath {
+        /// The title.
+        title: TitleId,
+        /// The path.
+        path: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// A file of the artifact is not what it was when it was taken over.
+    #[error("{path} of the artifact {artifact} is damaged: {detail}")]
+    ArtifactDamaged {
+        /// The artifact's key.
+        artifact: String,
+        /// The file, as a path from the artifact's folder.
+        path: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// What is to be published contradicts itself: the program is at fault.
+    #[error("the index of the title {title} contradicts what is published with it: {detail}")]
+    Inconsistent {
+        /// The title.
+        title: TitleId,
+        /// The contradiction.
+        detail: String,
+    },
+}
+
+impl OriginError {
+    pub(super) fn io(origin: &str, action: &'static str, source: io::Error) -> Self {
+        Self::at(origin, action, "", source.into())
+    }
+
+    pub(super) fn object_store(origin: &str, action: &'static str, source: object_store::Error) -> Self {
+        Self::at(origin, action, "", source.into())
+    }
+
+    /// Full where an error of the system at the root of `source` says so, unreachable otherwise.
+    pub(super) fn at(
+        origin: &str,
+        action: &'static str,
+        path: &str,
+        source: Box<dyn Error + Send + Sync>,
+    ) -> Self {
+        let (origin, path) = (origin.to_owned(), path.to_owned());
+        if says_full(source.as_ref()) {
+            Self::Full { origin, action, path, source }
+        } else {
+            Self::Unreachable { origin, action, path, source }
+        }
+    }
+}
+
+fn says_full(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<io::Error>().is_some_and(is_full) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+impl From<OriginError> for Failure {
+    fn from(error: OriginError) -> Self {
+        let code = match &error {
+            OriginError::Unsupported { .. } | OriginError::Unreachable { .. } => Code::OriginUnreachable,
+            OriginError::Full { .. } => Code::OriginFull,
+            OriginError::Mismatch { .. } | OriginError::Missing { .. } | OriginError::IndexDamaged { .. } => {
+                Code::OriginMismatch
+            }
+            OriginError::ArtifactDamaged { .. } => Code::ArtifactMissing,
+            OriginError::BadPath { .. } | OriginError::Inconsistent { .. } => Code::Internal,
+        };
+        Failure::new(code, error.to_string())
+    }
+}

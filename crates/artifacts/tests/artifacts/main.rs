@@ -1,0 +1,9 @@
+//! What this crate promises, seen from outside.
+
+#[cfg(test)]
+mod kill;
+#[cfg(test)]
+mod take_over;
+
+#[cfg(test)]
+mod support;

@@ -1,0 +1,89 @@
+//! Exit codes: a contract with scripts.
+
+use std::process::ExitCode;
+
+use reelfarm_model::{Code, Failure};
+
+/// How the command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: all that was asked for is done.
+    Done,
+    /// 1: a title failed or was rejected.
+    Failed,
+    /// 2: the command line, a ladder or a setting is wrong.
+    Usage,
+    /// 3: there is no such file, title or code.
+    NotFound,
+    /// 4: not allowed.
+    NotAllowed,
+    /// 5: the store, the broker or the origin cannot be reached or written.
+    Unreachable,
+    /// 128 and the signal's number: 130 after Ctrl-C, 143 after SIGTERM.
+    Signal(u8),
+}
+
+impl Exit {
+    /// The exit code for a failure.
+    pub fn of(failure: &Failure) -> Self {
+        match failure.code {
+            Code::SourceNotFound | Code::TitleNotFound => Self::NotFound,
+            Code::TitleNameTaken => Self::NotAllowed,
+            Code::LadderInvalid
+            | Code::ProfilesInvalid
+            | Code::PolicyInvalid
+            | Code::UnknownName
+            | Code::SettingsInvalid => Self::Usage,
+            Code::OriginUnreachable
+            | Code::OriginFull
+            | Code::StateUnreachable
+            | Code::StateBusy
+            | Code::DiskFull => Self::Unreachable,
+            _ => Self::Failed,
+        }
+    }
+
+    /// The exit code of a call whose parts ended in different ways: the one that says most about what to do next.
+    pub fn worst(self, other: Self) -> Self {
+        if self.weight() >= other.weight() { self } else { other }
+    }
+
+    const fn weight(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Usage => 1,
+            Self::NotAllowed => 2,
+            Self::NotFound => 3,
+            Self::Failed => 4,
+            Self::Unreachable => 5,
+            Self::Signal(_) => 6,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::NotFound => 3,
+            Exit::NotAllowed => 4,
+            Exit::Unreachable => 5,
+            Exit::Signal(number) => 128 + number,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_part_that_needs_a_person_most_decides() {
+        assert_eq!(Exit::Done.worst(Exit::Failed), Exit::Failed);
+        assert_eq!(Exit::Unreachable.worst(Exit::Failed), Exit::Unreachable);
+        assert_eq!(Exit::NotFound.worst(Exit::Done), Exit::NotFound);
+        assert_eq!(Exit::of(&Failure::new(Code::OriginFull, "full")), Exit::Unreachable);
+    }
+}

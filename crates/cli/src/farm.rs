@@ -1,0 +1,177 @@
+//! The embedded farm: store, broker, scheduler and worker in one process, over one state folder.
+
+use std::collections::HashMap;
+use std::fs::TryLockError;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reelfarm_artifacts::ArtifactStore;
+use reelfarm_model::{Code, Failure, Pool, WorkerId};
+use reelfarm_packaging::profiles::ProfileList;
+use reelfarm_qc::Policy;
+use reelfarm_queue::{Broker, InProcessBroker};
+use reelfarm_scheduler::retry::RetryPolicy;
+use reelfarm_scheduler::{Handle, Options, Scheduler, SchedulerError};
+use reelfarm_store::{SqliteStore, Store};
+use reelfarm_telemetry::metrics::Metrics;
+use reelfarm_workers::Worker;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Project;
+use crate::tools;
+
+/// The database's file in the state folder.
+pub const DATABASE_FILE: &str = "reelfarm.db";
+
+/// How long a worker's lease runs. Scheduler and worker share a process, so it ends only where that process hangs.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// A running farm.
+pub struct Farm {
+    /// Talks to its scheduler.
+    pub handle: Handle,
+    scheduler: JoinHandle<Result<(), SchedulerError>>,
+    worker: JoinHandle<Result<(), reelfarm_queue::BrokerError>>,
+    store: Arc<dyn Store>,
+    drain: CancellationToken,
+    stop: CancellationToken,
+    /// Held for as long as the farm runs: one farm a state folder.
+    _lock: fs_err::File,
+}
+
+impl Farm {
+    /// Starts a farm over a state folder, and carries on what is under way there.
+    ///
+    /// # Errors
+    /// The folder cannot be used, or another farm uses it; a tool is missing.
+    pub async fn start(
+        state: &Path,
+        project: &Project,
+        policy: Policy,
+        profiles: ProfileList,
+        metrics: Metrics,
+    ) -> Result<Self, Failure> {
+        let lock = lock(state)?;
+        let packager = tools::packager(project);
+        let versions = tools::versions(&packager).await?;
+        let store = SqliteStore::open(&state.join(DATABASE_FILE)).await?;
+        let artifacts = ArtifactStore::open(state)?;
+        // The lock says that no other process works here: what looks under way was cut off, and staging is litter.
+        let swept = artifacts.sweep_staging().await?;
+        let recovered = store.recover().await?;
+        tracing::info!(recovered, swept, state = %state.display(), "farm starts");
+
+        let store: Arc<dyn Store> = Arc::new(store);
+        let broker: Arc<dyn Broker> = Arc::new(InProcessBroker::new(Pool::ALL));
+        let slots = slots(std::thread::available_parallelism().map_or(1, usize::from));
+        let options = Options {
+            tools: versions.clone(),
+            policy,
+            profiles,
+            lease: LEASE,
+            retry: RetryPolicy::default(),
+            slots: slots.clone(),
+        };
+        let (scheduler, handle) =
+            Scheduler::new(store.clone(), broker.clone(), artifacts.clone(), metrics.clone(), options);
+        let worker = Worker {
+            id: WorkerId(format!("embedded-{}", std::process::id())),
+            slots,
+            broker,
+            artifacts,
+            media: tools::media_process(),
+            packager,
+            tools: versions,
+            metrics,
+        };
+        let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
+        Ok(Self {
+            handle,
+            scheduler: tokio::spawn(scheduler.run(drain.clone(), stop.clone())),
+            worker: tokio::spawn(worker.run(drain.clone())),
+            store,
+            drain,
+            stop,
+            _lock: lock,
+        })
+    }
+
+    /// Waits until the scheduler or the worker ends by itself, which happens only when something is broken.
+    pub async fn broken(&mut self) -> Failure {
+        let why = tokio::select! {
+            ended = &mut self.scheduler => match ended {
+                Ok(Ok(())) => "the scheduler ended".to_owned(),
+                Ok(Err(SchedulerError::Store(error))) => return error.into(),
+                Ok(Err(error)) => format!("the scheduler cannot go on: {error}"),
+                Err(error) => format!("the scheduler died: {error}"),
+            },
+            ended = &mut self.worker => match ended {
+                Ok(Ok(())) => "the worker ended".to_owned(),
+                Ok(Err(error)) => format!("the worker cannot go on: {error}"),
+                Err(error) => format!("the worker died: {error}"),
+            },
+        };
+        Failure::new(Code::Internal, why)
+    }
+
+    /// Stops cleanly: the worker ends its child processes and hands its attempts back, the scheduler records it.
+    pub async fn stop(self) {
+        self.drain.cancel();
+        if let Err(error) = self.worker.await {
+            tracing::error!(%error, "the worker did not end cleanly");
+        }
+        self.stop.cancel();
+        match self.scheduler.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the scheduler did not end cleanly"),
+            Err(error) => tracing::error!(%error, "the scheduler did not end cleanly"),
+        }
+        // A task that was sent and reached no slot any more: nobody else will say that it was handed back.
+        if let Err(error) = self.store.recover().await {
+            tracing::error!(%error, "attempts were not handed back; the next start does it");
+        }
+    }
+}
+
+fn lock(state: &Path) -> Result<fs_err::File, Failure> {
+    let unusable = |error: std::io::Error| {
+        Failure::new(
+            Code::StateUnreachable,
+            format!(
+                "the state folder {} cannot be used: {error}; give another with --state",
+                state.display()
+            ),
+        )
+    };
+    fs_err::create_dir_all(state).map_err(unusable)?;
+    let file = fs_err::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(state.join("lock"))
+        .map_err(unusable)?;
+    match file.file().try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Failure::new(
+            Code::StateBusy,
+            format!(
+                "another reelfarm works in {}; wait for it to end, or give another folder with --state",
+                state.display()
+            ),
+        )),
+        Err(TryLockError::Error(error)) => Err(unusable(error)),
+    }
+}
+
+/// Slots by pool for a machine of this many processors. An encode keeps about as many threads busy as its ladder has
+/// rungs, so few run at once; two, so that sound is made beside the picture and one title's last rung does not leave
+/// processors idle.
+fn slots(processors: usize) -> HashMap<Pool, usize> {
+    HashMap::from([
+        (Pool::Cpu, (processors / 4).max(2)),
+        (Pool::Package, (processors / 2).max(2)),
+        (Pool::Light, processors.max(2)),
+    ])
+}

@@ -1,0 +1,84 @@
+//! The verbs: one module each.
+
+pub mod child;
+
+mod completions;
+mod doctor;
+mod explain;
+mod ladders;
+mod list;
+mod probe;
+mod profiles;
+mod qc;
+mod report;
+mod run;
+mod status;
+
+use reelfarm_model::Failure;
+use reelfarm_packaging::profiles::ProfileList;
+use reelfarm_qc::Policy;
+use reelfarm_telemetry::logging::{self, LogFormat, LogOptions};
+
+use crate::arguments::{Arguments, LogStyle, Verb};
+use crate::config::Project;
+use crate::exit::Exit;
+use crate::printer::Printer;
+
+/// Runs the verb of a command line.
+pub async fn run(arguments: Arguments, printer: &Printer) -> Exit {
+    let format = match arguments.log_format {
+        LogStyle::Pretty => LogFormat::Pretty,
+        LogStyle::Json => LogFormat::Json,
+    };
+    if let Err(error) =
+        logging::init(LogOptions::new(format, arguments.log).with_writer(printer.log_writer()))
+    {
+        printer.error(&error.to_string());
+        return Exit::Usage;
+    }
+    let result = match arguments.verb {
+        Verb::Run(verb) => run::run(verb, printer).await,
+        Verb::Qc(verb) => qc::run(verb, printer).await,
+        Verb::Probe(verb) => probe::run(verb, printer).await,
+        Verb::Status(verb) => status::run(verb, printer).await,
+        Verb::List(verb) => list::run(verb, printer).await,
+        Verb::Explain(verb) => Ok(explain::run(&verb, printer)),
+        Verb::Doctor(verb) => doctor::run(verb, printer).await,
+        Verb::Profiles(json) => profiles::run(json, printer),
+        Verb::Ladders(verb) => ladders::run(&verb, printer),
+        Verb::Completions(verb) => Ok(completions::run(&verb, printer)),
+        Verb::MediaChild(_) | Verb::Leash(_) => Ok(Exit::Usage),
+    };
+    result.unwrap_or_else(|failure| {
+        printer.failure(None, &failure);
+        Exit::of(&failure)
+    })
+}
+
+/// The QC policy: the project's own, or the one that comes with the farm.
+fn policy(project: &Project) -> Result<Policy, Failure> {
+    use reelfarm_model::Code::PolicyInvalid;
+    let (file, text) = match &project.qc_policy {
+        Some(path) => {
+            let text = fs_err::read_to_string(path)
+                .map_err(|error| Failure::new(PolicyInvalid, error.to_string()))?;
+            (path.display().to_string(), text)
+        }
+        None => ("ladders/qc.toml".to_owned(), reelfarm_qc::BUILT_IN.to_owned()),
+    };
+    Policy::parse(&file, &text).map_err(|error| Failure::new(PolicyInvalid, error.to_string()))
+}
+
+/// The profile list: the project's own, or the one that comes with the farm.
+fn profile_list(project: &Project) -> Result<ProfileList, Failure> {
+    use reelfarm_model::Code::ProfilesInvalid;
+    let (file, text) = match &project.profile_list {
+        Some(path) => {
+            let text = fs_err::read_to_string(path)
+                .map_err(|error| Failure::new(ProfilesInvalid, error.to_string()))?;
+            (path.display().to_string(), text)
+        }
+        None => ("ladders/profiles.toml".to_owned(), reelfarm_packaging::profiles::BUILT_IN.to_owned()),
+    };
+    ProfileList::parse(&file, &text).map_err(|error| Failure::new(ProfilesInvalid, error.to_string()))
+}

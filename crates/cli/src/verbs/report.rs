@@ -1,0 +1,84 @@
+//! What a run came to, title by title.
+
+use std::path::{Path, PathBuf};
+
+use reelfarm_model::qc::Verdict;
+use reelfarm_model::{Failure, Title, TitleState};
+use serde::Serialize;
+
+use crate::exit::Exit;
+
+/// How one file of a call ended.
+#[derive(Debug, Serialize)]
+pub struct Outcome {
+    /// The title's name, where the file has one.
+    pub title: Option<String>,
+    /// The file as it was named.
+    pub source: PathBuf,
+    /// `published`, `rejected`, `failed`, `cancelled`, `refused`, or `interrupted`.
+    pub state: String,
+    /// The title's folder at the origin, once it is published.
+    pub origin: Option<String>,
+    /// What QC warned of or rejected: code and one line each.
+    pub findings: Vec<Finding>,
+    /// Why it is not published.
+    pub failure: Option<Failure>,
+}
+
+/// One QC check that did not pass.
+#[derive(Debug, Serialize)]
+pub struct Finding {
+    /// The check's code.
+    pub code: String,
+    /// `warn` or `reject`.
+    pub verdict: Verdict,
+    /// What was found against which limit.
+    pub text: String,
+}
+
+impl Outcome {
+    /// A file that did not become a title.
+    pub fn refused(source: &Path, title: Option<String>, failure: Failure) -> Self {
+        let state = "refused".to_owned();
+        Self {
+            title,
+            source: source.to_owned(),
+            state,
+            origin: None,
+            findings: Vec::new(),
+            failure: Some(failure),
+        }
+    }
+
+    /// A title as it stands at the end of the call.
+    pub fn of(source: &Path, title: &Title) -> Self {
+        let id = title.submission.title.to_string();
+        let published = title.state == TitleState::Published;
+        let state = if title.state.is_final() { title.state.as_str() } else { "interrupted" };
+        let findings = title.report.iter().flat_map(|report| &report.checks);
+        Self {
+            origin: published.then(|| format!("{}/{id}", title.submission.origin.trim_end_matches('/'))),
+            title: Some(id),
+            source: source.to_owned(),
+            state: state.to_owned(),
+            findings: findings
+                .filter(|check| check.verdict != Verdict::Pass)
+                .map(|check| Finding {
+                    code: check.code.to_string(),
+                    verdict: check.verdict,
+                    text: format!("{}: {} (accepted: {})", check.name, check.value, check.limit),
+                })
+                .collect(),
+            failure: title.failure.clone(),
+        }
+    }
+
+    /// The exit code that this outcome alone would give.
+    pub fn exit(&self) -> Exit {
+        match (&self.failure, self.state.as_str()) {
+            (_, "published") => Exit::Done,
+            (Some(failure), _) => Exit::of(failure),
+            (None, _) => Exit::Failed,
+        }
+    }
+}

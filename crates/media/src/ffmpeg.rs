@@ -1,0 +1,14 @@
+//! The seam to FFmpeg: owned handles with safe methods over what ffmpeg-next offers, and the calls it does not
+//! have. Unsafe code is here and nowhere else.
+
+pub(crate) mod codec;
+pub(crate) mod decoder;
+pub(crate) mod filter;
+pub(crate) mod frame;
+pub(crate) mod log;
+pub(crate) mod mp4;
+pub(crate) mod options;
+pub(crate) mod source;
+pub(crate) mod track;
+
+pub(crate) use ffmpeg_next::Error;

@@ -1,0 +1,189 @@
+//! FFmpeg's log: warnings and errors go to the standard error stream, the last lines are kept for the failure, and
+//! a measurement gathers the errors of its own pass.
+#![allow(unsafe_code)]
+
+use std::collections::VecDeque;
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::io::Write as _;
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+
+use ffmpeg_next::ffi;
+
+const RECENT_LINES: usize = 20;
+const ERROR_LINES: usize = 8;
+const ERROR_LINE_CHARACTERS: usize = 200;
+
+struct State {
+    recent: VecDeque<String>,
+    capture: Option<CapturedLog>,
+}
+
+/// What FFmpeg logged while a [`Capture`] ran.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CapturedLog {
+    /// The first different lines of level error, at most 8 of at most 200 characters.
+    pub error_lines: Vec<String>,
+    /// Whether any line tells of damage: an error, or a decoder that conceals.
+    pub damage: bool,
+}
+
+static STATE: Mutex<State> = Mutex::new(State { recent: VecDeque::new(), capture: None });
+static CAPTURING: Mutex<()> = Mutex::new(());
+static INSTALL: Once = Once::new();
+
+fn state() -> MutexGuard<'static, State> {
+    STATE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Directs FFmpeg's log here. Every entry point of the crate calls it first.
+pub(crate) fn install() {
+    // SAFETY: the callback has the signature that FFmpeg asks for, is safe to call from any thread, and lives as
+    // long as the process.
+    INSTALL.call_once(|| unsafe { ffi::av_log_set_callback(Some(callback)) });
+}
+
+/// The last lines that were logged, oldest first.
+pub(crate) fn recent() -> String {
+    Vec::from(state().recent.clone()).join("\n")
+}
+
+/// Gathers errors until it is finished. FFmpeg's log is one for the process, so a second capture waits for the first.
+pub(crate) struct Capture {
+    _only: MutexGuard<'static, ()>,
+}
+
+impl Capture {
+    /// Starts to gather.
+    pub(crate) fn start() -> Self {
+        let only = CAPTURING.lock().unwrap_or_else(PoisonError::into_inner);
+        state().capture = Some(CapturedLog::default());
+        Self { _only: only }
+    }
+
+    /// Whether any line so far told of damage.
+    pub(crate) fn damage(&self) -> bool {
+        state().capture.as_ref().is_some_and(|log| log.damage)
+    }
+
+    /// What was gathered so far.
+    pub(crate) fn log(&self) -> CapturedLog {
+        state().capture.clone().unwrap_or_default()
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        state().capture = None;
+    }
+}
+
+unsafe extern "C" fn callback(
+    context: *mut c_void,
+    level: c_int,
+    format: *const c_char,
+    arguments: *mut ffi::__va_list_tag,
+) {
+    if level > ffi::AV_LOG_WARNING {
+        // SAFETY: FFmpeg passes a format string that ends in NUL.
+        if level <= ffi::AV_LOG_INFO
+            && unsafe { CStr::from_ptr(format) }.to_bytes().starts_with(b"concealing ")
+        {
+            take(|state| state.damage = true);
+        }
+        return;
+    }
+    let mut line = [0 as c_char; 1024];
+    let mut prefix: c_int = 1;
+    // SAFETY: the first four arguments are FFmpeg's own, passed on unchanged and once; the buffer's length is
+    // given with it, and what is written ends in NUL.
+    let text = unsafe {
+        ffi::av_log_format_line2(
+            context,
+            level,
+            format,
+            arguments,
+            line.as_mut_ptr(),
+            line.len() as c_int,
+            &raw mut prefix,
+        );
+        CStr::from_ptr(line.as_ptr())
+    };
+    record(level, &without_addresses(text.to_string_lossy().trim_end()));
+}
+
+fn record(level: c_int, line: &str) {
+    // Nobody can be told where even the standard error stream is gone.
+    let _ = writeln!(std::io::stderr(), "{line}");
+    let mut state = state();
+    if state.recent.len() == RECENT_LINES {
+        state.recent.pop_front();
+    }
+    state.recent.push_back(line.to_owned());
+    drop(state);
+    if level <= ffi::AV_LOG_ERROR {
+        take(|log| {
+            log.damage = true;
+            let line: String = line.chars().take(ERROR_LINE_CHARACTERS).collect();
+            if log.error_lines.len() < ERROR_LINES && !log.error_lines.contains(&line) {
+                log.error_lines.push(line);
+            }
+        });
+    }
+}
+
+fn take(into: impl FnOnce(&mut CapturedLog)) {
+    if let Some(log) = state().capture.as_mut() {
+        into(log);
+    }
+}
+
+/// The line without the memory addresses of FFmpeg's contexts, which differ from run to run.
+fn without_addresses(line: &str) -> String {
+    const MARK: &str = " @ 0x";
+    let mut kept = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(at) = rest.find(MARK) {
+        kept.push_str(&rest[..at]);
+        rest = rest[at + MARK.len()..].trim_start_matches(|c: char| c.is_ascii_hexdigit());
+    }
+    kept.push_str(rest);
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_taken_out_of_prefixes() {
+        for (line, expected) in [
+            ("[h264 @ 0x55aa00ff] no frame!", "[h264] no frame!"),
+            ("[mov,mp4 @ 0x1] [aac @ 0x2f] late", "[mov,mp4] [aac] late"),
+            ("plain", "plain"),
+            ("", ""),
+        ] {
+            assert_eq!(without_addresses(line), expected);
+        }
+    }
+
+    #[test]
+    fn a_capture_keeps_a_few_different_short_lines() {
+        let capture = Capture::start();
+        for index in 0..100 {
+            record(ffi::AV_LOG_ERROR, &format!("{}{}", index / 2, "é".repeat(300)));
+        }
+        let log = capture.log();
+        assert_eq!(log.error_lines.len(), ERROR_LINES);
+        assert!(log.error_lines.iter().all(|line| line.chars().count() == ERROR_LINE_CHARACTERS));
+        assert!(log.error_lines[7].starts_with('7'));
+        assert!(log.damage);
+    }
+
+    #[test]
+    fn a_warning_is_no_damage() {
+        let capture = Capture::start();
+        record(ffi::AV_LOG_WARNING, "deprecated");
+        assert!(!capture.log().damage && capture.log().error_lines.is_empty());
+        assert!(recent().contains("deprecated"));
+    }
+}

@@ -1,0 +1,255 @@
+//! Opening a source safely. The bytes may be hostile: neither they nor the file's name choose a demuxer outside the
+//! list, and no other file, network address or device is opened on their behalf.
+//!
+//! The format is probed first, on its own; only a listed demuxer is then given the file. FFmpeg is also told the
+//! list of formats and the `file` protocol, for whatever a demuxer may open. MP4's references to other files stay
+//! off, as FFmpeg has them (`enable_drefs`, `use_absolute_path`).
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::ptr;
+
+use ffmpeg_next::format::context::Input;
+use ffmpeg_next::{Packet, Stream, ffi, media};
+use reelfarm_model::measurement::{OpenError, OpenErrorKind};
+
+use super::Error;
+use super::codec::check;
+use super::options::Options;
+use crate::MediaError;
+
+/// FFmpeg's names of the formats that sources may have.
+pub const ALLOWED_FORMATS: [&str; 14] = [
+    "mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "mpegts", "mpeg", "mxf", "avi", "wav",
+    "flac",
+];
+
+/// Bytes that FFmpeg may read to learn what tracks there are and of what kind.
+const PROBE_BYTES: u32 = 32 << 20;
+/// Microseconds of the title that it may look at for that.
+const ANALYZE_MICROSECONDS: u32 = 20_000_000;
+/// Errors in a row after which a demuxer is taken to be at its end: some give one for each sample that is missing.
+const MOST_ERRORS_IN_A_ROW: u32 = 100;
+
+/// An opened source.
+pub(crate) struct Source {
+    input: Input,
+    path: PathBuf,
+    size: u64,
+    errors_in_a_row: u32,
+}
+
+/// What reading a packet gave.
+pub(crate) enum Read {
+    /// A packet.
+    Packet(Packet),
+    /// The demuxer met damage and can go on.
+    Damaged,
+    /// There is no more.
+    End,
+}
+
+impl Source {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// [`MediaError::Refused`] where it is not of a listed format, [`MediaError::SourceFile`] and
+    /// [`MediaError::Read`] where the operating system cannot read it.
+    pub(crate) fn open(path: &Path) -> Result<Self, MediaError> {
+        super::log::install();
+        let metadata = fs_err::metadata(path).map_err(MediaError::SourceFile)?;
+        if !metadata.is_file() {
+            return Err(MediaError::SourceFile(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{} is not a regular file", path.display()),
+            )));
+        }
+        let url = url(path).map_err(MediaError::SourceFile)?;
+        let format = probe(path, &url)?;
+        let input = open_as(path, &url, format)?;
+        Ok(Self { input, path: path.to_owned(), size: metadata.len(), errors_in_a_row: 0 })
+    }
+
+    /// Opens a file and checks that a track is of the kind that the caller needs.
+    pub(crate) fn track(&self, stream: u32, kind: media::Type) -> Result<Stream<'_>, MediaError> {
+        self.input
+            .stream(stream as usize)
+            .filter(|found| found.parameters().medium() == kind)
+            .ok_or_else(|| self.no_track(stream, kind))
+    }
+
+    /// The error that says so.
+    pub(crate) fn no_track(&self, stream: u32, kind: media::Type) -> MediaError {
+        let kind = if kind == media::Type::Video { "video" } else { "audio" };
+        MediaError::Track { path: self.path.clone(), kind, stream }
+    }
+
+    /// FFmpeg's handle.
+    pub(crate) fn input(&self) -> &Input {
+        &self.input
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file's size in bytes.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Leaves the packets of all tracks but these unread.
+    pub(crate) fn read_only(&mut self, wanted: &[u32]) {
+        for index in 0..self.input.nb_streams() {
+            if !wanted.contains(&index) {
+                // SAFETY: the index is below the number of streams, whose pointers are valid while the input lives.
+                unsafe {
+                    let stream = *(*self.input.as_mut_ptr()).streams.add(index as usize);
+                    (*stream).discard = ffi::AVDiscard::AVDISCARD_ALL;
+                }
+            }
+        }
+    }
+
+    /// Reads the next packet.
+    ///
+    /// # Errors
+    /// [`MediaError::Read`] where the operating system failed to read; damage in the file is no error.
+    pub(crate) fn read(&mut self) -> Result<Read, MediaError> {
+        let mut packet = Packet::empty();
+        let error = match packet.read(&mut self.input) {
+            Ok(()) => {
+                self.errors_in_a_row = 0;
+                return Ok(Read::Packet(packet));
+            }
+            Err(error) => error,
+        };
+        if let Some(source) = self.system_error() {
+            return Err(MediaError::Read { path: self.path.clone(), source });
+        }
+        self.errors_in_a_row += 1;
+        if error == Error::Eof || self.errors_in_a_row > MOST_ERRORS_IN_A_ROW {
+            return Ok(Read::End);
+        }
+        Ok(Read::Damaged)
+    }
+
+    /// The error that the operating system gave on the last read, if any: FFmpeg keeps it with the file.
+    fn system_error(&self) -> Option<Error> {
+        // SAFETY: the context is valid; `pb` is null or a valid handle.
+        let status = unsafe {
+            let pb = (*self.input.as_ptr()).pb;
+            if pb.is_null() { 0 } else { (*pb).error }
+        };
+        (status < 0 && status != ffi::AVERROR_EOF).then(|| Error::from(status))
+    }
+
+    /// The duration that the header states, in seconds; none where FFmpeg only estimated it.
+    pub(crate) fn header_duration(&self) -> Option<f64> {
+        // SAFETY: the context is valid. The field is compared as a number, as FFmpeg wrote it.
+        let (method, duration) = unsafe {
+            let raw = self.input.as_ptr();
+            ((*raw).duration_estimation_method, (*raw).duration)
+        };
+        (method == ffi::AVDurationEstimationMethod::AVFMT_DURATION_FROM_STREAM && duration > 0)
+            .then(|| duration as f64 / f64::from(ffi::AV_TIME_BASE))
+    }
+}
+
+/// The path in the form that always means a file, whatever colons it holds.
+fn url(path: &Path) -> io::Result<CString> {
+    let bytes = [b"file:", path.as_os_str().as_bytes()].concat();
+    CString::new(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "the path holds a NUL byte"))
+}
+
+/// The demuxer for the file's bytes, if it is a listed one.
+fn probe(path: &Path, url: &CStr) -> Result<*const ffi::AVInputFormat, MediaError> {
+    let mut handle = ptr::null_mut();
+    // SAFETY: the URL ends in NUL; the handle is closed below, on every way.
+    let status = unsafe { ffi::avio_open(&raw mut handle, url.as_ptr(), ffi::AVIO_FLAG_READ) };
+    if status < 0 {
+        return Err(MediaError::Read { path: path.to_owned(), source: Error::from(status) });
+    }
+    let mut format: *const ffi::AVInputFormat = ptr::null();
+    // SAFETY: the handle is open, all pointers are valid.
+    let (status, system_error) = unsafe {
+        let status = ffi::av_probe_input_buffer2(
+            handle,
+            &raw mut format,
+            url.as_ptr(),
+            ptr::null_mut(),
+            0,
+            PROBE_BYTES,
+        );
+        let system_error = (*handle).error;
+        ffi::avio_closep(&raw mut handle);
+        (status, system_error)
+    };
+    if system_error < 0 && system_error != ffi::AVERROR_EOF {
+        return Err(MediaError::Read { path: path.to_owned(), source: Error::from(system_error) });
+    }
+    if status < 0 || format.is_null() {
+        return Err(refused(path, OpenErrorKind::NotMedia, "the bytes are no media format".to_owned()));
+    }
+    let name = format_name(format);
+    if !name.split(',').any(|name| ALLOWED_FORMATS.contains(&name)) {
+        // SAFETY: a demuxer's long name is null or ends in NUL, and lives as long as the library.
+        let long_name = unsafe {
+            let long_name = (*format).long_name;
+            if long_name.is_null() {
+                name.clone()
+            } else {
+                CStr::from_ptr(long_name).to_string_lossy().into_owned()
+            }
+        };
+        let detail = format!("the format {name} ({long_name}) is not accepted");
+        return Err(refused(path, OpenErrorKind::FormatNotAllowed, detail));
+    }
+    Ok(format)
+}
+
+fn open_as(path: &Path, url: &CStr, format: *const ffi::AVInputFormat) -> Result<Input, MediaError> {
+    let subject = path.display().to_string();
+    let options = Options::new([("protocol_whitelist", "file")])
+        .with("format_whitelist", &ALLOWED_FORMATS.join(","))
+        .with("probesize", &PROBE_BYTES)
+        .with("analyzeduration", &ANALYZE_MICROSECONDS);
+    let mut context = ptr::null_mut();
+    let not_media = |call: &str, status: i32| {
+        refused(path, OpenErrorKind::NotMedia, format!("{} ({call})", Error::from(status)))
+    };
+    options.pass(&subject, |dictionary| {
+        // SAFETY: all pointers are valid; on failure FFmpeg frees what it allocated and nulls the context.
+        let status = unsafe { ffi::avformat_open_input(&raw mut context, url.as_ptr(), format, dictionary) };
+        if status < 0 { Err(not_media("avformat_open_input", status)) } else { Ok(()) }
+    })?;
+    // SAFETY: the context is open and has no other owner.
+    let mut input = unsafe { Input::wrap(context) };
+    // SAFETY: as above; no options for the tracks' decoders are given.
+    let status = unsafe { ffi::avformat_find_stream_info(input.as_mut_ptr(), ptr::null_mut()) };
+    check(status, "avformat_find_stream_info", &subject)
+        .map_err(|_| not_media("avformat_find_stream_info", status))?;
+    Ok(input)
+}
+
+/// FFmpeg's short names of a demuxer, separated by commas.
+fn format_name(format: *const ffi::AVInputFormat) -> String {
+    // SAFETY: the demuxer is one of the library's own, whose name ends in NUL and lives as long as the library.
+    unsafe { CStr::from_ptr((*format).name) }.to_string_lossy().into_owned()
+}
+
+impl Source {
+    /// FFmpeg's name of the container.
+    pub(crate) fn container(&self) -> String {
+        // SAFETY: an opened input has a demuxer.
+        format_name(unsafe { (*self.input.as_ptr()).iformat })
+    }
+}
+
+fn refused(path: &Path, kind: OpenErrorKind, detail: String) -> MediaError {
+    MediaError::Refused { path: path.to_owned(), refusal: OpenError { kind, detail } }
+}

@@ -1,0 +1,117 @@
+//! Which FFmpeg and which x264 this process uses: part of the keys of what they make.
+#![allow(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::ffi::CStr;
+use std::sync::OnceLock;
+
+use ffmpeg_next::format::Pixel;
+use ffmpeg_next::{Rational, ffi, frame};
+use reelfarm_model::recipe::ToolVersions;
+
+use crate::MediaError;
+use crate::ffmpeg::codec::{Encoder, set_picture};
+use crate::ffmpeg::log;
+use crate::ffmpeg::options::Options;
+
+/// The versions of FFmpeg's libraries and of x264, as they say themselves at run time. x264 is left out where FFmpeg
+/// has no such encoder.
+pub fn versions() -> ToolVersions {
+    static VERSIONS: OnceLock<ToolVersions> = OnceLock::new();
+    VERSIONS
+        .get_or_init(|| {
+            log::install();
+            let mut versions = BTreeMap::from([(ToolVersions::FFMPEG.to_owned(), ffmpeg())]);
+            if let Ok(Some(x264)) = x264() {
+                versions.insert(ToolVersions::X264.to_owned(), x264);
+            }
+            ToolVersions(versions)
+        })
+        .clone()
+}
+
+fn ffmpeg() -> String {
+    // SAFETY: the functions have no preconditions; the text is static and ends in NUL.
+    let (release, libraries) = unsafe {
+        (
+            CStr::from_ptr(ffi::av_version_info()).to_string_lossy(),
+            [
+                ("avcodec", ffi::avcodec_version()),
+                ("avfilter", ffi::avfilter_version()),
+                ("avformat", ffi::avformat_version()),
+                ("avutil", ffi::avutil_version()),
+                ("swresample", ffi::swresample_version()),
+                ("swscale", ffi::swscale_version()),
+            ],
+        )
+    };
+    let libraries = libraries.map(|(name, version)| {
+        format!("{name} {}.{}.{}", version >> 16, (version >> 8) & 0xff, version & 0xff)
+    });
+    format!("{release} ({})", libraries.join(", "))
+}
+
+/// The build that x264 writes into its streams, such as `164 r3095 baee400`: asked of one small frame, because the
+/// library itself only tells its interface's number.
+fn x264() -> Result<Option<String>, MediaError> {
+    const SIZE: u32 = 16;
+    let mut encoder = Encoder::open(
+        "libx264",
+        "x264's version".to_owned(),
+        |context| {
+            context.set_time_base(Rational::new(1, 25));
+            set_picture(context, Pixel::YUV420P, SIZE, SIZE);
+        },
+        Options::new([("preset", "ultrafast"), ("threads", "1")]),
+    )?;
+    let mut picture = frame::Video::new(Pixel::YUV420P, SIZE, SIZE);
+    for plane in 0..picture.planes() {
+        picture.data_mut(plane).fill(128);
+    }
+    picture.set_pts(Some(0));
+    let mut stream = Vec::new();
+    let mut gather = |packet: ffmpeg_next::Packet| {
+        stream.extend_from_slice(packet.data().unwrap_or_default());
+        Ok(())
+    };
+    encoder.encode(Some(&picture), &mut gather)?;
+    encoder.encode(None, &mut gather)?;
+    Ok(build(&stream))
+}
+
+/// The build in x264's message to whoever reads the stream: `x264 - core BUILD - H.264/…`.
+fn build(stream: &[u8]) -> Option<String> {
+    const MARK: &[u8] = b"x264 - core ";
+    let start = stream.windows(MARK.len()).position(|window| window == MARK)? + MARK.len();
+    let text: String = stream[start..]
+        .iter()
+        .take(64)
+        .take_while(|byte| byte.is_ascii_graphic() || **byte == b' ')
+        .map(|byte| char::from(*byte))
+        .collect();
+    Some(text.split(" - ").next()?.trim().to_owned()).filter(|build| !build.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_tools_tell_their_versions() {
+        let versions = versions().0;
+        let ffmpeg = &versions[ToolVersions::FFMPEG];
+        assert!(ffmpeg.contains("avcodec ") && ffmpeg.contains("swscale "), "{ffmpeg}");
+        let x264 = &versions[ToolVersions::X264];
+        assert!(x264.split(' ').next().unwrap().parse::<u32>().unwrap() > 100, "{x264}");
+    }
+
+    #[test]
+    fn a_stream_without_the_message_has_no_build() {
+        assert_eq!(
+            build(b"x264 - core 164 r3095 baee400 - H.264/MPEG-4").as_deref(),
+            Some("164 r3095 baee400")
+        );
+        assert_eq!(build(b"Lavc"), None);
+        assert_eq!(build(b"x264 - core "), None);
+    }
+}

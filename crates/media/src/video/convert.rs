@@ -1,0 +1,223 @@
+//! Each rung's picture from the source's: scaled to the rung's size with square pixels, turned upright, 8-bit 4:2:0
+//! in limited range and BT.709.
+//!
+//! swscale runs with `accurate_rnd` and `bitexact`, so that every processor gives the same samples, and always from
+//! the source's frame, so that a rung is the same whatever other rungs there are. Chroma is taken to lie at
+//! the left, as MPEG-2 and H.264 have it, where swscale's own default is the middle.
+
+use std::fmt;
+
+use ffmpeg_next::{Rational, frame};
+use reelfarm_model::qc::VideoConclusion;
+use reelfarm_model::task::RungSpec;
+
+use crate::MediaError;
+use crate::ffmpeg::filter::{FilterGraph, Pulled};
+use crate::ffmpeg::frame::{blank, take};
+
+const SCALE_FLAGS: &str = "bicubic+accurate_rnd+full_chroma_int+bitexact";
+
+/// What decoded frames look like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Picture {
+    /// Width in stored samples.
+    pub width: u32,
+    /// Height in stored samples.
+    pub height: u32,
+    /// FFmpeg's name of the pixel format.
+    pub pixel_format: String,
+}
+
+impl fmt::Display for Picture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{} {}", self.width, self.height, self.pixel_format)
+    }
+}
+
+impl Picture {
+    /// That of a frame.
+    pub(super) fn of(frame: &frame::Video) -> Self {
+        let pixel_format = frame.format().descriptor().map_or_else(String::new, |d| d.name().to_owned());
+        Self { width: frame.width(), height: frame.height(), pixel_format }
+    }
+
+    /// About how many bytes a frame has, rather more than less.
+    pub(super) fn bytes(&self) -> u64 {
+        u64::from(self.width) * u64::from(self.height) * if self.pixel_format == "yuv420p" { 2 } else { 4 }
+    }
+
+    /// The source of a filter graph that takes such frames.
+    pub(super) fn buffer(&self, time_base: Rational) -> String {
+        format!(
+            "buffer@in0=video_size={}x{}:pix_fmt={}:time_base={time_base}",
+            self.width, self.height, self.pixel_format
+        )
+    }
+}
+
+/// Makes a rung's pictures.
+pub(super) struct Converter {
+    graph: FilterGraph,
+    subject: String,
+}
+
+impl Converter {
+    /// A converter, or none where the source's frames are what the rung needs as they are.
+    pub(super) fn new(
+        picture: &Picture,
+        video: &VideoConclusion,
+        rung: &RungSpec,
+    ) -> Result<Option<Self>, MediaError> {
+        let filters = filters(picture, video, rung)?;
+        if filters.is_empty() {
+            return Ok(None);
+        }
+        let text = format!(
+            "{},{},buffersink@out",
+            picture.buffer(Rational::new(1, i32::try_from(video.frame_rate).unwrap_or(i32::MAX))),
+            filters.join(",")
+        );
+        let subject = format!("{}, converting", rung.rung.name);
+        Ok(Some(Self { graph: FilterGraph::new(&text, subject.clone())?, subject }))
+    }
+
+    /// The rung's picture of a frame, with the frame's number.
+    pub(super) fn convert(&mut self, frame: &frame::Video) -> Result<frame::Video, MediaError> {
+        self.graph.push(0, Some(frame))?;
+        let mut converted = blank();
+        if self.graph.pull(&mut converted)? != Pulled::Frame {
+            return Err(MediaError::Count {
+                subject: self.subject.clone(),
+                unit: "frames",
+                expected: 1,
+                found: 0,
+            });
+        }
+        let mut converted = frame::Video::from(take(&mut converted));
+        converted.set_pts(frame.pts());
+        Ok(converted)
+    }
+}
+
+fn filters(picture: &Picture, video: &VideoConclusion, rung: &RungSpec) -> Result<Vec<String>, MediaError> {
+    let turns = match video.rotation {
+        0 => vec![],
+        90 => vec!["transpose=clock"],
+        180 => vec!["hflip", "vflip"],
+        270 => vec!["transpose=cclock"],
+        other => {
+            return Err(MediaError::Unsupported(format!("a picture cannot be turned by {other} degrees")));
+        }
+    };
+    // Scaled first, because then there is less to turn.
+    let (width, height) =
+        if video.rotation % 180 == 90 { (rung.height, rung.width) } else { (rung.width, rung.height) };
+    let as_it_is = (picture.width, picture.height) == (width, height)
+        && picture.pixel_format == "yuv420p"
+        && video.matrix == "bt709"
+        && !video.full_range;
+    let mut filters = Vec::new();
+    if !as_it_is {
+        let range = if video.full_range { "pc" } else { "tv" };
+        let mut scale = format!(
+            "scale=w={width}:h={height}:flags={SCALE_FLAGS}:in_range={range}:out_range=tv:out_color_matrix=bt709\
+             :in_h_chr_pos=0:out_h_chr_pos=0"
+        );
+        if let Some(matrix) = matrix(&video.matrix)? {
+            scale.push_str(":in_color_matrix=");
+            scale.push_str(matrix);
+        }
+        filters.push(scale);
+        filters.push("format=yuv420p".to_owned());
+    }
+    filters.extend(turns.into_iter().map(str::to_owned));
+    Ok(filters)
+}
+
+/// The scale filter's name of a matrix, of which the model has FFmpeg's general name; none for RGB.
+fn matrix(name: &str) -> Result<Option<&'static str>, MediaError> {
+    Ok(Some(match name {
+        "bt709" => "bt709",
+        "smpte170m" => "smpte170m",
+        "bt470bg" => "bt470",
+        "fcc" => "fcc",
+        "smpte240m" => "smpte240m",
+        "bt2020nc" => "bt2020",
+        "gbr" => return Ok(None),
+        other => {
+            return Err(MediaError::Unsupported(format!("the colour matrix {other} cannot be converted")));
+        }
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use reelfarm_model::Rung;
+
+    use super::*;
+
+    fn picture(width: u32, height: u32, pixel_format: &str) -> Picture {
+        Picture { width, height, pixel_format: pixel_format.into() }
+    }
+
+    fn video(rotation: u32, matrix: &str) -> VideoConclusion {
+        VideoConclusion {
+            stream: 0,
+            frame_rate: 25,
+            frame_count: 1,
+            width: 1,
+            height: 1,
+            rotation,
+            deinterlace: false,
+            matrix: matrix.into(),
+            full_range: false,
+        }
+    }
+
+    fn rung(width: u32, height: u32) -> RungSpec {
+        RungSpec {
+            width,
+            height,
+            gop_frames: 50,
+            rung: Rung {
+                name: "r".into(),
+                width,
+                height,
+                min_source_kbps: 1,
+                crf: 23,
+                maxrate_kbps: 1000,
+                bufsize_kbps: 2000,
+                preset: "veryfast".into(),
+                profile: "high".into(),
+            },
+        }
+    }
+
+    #[test]
+    fn a_picture_that_is_right_already_is_left_alone() {
+        let right = picture(1920, 1080, "yuv420p");
+        assert!(filters(&right, &video(0, "bt709"), &rung(1920, 1080)).unwrap().is_empty());
+        for (picture, video) in [
+            (picture(1920, 1080, "yuv422p10le"), video(0, "bt709")),
+            (picture(1440, 1080, "yuv420p"), video(0, "bt709")),
+            (right.clone(), video(0, "smpte170m")),
+            (right.clone(), video(180, "bt709")),
+            (right.clone(), VideoConclusion { full_range: true, ..video(0, "bt709") }),
+        ] {
+            assert!(!filters(&picture, &video, &rung(1920, 1080)).unwrap().is_empty(), "{picture} {video:?}");
+        }
+    }
+
+    #[test]
+    fn a_lying_picture_is_scaled_before_it_is_stood_up() {
+        let filters = filters(&picture(1920, 1080, "yuv420p"), &video(90, "bt709"), &rung(360, 640)).unwrap();
+        assert!(filters[0].starts_with("scale=w=640:h=360:"), "{filters:?}");
+        assert_eq!(filters.last().map(String::as_str), Some("transpose=clock"));
+    }
+
+    #[test]
+    fn what_cannot_be_converted_is_refused() {
+        assert!(filters(&picture(64, 64, "yuv420p"), &video(45, "bt709"), &rung(64, 64)).is_err());
+        assert!(filters(&picture(64, 64, "yuv420p"), &video(0, "ictcp"), &rung(64, 64)).is_err());
+    }
+}

@@ -1,0 +1,413 @@
+//! HLS playlists (RFC 8216), read strictly: a tag or attribute that the farm's profiles do not use is an error, so that
+//! nothing in a manifest goes unchecked; durations are exact decimals.
+
+use std::collections::BTreeMap;
+
+/// A master playlist (4.3.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Master {
+    /// Its variant streams in order.
+    pub(crate) variants: Vec<Variant>,
+    /// Its audio renditions in order.
+    pub(crate) audio: Vec<AudioMedia>,
+}
+
+/// A variant stream (4.3.4.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Variant {
+    /// Its media playlist.
+    pub(crate) uri: String,
+    /// Peak bits a second, of video and its audio group together.
+    pub(crate) bandwidth: u64,
+    /// Codecs of video and audio.
+    pub(crate) codecs: String,
+    /// Width and height in pixels.
+    pub(crate) resolution: (u32, u32),
+    /// Frames in 1,000 seconds.
+    pub(crate) frame_rate_milli: u64,
+    /// The group of audio renditions that play with it.
+    pub(crate) audio_group: String,
+}
+
+/// An audio rendition (4.3.4.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AudioMedia {
+    /// Its media playlist.
+    pub(crate) uri: String,
+    /// The group that it belongs to.
+    pub(crate) group: String,
+    /// Its language, where it is stated.
+    pub(crate) language: Option<String>,
+    /// What people choose it by.
+    pub(crate) name: String,
+    /// Whether it plays when nobody chooses.
+    pub(crate) default: bool,
+    /// Number of channels.
+    pub(crate) channels: u32,
+}
+
+/// A media playlist (4.3.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Media {
+    /// No segment is longer, in seconds, when rounded.
+    pub(crate) target_duration: u64,
+    /// The initialisation segment.
+    pub(crate) map: Option<String>,
+    /// Its segments in order.
+    pub(crate) segments: Vec<Segment>,
+}
+
+/// A media segment (4.3.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Segment {
+    /// Its file.
+    pub(crate) uri: String,
+    /// Its duration in microseconds.
+    pub(crate) duration_us: u64,
+}
+
+/// A playlist is not what RFC 8216 or the farm's profiles allow.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {reason}")]
+pub(crate) struct PlaylistError {
+    line: usize,
+    reason: String,
+}
+
+impl Master {
+    /// Reads a master playlist.
+    ///
+    /// # Errors
+    /// The first line that is not allowed.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, PlaylistError> {
+        let mut master = Self { variants: Vec::new(), audio: Vec::new() };
+        let mut variant: Option<Variant> = None;
+        let lines = Lines::of(bytes)?;
+        for (line, text) in lines.iter() {
+            let refuse = |reason: String| PlaylistError { line, reason };
+            if variant.is_some() && text.starts_with('#') {
+                return Err(refuse(format!("the URI of a variant stream should follow, not {text:?}")));
+            }
+            if let Some(value) = text.strip_prefix("#EXT-X-MEDIA:") {
+                master.audio.push(audio_media(value).map_err(refuse)?);
+            } else if let Some(value) = text.strip_prefix("#EXT-X-STREAM-INF:") {
+                variant = Some(stream_inf(value).map_err(refuse)?);
+            } else if text.starts_with('#') {
+                version_or_flag(text, &["#EXT-X-INDEPENDENT-SEGMENTS"]).map_err(refuse)?;
+            } else {
+                let variant =
+                    variant.take().ok_or_else(|| refuse(format!("{text:?} belongs to no variant")))?;
+                master.variants.push(Variant { uri: text.to_owned(), ..variant });
+            }
+        }
+        if variant.is_some() || master.variants.is_empty() {
+            return Err(lines.at_end("a master playlist names at least one variant stream, each with a URI"));
+        }
+        Ok(master)
+    }
+}
+
+impl Media {
+    /// Reads a media playlist of a finished presentation.
+    ///
+    /// # Errors
+    /// The first line that is not allowed.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, PlaylistError> {
+        let mut target_duration = None;
+        let mut map = None;
+        let mut segments = Vec::new();
+        let mut duration: Option<u64> = None;
+        let mut ended = false;
+        let lines = Lines::of(bytes)?;
+        for (line, text) in lines.iter() {
+            let refuse = |reason: String| PlaylistError { line, reason };
+            if ended {
+                return Err(refuse(format!("{text:?} stands after the end")));
+            }
+            if let Some(value) = text.strip_prefix("#EXTINF:") {
+                if duration.is_some() {
+                    return Err(refuse("two durations and no segment between them".to_owned()));
+                }
+                duration = Some(extinf(value).ok_or_else(|| refuse(format!("{value:?} is no duration")))?);
+            } else if let Some(value) = text.strip_prefix("#EXT-X-TARGETDURATION:") {
+                target_duration = Some(
+                    value.parse().map_err(|_| refuse(format!("{value:?} is no whole number of seconds")))?,
+                );
+            } else if let Some(value) = text.strip_prefix("#EXT-X-MAP:") {
+                if map.is_some() || !segments.is_empty() {
+                    return Err(refuse("one initialisation segment stands before all segments".to_owned()));
+                }
+                map = Some(
+                    Attributes::parse(value)
+                        .and_then(|mut a| {
+                            let uri = a.quoted("URI")?;
+                            a.finish().map(|()| uri)
+                        })
+                        .map_err(refuse)?,
+                );
+            } else if text == "#EXT-X-ENDLIST" {
+                ended = true;
+            } else if text.starts_with('#') {
+                version_or_flag(text, &["#EXT-X-PLAYLIST-TYPE:VOD"]).map_err(refuse)?;
+            } else {
+                let duration_us =
+                    duration.take().ok_or_else(|| refuse(format!("{text:?} has no duration before it")))?;
+                segments.push(Segment { uri: text.to_owned(), duration_us });
+            }
+        }
+        let target_duration =
+            target_duration.ok_or_else(|| lines.at_end("there is no #EXT-X-TARGETDURATION"))?;
+        if !ended {
+            return Err(lines.at_end("there is no #EXT-X-ENDLIST"));
+        }
+        if duration.is_some() || segments.is_empty() {
+            return Err(lines.at_end("a media playlist names at least one segment, each with a URI"));
+        }
+        Ok(Self { target_duration, map, segments })
+    }
+}
+
+/// The lines that carry something: no blank ones, no comments.
+struct Lines<'a>(Vec<(usize, &'a str)>);
+
+impl<'a> Lines<'a> {
+    fn of(bytes: &'a [u8]) -> Result<Self, PlaylistError> {
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| PlaylistError { line: 1, reason: format!("not UTF-8: {error}") })?;
+        let mut lines: Vec<_> = text
+            .lines()
+            .enumerate()
+            .map(|(index, text)| (index + 1, text))
+            .filter(|(_, text)| !text.is_empty() && (!text.starts_with('#') || text.starts_with("#EXT")))
+            .collect();
+        if lines.first() != Some(&(1, "#EXTM3U")) {
+            return Err(PlaylistError { line: 1, reason: "the first line is not #EXTM3U".to_owned() });
+        }
+        lines.remove(0);
+        Ok(Self(lines))
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (usize, &'a str)> {
+        self.0.iter().copied()
+    }
+
+    fn at_end(&self, reason: &str) -> PlaylistError {
+        PlaylistError { line: self.0.last().map_or(1, |(line, _)| *line), reason: reason.to_owned() }
+    }
+}
+
+/// The attribute list of a tag (4.2). Each value is taken once; what is left over at the end is an error.
+struct Attributes<'a>(BTreeMap<&'a str, &'a str>);
+
+impl<'a> Attributes<'a> {
+    fn parse(text: &'a str) -> Result<Self, String> {
+        let mut attributes = BTreeMap::new();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (name, value) = rest.split_once('=').ok_or_else(|| format!("{rest:?} is no attribute"))?;
+            let end = if let Some(inner) = value.strip_prefix('"') {
+                2 + inner.find('"').ok_or_else(|| format!("the quotation mark of {name} is not closed"))?
+            } else {
+                value.find(',').unwrap_or(value.len())
+            };
+            if attributes.insert(name, &value[..end]).is_some() {
+                return Err(format!("{name} stands twice"));
+            }
+            rest = match &value[end..] {
+                "" => "",
+                tail => tail.strip_prefix(',').ok_or_else(|| format!("{tail:?} follows {name}"))?,
+            };
+        }
+        Ok(Self(attributes))
+    }
+
+    fn optional(&mut self, name: &str) -> Option<&'a str> {
+        self.0.remove(name)
+    }
+
+    fn unquoted(&mut self, name: &str) -> Result<&'a str, String> {
+        self.optional(name).ok_or_else(|| format!("there is no {name}"))
+    }
+
+    fn number<T: std::str::FromStr>(&mut self, name: &str) -> Result<T, String> {
+        let value = self.unquoted(name)?;
+        value.parse().map_err(|_| format!("{name} is {value}"))
+    }
+
+    fn quoted(&mut self, name: &str) -> Result<String, String> {
+        let value = self.unquoted(name)?;
+        unquote(name, value)
+    }
+
+    fn finish(self) -> Result<(), String> {
+        match self.0.first_key_value() {
+            None => Ok(()),
+            Some((name, value)) => Err(format!("{name}={value} is not used by any profile")),
+        }
+    }
+}
+
+fn unquote(name: &str, value: &str) -> Result<String, String> {
+    value
+        .strip_prefix('"')
+        .and_then(|value| value.strip_suffix('"'))
+        .map(str::to_owned)
+        .ok_or_else(|| format!("{name} is {value}, without quotation marks"))
+}
+
+fn yes(attributes: &mut Attributes<'_>, name: &str) -> Result<bool, String> {
+    match attributes.optional(name) {
+        Some("YES") => Ok(true),
+        Some("NO") | None => Ok(false),
+        Some(value) => Err(format!("{name} is {value}")),
+    }
+}
+
+fn audio_media(value: &str) -> Result<AudioMedia, String> {
+    let mut attributes = Attributes::parse(value)?;
+    let kind = attributes.unquoted("TYPE")?;
+    if kind != "AUDIO" {
+        return Err(format!("a rendition of type {kind} is not used by any profile"));
+    }
+    let channels = attributes.quoted("CHANNELS")?;
+    let media = AudioMedia {
+        uri: attributes.quoted("URI")?,
+        group: attributes.quoted("GROUP-ID")?,
+        language: attributes.optional("LANGUAGE").map(|value| unquote("LANGUAGE", value)).transpose()?,
+        name: attributes.quoted("NAME")?,
+        default: yes(&mut attributes, "DEFAULT")?,
+        channels: channels.parse().map_err(|_| format!("CHANNELS is {channels}"))?,
+    };
+    if yes(&mut attributes, "AUTOSELECT")? != media.default && media.default {
+        return Err("a default rendition must be selected automatically (4.3.4.1)".to_owned());
+    }
+    attributes.finish().map(|()| media)
+}
+
+/// The variant without its URI, which is the next line.
+fn stream_inf(value: &str) -> Result<Variant, String> {
+    let mut attributes = Attributes::parse(value)?;
+    let resolution = attributes.unquoted("RESOLUTION")?;
+    let frame_rate = attributes.unquoted("FRAME-RATE")?;
+    let variant = Variant {
+        uri: String::new(),
+        bandwidth: attributes.number("BANDWIDTH")?,
+        codecs: attributes.quoted("CODECS")?,
+        resolution: resolution
+            .split_once('x')
+            .and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)))
+            .ok_or_else(|| format!("RESOLUTION is {resolution}"))?,
+        frame_rate_milli: decimal(frame_rate, 3).ok_or_else(|| format!("FRAME-RATE is {frame_rate}"))?,
+        audio_group: attributes.quoted("AUDIO")?,
+    };
+    let _: u64 = attributes.number("AVERAGE-BANDWIDTH")?;
+    match attributes.optional("CLOSED-CAPTIONS") {
+        None | Some("NONE") => attributes.finish().map(|()| variant),
+        Some(value) => Err(format!("CLOSED-CAPTIONS is {value}")),
+    }
+}
+
+fn extinf(value: &str) -> Option<u64> {
+    let (duration, _title) = value.split_once(',')?;
+    decimal(duration, 6)
+}
+
+/// A non-negative decimal in units of its last allowed digit: `decimal("2.005", 6)` is 2,005,000.
+fn decimal(text: &str, digits: usize) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || fraction.len() > digits || !is_digits(whole) || !is_digits(fraction) {
+        return None;
+    }
+    format!("{whole}{fraction:0<digits$}").parse().ok()
+}
+
+fn version_or_flag(text: &str, flags: &[&str]) -> Result<(), String> {
+    let version = text.strip_prefix("#EXT-X-VERSION:").map(str::parse::<u32>);
+    if flags.contains(&text) || matches!(version, Some(Ok(3..=7))) {
+        Ok(())
+    } else {
+        Err(format!("{text:?} is not used by any profile"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MASTER: &str = r#"#EXTM3U
+## Generated
+
+#EXT-X-INDEPENDENT-SEGMENTS
+
+#EXT-X-MEDIA:TYPE=AUDIO,URI="audio-en.m3u8",GROUP-ID="stereo",LANGUAGE="en",NAME="English, plain",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2"
+
+#EXT-X-STREAM-INF:BANDWIDTH=375332,AVERAGE-BANDWIDTH=348822,CODECS="avc1.64000c,mp4a.40.2",RESOLUTION=320x180,FRAME-RATE=25.000,AUDIO="stereo",CLOSED-CAPTIONS=NONE
+video-180p.m3u8
+"#;
+
+    const MEDIA: &str = r#"#EXTM3U
+#EXT-X-VERSION:6
+#EXT-X-TARGETDURATION:3
+#EXT-X-PLAYLIST-TYPE:VOD
+#EXT-X-MAP:URI="init.mp4"
+#EXTINF:2.005333,
+1.m4s
+#EXTINF:0.995,
+2.m4s
+#EXT-X-ENDLIST
+"#;
+
+    #[test]
+    fn a_master_playlist_is_read() {
+        let master = Master::parse(MASTER.as_bytes()).unwrap();
+        assert_eq!(master.variants.len(), 1);
+        assert_eq!(master.variants[0].uri, "video-180p.m3u8");
+        assert_eq!(master.variants[0].resolution, (320, 180));
+        assert_eq!(master.variants[0].frame_rate_milli, 25_000);
+        assert_eq!(master.audio[0].name, "English, plain");
+        assert!(master.audio[0].default);
+        assert_eq!(master.audio[0].channels, 2);
+    }
+
+    #[test]
+    fn a_media_playlist_is_read() {
+        let media = Media::parse(MEDIA.as_bytes()).unwrap();
+        assert_eq!(media.target_duration, 3);
+        assert_eq!(media.map.as_deref(), Some("init.mp4"));
+        assert_eq!(media.segments[0], Segment { uri: "1.m4s".into(), duration_us: 2_005_333 });
+        assert_eq!(media.segments[1].duration_us, 995_000);
+    }
+
+    #[test]
+    fn what_is_cut_or_unknown_is_refused() {
+        for (from, to) in [
+            ("#EXTM3U", "#EXT3MU"),
+            ("#EXT-X-INDEPENDENT-SEGMENTS", "#EXT-X-DEFINE:NAME=\"a\""),
+            ("TYPE=AUDIO", "TYPE=VIDEO"),
+            ("CHANNELS=\"2\"", "CHANNELS=2"),
+            ("CHANNELS=\"2\"", "CHANNELS=\"2"),
+            ("GROUP-ID=\"stereo\"", "GROUP-ID=\"stereo\",GROUP-ID=\"b\""),
+            ("AUTOSELECT=YES", "AUTOSELECT=NO"),
+            ("DEFAULT=YES", "DEFAULT=MAYBE"),
+            ("RESOLUTION=320x180", "RESOLUTION=320"),
+            ("video-180p.m3u8\n", ""),
+            ("FRAME-RATE=25.000", "FRAME-RATE=25.0000"),
+        ] {
+            assert!(Master::parse(MASTER.replacen(from, to, 1).as_bytes()).is_err(), "{to}");
+        }
+        for (from, to) in [
+            ("#EXT-X-ENDLIST", ""),
+            ("2.m4s\n", ""),
+            ("#EXTINF:0.995,\n", ""),
+            ("#EXTINF:0.995,", "#EXTINF:0.995"),
+            ("#EXTINF:0.995,", "#EXTINF:-1,"),
+            ("#EXT-X-TARGETDURATION:3\n", ""),
+            ("#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-PLAYLIST-TYPE:EVENT"),
+            ("URI=\"init.mp4\"", "URI=\"init.mp4\",BYTERANGE=\"3@1\""),
+            ("#EXT-X-ENDLIST", "#EXT-X-ENDLIST\n3.m4s"),
+        ] {
+            assert!(Media::parse(MEDIA.replacen(from, to, 1).as_bytes()).is_err(), "{to}");
+        }
+    }
+}

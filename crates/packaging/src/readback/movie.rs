@@ -1,0 +1,214 @@
+//! The header of an ISO base media file (`moov`, ISO/IEC 14496-12 8.2): what its tracks are and how their times map to
+//! the presentation.
+
+use super::boxes::{Cursor, boxes, find, name, required};
+use super::{Codec, ReadError, adts};
+
+/// A track as the header describes it.
+#[derive(Clone, Debug)]
+pub(crate) struct TrackHeader<'a> {
+    /// Its number in the file.
+    pub(crate) id: u32,
+    /// Ticks a second.
+    pub(crate) timescale: u32,
+    /// What decodes it.
+    pub(crate) codec: Codec,
+    /// Bytes of the length before each NAL unit; 0 for sound.
+    pub(crate) nal_length_size: usize,
+    /// What the edit list adds to media times to give presentation times, in ticks.
+    pub(crate) shift: i64,
+    /// The language that the header states (ISO 639-2).
+    pub(crate) language: [u8; 3],
+    /// Its sample table (`stbl`).
+    pub(crate) sample_table: &'a [u8],
+    /// What fragments leave out (`trex`); zero in a file without fragments.
+    pub(crate) defaults: SampleDefaults,
+}
+
+/// Duration, size and flags of samples that do not state their own (8.8.3).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SampleDefaults {
+    /// In ticks.
+    pub(crate) duration: u32,
+    /// In bytes.
+    pub(crate) size: u32,
+    /// Sample flags (8.8.3.1).
+    pub(crate) flags: u32,
+}
+
+/// The tracks of a `moov` box's body.
+pub(crate) fn tracks(moov: &[u8]) -> Result<Vec<TrackHeader<'_>>, ReadError> {
+    let mut cursor = Cursor::new(required(moov, b"mvhd")?);
+    let (version, _) = cursor.full_box()?;
+    cursor.by_version(version)?;
+    cursor.by_version(version)?;
+    let movie_timescale = cursor.u32()?;
+
+    let mut tracks = Vec::new();
+    for found in boxes(moov) {
+        let found = found?;
+        if found.kind == *b"trak" {
+            tracks.push(track(found.body, movie_timescale)?);
+        }
+    }
+    if let Some(extends) = find(moov, b"mvex")? {
+        for found in boxes(extends) {
+            let found = found?;
+            if found.kind == *b"trex" {
+                let mut cursor = Cursor::new(found.body);
+                cursor.full_box()?;
+                let id = cursor.u32()?;
+                cursor.u32()?;
+                let defaults =
+                    SampleDefaults { duration: cursor.u32()?, size: cursor.u32()?, flags: cursor.u32()? };
+                if let Some(track) = tracks.iter_mut().find(|track: &&mut TrackHeader<'_>| track.id == id) {
+                    track.defaults = defaults;
+                }
+            }
+        }
+    }
+    Ok(tracks)
+}
+
+fn track(trak: &[u8], movie_timescale: u32) -> Result<TrackHeader<'_>, ReadError> {
+    let mut cursor = Cursor::new(required(trak, b"tkhd")?);
+    let (version, _) = cursor.full_box()?;
+    cursor.by_version(version)?;
+    cursor.by_version(version)?;
+    let id = cursor.u32()?;
+
+    let mdia = required(trak, b"mdia")?;
+    let mut cursor = Cursor::new(required(mdia, b"mdhd")?);
+    let (version, _) = cursor.full_box()?;
+    cursor.by_version(version)?;
+    cursor.by_version(version)?;
+    let timescale = cursor.u32()?;
+    cursor.by_version(version)?;
+    let packed = cursor.u16()?;
+    // Three letters of five bits each (8.4.2.3).
+    let letter = |shift: u32| (packed >> shift & 0x1F) as u8 + 0x60;
+    let language = [letter(10), letter(5), letter(0)];
+    if timescale == 0 {
+        return Err(ReadError::new("a track has no time scale"));
+    }
+
+    let sample_table = required(required(mdia, b"minf")?, b"stbl")?;
+    let (codec, nal_length_size) = sample_entry(required(sample_table, b"stsd")?)?;
+    let shift = match find(trak, b"edts")? {
+        None => 0,
+        Some(edits) => edit_shift(required(edits, b"elst")?, timescale, movie_timescale)?,
+    };
+    let defaults = SampleDefaults::default();
+    Ok(TrackHeader { id, timescale, codec, nal_length_size, shift, language, sample_table, defaults })
+}
+
+/// What an edit list (8.6.6) adds to media times: it may delay the track by an empty edit and begin within the media,
+/// and do nothing else.
+fn edit_shift(elst: &[u8], timescale: u32, movie_timescale: u32) -> Result<i64, ReadError> {
+    let mut cursor = Cursor::new(elst);
+    let (version, _) = cursor.full_box()?;
+    let count = cursor.u32()?;
+    let mut delay = 0;
+    let mut begins = None;
+    for _ in 0..count {
+        let duration = cursor.by_version(version)?;
+        let time = cursor.by_version(version)?;
+        let time = if version == 0 { i64::from(time as u32 as i32) } else { time as i64 };
+        let rate = cursor.u32()?;
+        match (begins, time) {
+            (None, -1) => {
+                let ticks = u128::from(duration) * u128::from(timescale) / u128::from(movie_timescale.max(1));
+                delay = i64::try_from(ticks).map_err(|_| ReadError::new("an empty edit is too long"))?;
+            }
+            (None, 0..) if rate == 0x0001_0000 => begins = Some(time),
+            _ => return Err(ReadError::new("the edit list does more than delay and trim")),
+        }
+    }
+    delay
+        .checked_sub(begins.unwrap_or(0))
+        .ok_or_else(|| ReadError::new("the edit list's times are out of range"))
+}
+
+fn sample_entry(stsd: &[u8]) -> Result<(Codec, usize), ReadError> {
+    let mut cursor = Cursor::new(stsd);
+    cursor.full_box()?;
+    let count = cursor.u32()?;
+    let entry = boxes(cursor.rest()).next().filter(|_| count == 1);
+    let entry = entry.ok_or_else(|| ReadError::new(format!("a track has {count} sample entries")))??;
+    match &entry.kind {
+        b"avc1" => avc_entry(entry.body),
+        b"mp4a" => Ok((aac_entry(entry.body)?, 0)),
+        kind => Err(ReadError::new(format!("sample entry {} is not used by any rendition", name(*kind)))),
+    }
+}
+
+/// `AVCSampleEntry` (ISO/IEC 14496-12 12.1.3, ISO/IEC 14496-15 5.4.2).
+fn avc_entry(body: &[u8]) -> Result<(Codec, usize), ReadError> {
+    let mut cursor = Cursor::new(body);
+    cursor.take(24)?;
+    let size = (u32::from(cursor.u16()?), u32::from(cursor.u16()?));
+    cursor.take(50)?;
+    let mut configuration = Cursor::new(required(cursor.rest(), b"avcC")?);
+    configuration.take(4)?;
+    let nal_length_size = usize::from(configuration.u8()? & 0b11) + 1;
+    let mut parameter_sets = Vec::new();
+    // Sequence parameter sets are counted in five bits, picture parameter sets in eight.
+    for mask in [0x1F, 0xFF] {
+        for _ in 0..configuration.u8()? & mask {
+            let length = usize::from(configuration.u16()?);
+            parameter_sets.push(configuration.take(length)?.to_vec());
+        }
+    }
+    parameter_sets.sort();
+    parameter_sets.dedup();
+    Ok((Codec::Avc { size: Some(size), parameter_sets }, nal_length_size))
+}
+
+/// `MP4AudioSampleEntry` (ISO/IEC 14496-14 5.6) with the `AudioSpecificConfig` (ISO/IEC 14496-3 1.6.2.1) in it.
+fn aac_entry(body: &[u8]) -> Result<Codec, ReadError> {
+    const ES: u8 = 0x03;
+    const DECODER_CONFIG: u8 = 0x04;
+    const DECODER_SPECIFIC: u8 = 0x05;
+
+    let mut cursor = Cursor::new(body);
+    cursor.take(28)?;
+    let mut esds = Cursor::new(required(cursor.rest(), b"esds")?);
+    esds.full_box()?;
+    let mut stream = Cursor::new(descriptor(&mut esds, ES)?);
+    stream.u16()?;
+    let flags = stream.u8()?;
+    if flags & 0xE0 != 0 {
+        return Err(ReadError::new("the elementary stream descriptor has parts that no rendition uses"));
+    }
+    let mut decoder = Cursor::new(descriptor(&mut stream, DECODER_CONFIG)?);
+    decoder.take(13)?;
+    let specific = descriptor(&mut decoder, DECODER_SPECIFIC)?;
+    let [first, second, ..] = specific else {
+        return Err(ReadError::new("the AudioSpecificConfig is cut"));
+    };
+    let object_type = first >> 3;
+    if object_type != adts::AAC_LC {
+        return Err(ReadError::new(format!("audio object type {object_type} is not AAC-LC")));
+    }
+    Ok(Codec::Aac {
+        sample_rate: adts::sample_rate((first & 0b111) << 1 | second >> 7)?,
+        channels: adts::channels(second >> 3 & 0x0F)?,
+    })
+}
+
+/// The body of the next descriptor, which must have this tag (ISO/IEC 14496-1 8.3.3).
+fn descriptor<'a>(cursor: &mut Cursor<'a>, tag: u8) -> Result<&'a [u8], ReadError> {
+    let found = cursor.u8()?;
+    if found != tag {
+        return Err(ReadError::new(format!("descriptor {found:#04x} stands where {tag:#04x} should")));
+    }
+    let mut length = 0usize;
+    for _ in 0..4 {
+        let byte = cursor.u8()?;
+        length = length << 7 | usize::from(byte & 0x7F);
+        if byte & 0x80 == 0 {
+            break;
+        }
+    }
+    cursor.take(length)
+}

@@ -1,0 +1,226 @@
+//! A small title made from nothing: encoded renditions, media sets, manifests, laid out as at an origin.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use reelfarm_model::ArtifactKey;
+use reelfarm_model::key::Digest;
+use reelfarm_model::ladder::ChannelLayout;
+use reelfarm_model::profile::{MediaFormat, Profile};
+use reelfarm_model::task::{AudioRendition, ManifestSpec, PackageSpec, VerifySpec, VideoRendition};
+use reelfarm_packaging::profiles::{BUILT_IN, ProfileList};
+use reelfarm_packaging::shaka::Packager;
+use reelfarm_packaging::verify::{Finding, VerificationReport, verify};
+use reelfarm_packaging::{layout, manifest, progressive};
+use tempfile::TempDir;
+
+/// Frames a second of every picture.
+pub(crate) const FRAME_RATE: u32 = 25;
+/// Frames of every picture: 11 s, so that the last segment is short.
+pub(crate) const FRAMES: u64 = 275;
+
+/// A title with three rungs, stereo and 5.1 sound.
+pub(crate) struct Title {
+    folder: TempDir,
+    renditions: BTreeMap<ArtifactKey, PathBuf>,
+    video: Vec<VideoRendition>,
+    audio: Vec<AudioRendition>,
+}
+
+/// The packager under test.
+pub(crate) fn packager() -> Packager {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/bin/packager");
+    let executable = std::env::var_os("REELFARM_PACKAGER")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| if built.exists() { built } else { PathBuf::from("packager") });
+    Packager::new(executable, Vec::new())
+}
+
+/// The profiles that ship with the farm.
+pub(crate) fn profiles() -> Vec<Profile> {
+    ProfileList::parse("profiles.toml", BUILT_IN).unwrap().all().to_vec()
+}
+
+/// One of them.
+pub(crate) fn profile(id: &str) -> Profile {
+    profiles().into_iter().find(|profile| profile.id == id).unwrap()
+}
+
+/// Runs FFmpeg, which must succeed.
+pub(crate) fn ffmpeg(arguments: &[&str]) {
+    let output =
+        Command::new("ffmpeg").args(["-nostdin", "-v", "error", "-y"]).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+impl Title {
+    /// Encodes the renditions as the farm does: an IDR every 2 s, closed GOPs with B-frames and an edit list for them,
+    /// AAC with its priming in an edit list.
+    pub(crate) fn encode() -> Self {
+        let folder = TempDir::new().unwrap();
+        let mut title = Self { folder, renditions: BTreeMap::new(), video: Vec::new(), audio: Vec::new() };
+        for (name, width, height) in [("180p", 320, 180), ("144p", 256, 144), ("108p", 192, 108)] {
+            let source = format!("testsrc2=s={width}x{height}:r={FRAME_RATE}:d=11");
+            let (artifact, path) = title.add(name);
+            ffmpeg(&[
+                "-f",
+                "lavfi",
+                "-i",
+                &source,
+                "-c:v",
+                "libx264",
+                "-preset",
+                "veryfast",
+                "-threads",
+                "1",
+                "-pix_fmt",
+                "yuv420p",
+                "-g",
+                "50",
+                "-keyint_min",
+                "50",
+                "-sc_threshold",
+                "0",
+                "-bf",
+                "2",
+                "-x264-params",
+                "open-gop=0",
+                "-movflags",
+                "+faststart",
+                path.to_str().unwrap(),
+            ]);
+            title.video.push(VideoRendition {
+                name: name.into(),
+                artifact,
+                width,
+                height,
+                frame_rate: FRAME_RATE,
+                frame_count: FRAMES,
+            });
+        }
+        for (id, layout, filter) in [
+            ("audio-en-stereo", ChannelLayout::Stereo, "aevalsrc='sin(440*t)|sin(550*t)':s=48000:d=11"),
+            (
+                "audio-en-surround",
+                ChannelLayout::Surround51,
+                "aevalsrc='sin(440*t)|sin(500*t)|sin(660*t)|sin(60*t)|sin(770*t)|sin(880*t)':c=5.1:s=48000:d=11",
+            ),
+        ] {
+            let (artifact, path) = title.add(id);
+            let path = path.to_str().unwrap();
+            ffmpeg(&[
+                "-f",
+                "lavfi",
+                "-i",
+                filter,
+                "-c:a",
+                "aac",
+                "-b:a",
+                "96k",
+                "-movflags",
+                "+faststart",
+                path,
+            ]);
+            title.audio.push(AudioRendition { id: id.into(), artifact, language: "eng".into(), layout });
+        }
+        title
+    }
+
+    fn add(&mut self, name: &str) -> (ArtifactKey, PathBuf) {
+        let artifact = ArtifactKey(Digest::of(name.as_bytes()));
+        let path = self.folder.path().join(format!("{name}.mp4"));
+        self.renditions.insert(artifact, path.clone());
+        (artifact, path)
+    }
+
+    /// The encoded renditions.
+    pub(crate) fn renditions(&self) -> &BTreeMap<ArtifactKey, PathBuf> {
+        &self.renditions
+    }
+
+    /// The title's folder at the origin.
+    pub(crate) fn origin(&self) -> PathBuf {
+        self.folder.path().join("title")
+    }
+
+    /// Where the profile's media set lies, from the title's folder.
+    pub(crate) fn media_path(profile: &Profile) -> String {
+        format!("media/{}/0f3a", profile.media_set)
+    }
+
+    /// How the profile's media set is made.
+    pub(crate) fn package_spec(&self, profile: &Profile) -> PackageSpec {
+        PackageSpec {
+            media_set: profile.media_set.clone(),
+            format: profile.container.media_format(),
+            segment_seconds: profile.segment_seconds,
+            video: self.video.clone(),
+            audio: self.audio.clone(),
+        }
+    }
+
+    /// Makes the profile's media set and manifests, and lays them out as at an origin.
+    pub(crate) fn publish(&self, profile: &Profile) {
+        let media = self.origin().join(Self::media_path(profile));
+        let spec = self.package_spec(profile);
+        if !media.exists() && spec.format == MediaFormat::Progressive {
+            fs_err::create_dir_all(&media).unwrap();
+            self.mux(&spec, &media);
+        } else if !media.exists() {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(packager().package(&spec, &self.renditions, &media, |_| {})).unwrap();
+        }
+        for file in manifest::derive(&self.manifest_spec(profile), &media).unwrap() {
+            let path = self.origin().join(&profile.id).join(file.path);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, file.content).unwrap();
+        }
+        assert!(self.origin().join(layout::manifest_path(profile, &Self::media_path(profile))).is_file());
+    }
+
+    fn mux(&self, spec: &PackageSpec, media: &Path) {
+        let plan = progressive::plan(spec).unwrap();
+        let path = |artifact: &ArtifactKey| self.renditions[artifact].to_str().unwrap().to_owned();
+        ffmpeg(&[
+            "-i",
+            &path(&plan.video.artifact),
+            "-i",
+            &path(&plan.audio[0].artifact),
+            "-map",
+            "0:v",
+            "-map",
+            "1:a",
+            "-c",
+            "copy",
+            "-metadata:s:a:0",
+            "language=eng",
+            "-movflags",
+            "+faststart",
+            media.join(plan.file_name).to_str().unwrap(),
+        ]);
+    }
+
+    /// How the profile's manifests are made.
+    pub(crate) fn manifest_spec(&self, profile: &Profile) -> ManifestSpec {
+        ManifestSpec {
+            profile: profile.clone(),
+            media: ArtifactKey(Digest::of(b"media")),
+            media_path: Self::media_path(profile),
+        }
+    }
+
+    /// Reads the profile back.
+    pub(crate) fn verify(&self, profile: &Profile) -> Result<VerificationReport, Vec<Finding>> {
+        let spec = VerifySpec {
+            profile: profile.clone(),
+            manifests: profile.segment_seconds.map(|_| ArtifactKey(Digest::of(b"manifests"))),
+            media_path: Self::media_path(profile),
+            media: ArtifactKey(Digest::of(b"media")),
+            package: self.package_spec(profile),
+        };
+        let manifests = self.origin().join(&profile.id);
+        let manifests = profile.segment_seconds.map(|_| manifests.as_path());
+        verify(&spec, &self.origin().join(Self::media_path(profile)), manifests, &self.renditions)
+    }
+}

@@ -1,0 +1,87 @@
+//! What every form of the store must do, as cases that any [`Store`](crate::Store) can be put through.
+//!
+//! [`store_conformance!`](crate::store_conformance) makes a test of each case. A case gets an empty store. None waits
+//! for time to pass: a lease or a back-off of no length has run out at once, and one of an hour does not run out.
+#![allow(clippy::expect_used, clippy::panic)] // these are tests, in a place where other crates can reach them
+
+pub mod attempts;
+pub mod fences;
+pub mod fixtures;
+pub mod histories;
+mod model;
+pub mod plans;
+pub mod submissions;
+pub mod titles;
+
+/// Makes a test of every case: `store_conformance!(factory)`, where `factory` is an async function that gives an empty
+/// store, and a value that is kept for as long as the store is used.
+#[macro_export]
+macro_rules! store_conformance {
+    ($factory:path) => {
+        $crate::store_conformance!(@ $factory:
+            submissions::an_unknown_name_becomes_generation_one,
+            submissions::the_same_submission_of_a_live_title_changes_nothing,
+            submissions::a_different_submission_starts_a_new_generation,
+            submissions::a_final_title_is_reopened_without_its_old_conclusions,
+            submissions::a_path_that_is_not_text_is_refused,
+            submissions::titles_are_listed_in_the_order_of_submission,
+            titles::a_change_needs_the_right_generation_and_state,
+            titles::forbidden_transitions_are_errors,
+            titles::what_a_change_leaves_out_stays,
+            titles::a_title_that_gives_up_stops_its_attempts,
+            titles::what_another_title_wants_goes_on,
+            titles::a_withdrawing_title_keeps_nothing_alive,
+            titles::a_withdrawing_title_may_plan_its_withdrawal,
+            plans::a_task_is_ready_once_all_it_needs_is_done,
+            plans::two_titles_share_a_task,
+            plans::planning_again_changes_nothing,
+            plans::an_old_generation_cannot_plan,
+            plans::a_final_title_cannot_plan,
+            plans::an_unknown_need_is_an_error_and_nothing_is_planned,
+            plans::a_failed_task_starts_afresh_when_it_is_planned_again,
+            plans::a_done_task_is_shared_and_redone_only_if_asked,
+            plans::a_redone_task_makes_its_dependents_wait_again,
+            plans::a_redone_task_is_wanted_by_all_that_wait_for_it,
+            plans::a_second_plan_may_add_needs,
+            plans::what_a_task_needs_is_wanted_with_it,
+            plans::tasks_come_out_in_the_order_of_planning,
+            plans::every_kind_of_structure_survives_the_database,
+            attempts::an_attempt_runs_from_dispatch_to_done,
+            attempts::only_a_ready_task_is_dispatched,
+            attempts::a_failed_attempt_waits_for_its_back_off,
+            attempts::a_task_that_failed_for_good_stays_failed,
+            attempts::a_released_attempt_does_not_count_and_its_number_is_gone,
+            attempts::a_lease_that_ran_out_is_found_and_counted,
+            attempts::a_heartbeat_saves_an_attempt_from_being_lost,
+            attempts::a_lost_attempt_may_be_the_last,
+            attempts::recovery_releases_every_attempt,
+            attempts::of_two_records_of_an_artifact_the_first_stays,
+            attempts::an_attempt_is_dispatched_for_the_title_that_came_first,
+            attempts::counts_cover_titles_and_tasks,
+            fences::a_stale_attempt_changes_nothing,
+            fences::a_wrong_lease_changes_nothing,
+            fences::a_released_attempt_changes_nothing,
+            fences::an_attempt_from_before_a_recovery_changes_nothing,
+            fences::a_cancelled_attempt_changes_nothing,
+            fences::a_lost_attempt_changes_nothing,
+            fences::a_second_completion_changes_nothing,
+            fences::a_second_worker_with_the_same_message_is_refused,
+            fences::an_unknown_task_changes_nothing,
+            fences::of_many_reports_at_once_one_counts,
+        );
+
+        #[test]
+        fn any_history_agrees_with_the_model() {
+            $crate::conformance::histories::check(|| $factory());
+        }
+    };
+    (@ $factory:path: $($module:ident::$case:ident,)*) => {
+        $(
+            #[tokio::test]
+            async fn $case() {
+                let (store, _kept) = $factory().await;
+                $crate::conformance::$module::$case(&store).await;
+            }
+        )*
+    };
+}

@@ -1,0 +1,349 @@
+//! Random histories: whatever is asked of a store, in whatever order, it stays in step with the model, and
+//! - a task is done only once, unless it was asked to be redone;
+//! - a task is ready only while everything that it needs is done;
+//! - no two attempts at a task share a number, and numbers rise;
+//! - only the fence of the attempt that is under way acts.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use reelfarm_model::attempt::LeaseToken;
+use reelfarm_model::{Fence, Progress, TaskKey, TaskState, TitleId, TitleState};
+
+use super::fixtures::{LONG, NONE, failure, key, planned, submission, title, worker};
+use super::model::{Model, Span};
+use crate::error::StoreError;
+use crate::store::{PlannedTask, RetryDecision, Store, SubmitOutcome};
+
+const TASKS: u32 = 6;
+const TITLES: u32 = 3;
+const CASES: u32 = 64;
+
+/// What each task needs of those with smaller numbers.
+type Graph = Vec<BTreeSet<u32>>;
+
+#[derive(Clone, Debug)]
+enum Operation {
+    Submit {
+        title: u32,
+        variant: u32,
+    },
+    /// Some tasks, and what they need; those to redo.
+    Plan {
+        title: u32,
+        tasks: BTreeSet<u32>,
+        redo: BTreeSet<u32>,
+        stale: bool,
+    },
+    Advance {
+        title: u32,
+        from: Option<TitleState>,
+        to: TitleState,
+    },
+    Dispatch {
+        task: u32,
+        lease: Span,
+    },
+    Report {
+        fence: Which,
+        report: Report,
+    },
+    Recover,
+}
+
+/// Which of all the fences there ever were, and whether it is tampered with.
+#[derive(Clone, Debug)]
+struct Which {
+    index: prop::sample::Index,
+    tampered: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Report {
+    Started { worker: u32 },
+    Extended { lease: Span },
+    Completed,
+    Failed { retry: Option<Span> },
+    Released,
+    Lost { retry: Option<Span> },
+}
+
+/// Puts stores that `factory` gives through random histories. Runs on the calling thread, which must not be one of an
+/// asynchronous runtime.
+pub fn check<S: Store, K, F: Future<Output = (S, K)>>(factory: impl Fn() -> F) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
+    let history = (graph(), prop::collection::vec(operation(), 1..60));
+    TestRunner::new(config)
+        .run(&history, |(graph, operations)| {
+            runtime.block_on(async {
+                let (store, _kept) = factory().await;
+                History { store: &store, graph: &graph, model: Model::default(), fences: Vec::new() }
+                    .run(&operations)
+                    .await;
+            });
+            Ok(())
+        })
+        .unwrap_or_else(|error| panic!("{error}"));
+}
+
+fn graph() -> impl Strategy<Value = Graph> {
+    let needs = |number: u32| prop::collection::btree_set(0..number.max(1), 0..3.min(number as usize + 1));
+    (0..TASKS)
+        .map(move |number| {
+            needs(number).prop_map(move |needs| if number == 0 { BTreeSet::new() } else { needs })
+        })
+        .collect::<Vec<_>>()
+}
+
+fn span() -> impl Strategy<Value = Span> {
+    prop_oneof![Just(Span::None), Just(Span::Long)]
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let some_tasks = || prop::collection::btree_set(0..TASKS, 0..TASKS as usize);
+    let some_state = || prop::sample::select(&TitleState::ALL[..]);
+    let report = prop_oneof![
+        3 => (0..2_u32).prop_map(|worker| Report::Started { worker }),
+        2 => span().prop_map(|lease| Report::Extended { lease }),
+        5 => Just(Report::Completed),
+        2 => prop::option::of(span()).prop_map(|retry| Report::Failed { retry }),
+        1 => Just(Report::Released),
+        2 => prop::option::of(span()).prop_map(|retry| Report::Lost { retry }),
+    ];
+    let which = (any::<prop::sample::Index>(), prop::bool::weighted(0.1))
+        .prop_map(|(index, tampered)| Which { index, tampered });
+    prop_oneof![
+        2 => (0..TITLES, 0..2_u32).prop_map(|(title, variant)| Operation::Submit { title, variant }),
+        4 => (0..TITLES, some_tasks(), some_tasks(), prop::bool::weighted(0.1))
+            .prop_map(|(title, tasks, redo, stale)| Operation::Plan { title, tasks, redo, stale }),
+        2 => (0..TITLES, prop::option::weighted(0.2, some_state()), some_state())
+            .prop_map(|(title, from, to)| Operation::Advance { title, from, to }),
+        8 => (0..TASKS, span()).prop_map(|(task, lease)| Operation::Dispatch { task, lease }),
+        12 => (which, report).prop_map(|(fence, report)| Operation::Report { fence, report }),
+        1 => Just(Operation::Recover),
+    ]
+}
+
+struct History<'a, S> {
+    store: &'a S,
+    graph: &'a Graph,
+    model: Model,
+    fences: Vec<Fence>,
+}
+
+fn name(number: u32) -> TitleId {
+    title(&format!("title-{number}"))
+}
+
+const fn length(span: Span) -> Duration {
+    match span {
+        Span::None => NONE,
+        Span::Long => LONG,
+    }
+}
+
+fn decision(retry: Option<Span>) -> RetryDecision {
+    retry.map_or(RetryDecision::Never, |span| RetryDecision::After(length(span)))
+}
+
+fn tasks_of_fences(fences: &[Fence]) -> BTreeSet<TaskKey> {
+    fences.iter().map(|fence| fence.task).collect()
+}
+
+fn keys(numbers: impl IntoIterator<Item = u32>) -> BTreeSet<TaskKey> {
+    numbers.into_iter().map(key).collect()
+}
+
+impl<S: Store> History<'_, S> {
+    async fn run(mut self, operations: &[Operation]) {
+        for operation in operations {
+            self.apply(operation).await;
+            self.compare().await;
+        }
+    }
+
+    async fn apply(&mut self, operation: &Operation) {
+        match operation {
+            Operation::Submit { title, variant } => self.submit(*title, *variant).await,
+            Operation::Plan { title, tasks, redo, stale } => self.plan(*title, tasks, redo, *stale).await,
+            Operation::Advance { title, from, to } => self.advance(*title, *from, *to).await,
+            Operation::Dispatch { task, lease } => self.dispatch(*task, *lease).await,
+            Operation::Report { fence, report } => self.report(fence, report).await,
+            Operation::Recover => {
+                assert_eq!(self.store.recover().await.expect("asked"), self.model.recover());
+            }
+        }
+    }
+
+    async fn submit(&mut self, title: u32, variant: u32) {
+        let submission = submission(name(title).as_str(), variant);
+        let submitted = self.store.submit(&submission).await.expect("submitted");
+        let was_known = self.model.titles.contains_key(&title);
+        let stopped = self.model.submit(title, variant);
+        let expected = match (&stopped, was_known) {
+            (None, _) => SubmitOutcome::Unchanged,
+            (Some(_), true) => SubmitOutcome::Reopened,
+            (Some(_), false) => SubmitOutcome::Created,
+        };
+        assert_eq!(submitted.outcome, expected);
+        assert_eq!(tasks_of_fences(&submitted.stopped), keys(stopped.unwrap_or_default()));
+    }
+
+    async fn plan(&mut self, title: u32, tasks: &BTreeSet<u32>, redo: &BTreeSet<u32>, stale: bool) {
+        let mut closed = tasks.clone();
+        for number in (0..TASKS).rev().filter(|number| tasks.contains(number)) {
+            // Needs are named with the plan or known from an earlier one: both must do.
+            closed.extend(
+                self.graph[number as usize].iter().filter(|need| !self.model.tasks.contains_key(need)),
+            );
+        }
+        for number in (0..TASKS).rev() {
+            if closed.contains(&number) {
+                closed.extend(
+                    self.graph[number as usize].iter().filter(|need| !self.model.tasks.contains_key(need)),
+                );
+            }
+        }
+        let plan: Vec<(u32, BTreeSet<u32>, bool)> = closed
+            .iter()
+            .rev()
+            .map(|number| (*number, self.graph[*number as usize].clone(), redo.contains(number)))
+            .collect();
+        let entries: Vec<_> = plan
+            .iter()
+            .map(|(number, needs, redo)| {
+                let needs: Vec<u32> = needs.iter().copied().collect();
+                PlannedTask { redo: *redo, ..planned(*number, &needs) }
+            })
+            .collect();
+        let generation = self.model.titles.get(&title).map_or(1, |title| title.generation);
+        let generation = if stale { generation - 1 } else { generation };
+        let planned = self.store.plan(&name(title), generation, &entries).await.expect("planned");
+        assert_eq!(planned, !stale && self.model.plan(title, &plan));
+    }
+
+    async fn advance(&mut self, title: u32, from: Option<TitleState>, to: TitleState) {
+        let known = self.model.titles.get(&title);
+        let from = from.or(known.map(|title| title.state)).unwrap_or(TitleState::Checking);
+        let generation = known.map_or(1, |title| title.generation);
+        let advanced = self.store.advance(&name(title), generation, from, super::fixtures::to(to)).await;
+        if to == TitleState::Checking || !from.may_become(to) {
+            assert!(matches!(advanced, Err(StoreError::ForbiddenTransition { .. })), "{advanced:?}");
+            return;
+        }
+        let stopped = advanced.expect("asked").map(|advanced| tasks_of_fences(&advanced.stopped));
+        assert_eq!(stopped, self.model.advance(title, from, to).map(keys));
+    }
+
+    async fn dispatch(&mut self, task: u32, lease: Span) {
+        let message = self.store.dispatch(&key(task), length(lease)).await.expect("asked");
+        assert_eq!(message.is_some(), self.model.ready().contains(&task));
+        let Some(message) = message else { return };
+        assert_eq!(message.fence.attempt, self.model.tasks[&task].attempt + 1);
+        assert!(self.model.wanting(task).iter().any(|title| name(*title) == message.title));
+        self.model.dispatch(task, message.fence, lease);
+        self.fences.push(message.fence);
+    }
+
+    async fn report(&mut self, which: &Which, report: &Report) {
+        if self.fences.is_empty() {
+            return;
+        }
+        let mut fence = *which.index.get(&self.fences);
+        if which.tampered {
+            fence.lease = LeaseToken(!fence.lease.0);
+        }
+        let wanting = self.model.holding(&fence).map(|task| self.model.wanting(task)).unwrap_or_default();
+        let titles =
+            |titles: Vec<(TitleId, u64)>| titles.into_iter().map(|(title, _)| title).collect::<BTreeSet<_>>();
+        let expected: BTreeSet<TitleId> = wanting.into_iter().map(name).collect();
+        let (store, model) = (self.store, &mut self.model);
+        match report {
+            Report::Started { worker: by } => {
+                let started = store.started(&fence, &worker(&by.to_string())).await.expect("asked");
+                assert_eq!(started, model.started(&fence, *by));
+            }
+            Report::Extended { lease } => {
+                let extended =
+                    store.extend(&fence, length(*lease), Progress::default()).await.expect("asked");
+                assert_eq!(extended, model.extend(&fence, *lease));
+            }
+            Report::Completed => {
+                let completed = store.complete(&fence, &[], None).await.expect("asked");
+                assert_eq!(completed.as_ref().map(|completed| completed.now_ready), model.complete(&fence));
+                assert_eq!(completed.map(|completed| titles(completed.titles)).unwrap_or_default(), expected);
+            }
+            Report::Failed { retry } => {
+                let failed = store.fail(&fence, &failure("a"), decision(*retry)).await.expect("asked");
+                assert_eq!(failed.is_some(), model.fail(&fence, *retry));
+                assert_eq!(failed.map(|failed| titles(failed.titles)).unwrap_or_default(), expected);
+            }
+            Report::Released => {
+                assert_eq!(store.release(&fence).await.expect("asked"), model.release(&fence));
+            }
+            Report::Lost { retry } => {
+                let lost = store.lost(&fence, decision(*retry)).await.expect("asked");
+                assert_eq!(lost.is_some(), model.lose(&fence, *retry));
+                assert!(lost.is_none_or(|lost| titles(lost.titles) == expected));
+            }
+        }
+    }
+
+    /// The store says what the model says, and neither breaks a rule.
+    async fn compare(&self) {
+        let (store, model) = (self.store, &self.model);
+        for number in 0..TASKS {
+            let found = store.task(&key(number)).await.expect("asked");
+            let Some(expected) = model.tasks.get(&number) else {
+                assert_eq!(found, None);
+                continue;
+            };
+            let found = found.expect("known");
+            assert_eq!(found.state, expected.state, "task {number}");
+            assert_eq!(
+                (found.attempt, found.failures, found.losses),
+                (expected.attempt, expected.failures, expected.losses)
+            );
+            assert_eq!(found.needs, keys(expected.needs.iter().copied()));
+            assert!(expected.completions <= 1, "task {number} was done twice");
+            if found.state == TaskState::Ready {
+                for need in &expected.needs {
+                    assert_eq!(model.tasks[need].state, TaskState::Done, "{number} is ready without {need}");
+                }
+            }
+            let idle_and_unwanted = model.wanting(number).is_empty()
+                && !matches!(found.state, TaskState::Done | TaskState::Failed | TaskState::Cancelled);
+            assert!(!idle_and_unwanted, "nobody wants task {number}");
+            let history = store.attempts_of(&key(number)).await.expect("asked");
+            assert_eq!(
+                history.iter().map(|attempt| attempt.attempt).collect::<Vec<_>>(),
+                (1..=expected.attempt).collect::<Vec<_>>()
+            );
+            let ends: Vec<_> =
+                history.iter().map(|attempt| attempt.outcome.map(|end| end.as_str())).collect();
+            assert_eq!(ends, expected.history);
+        }
+        let ready = store.ready(usize::MAX).await.expect("asked");
+        assert_eq!(
+            ready.into_iter().map(|record| record.task.key).collect::<BTreeSet<_>>(),
+            keys(model.ready())
+        );
+        let expired = store.expired().await.expect("asked");
+        assert_eq!(
+            expired.iter().map(|attempt| attempt.fence.task).collect::<BTreeSet<_>>(),
+            keys(model.expired())
+        );
+        for (number, expected) in &model.titles {
+            let found = store.title(&name(*number)).await.expect("asked").expect("known");
+            assert_eq!((found.generation, found.state), (expected.generation, expected.state));
+            let tasks = store.tasks_of(&name(*number)).await.expect("asked");
+            assert_eq!(
+                tasks.into_iter().map(|record| record.task.key).collect::<BTreeSet<_>>(),
+                keys(expected.tasks.keys().copied())
+            );
+        }
+    }
+}

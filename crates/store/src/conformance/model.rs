@@ -1,0 +1,314 @@
+//! What a store should be, in the plainest form: maps in memory, and each operation written down as its contract says.
+//! Numbers stand for tasks and titles.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reelfarm_model::{Fence, TaskState, TitleState};
+
+/// Whether a lease or back-off has run out: none that a history uses does so while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Span {
+    None,
+    Long,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Model {
+    pub(super) titles: BTreeMap<u32, ModelTitle>,
+    pub(super) tasks: BTreeMap<u32, ModelTask>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ModelTitle {
+    pub(super) variant: u32,
+    pub(super) generation: u64,
+    pub(super) state: TitleState,
+    /// Its tasks, and whether it wants them.
+    pub(super) tasks: BTreeMap<u32, bool>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ModelTask {
+    pub(super) state: TaskState,
+    pub(super) attempt: u32,
+    pub(super) failures: u32,
+    pub(super) losses: u32,
+    pub(super) needs: BTreeSet<u32>,
+    pub(super) back_off: Span,
+    /// The attempt that is under way, with its lease and the worker that started it.
+    pub(super) current: Option<(Fence, Span, Option<u32>)>,
+    /// How its attempts ended, in order.
+    pub(super) history: Vec<Option<&'static str>>,
+    /// Times that it became done since it was last asked to be redone.
+    pub(super) completions: u32,
+}
+
+impl Model {
+    pub(super) fn wanting(&self, task: u32) -> BTreeSet<u32> {
+        let wants = |title: &ModelTitle| title.tasks.get(&task) == Some(&true);
+        self.titles.iter().filter(|(_, title)| wants(title)).map(|(name, _)| *name).collect()
+    }
+
+    pub(super) fn ready(&self) -> BTreeSet<u32> {
+        let ready = |task: &ModelTask| task.state == TaskState::Ready && task.back_off == Span::None;
+        self.tasks.iter().filter(|(_, task)| ready(task)).map(|(number, _)| *number).collect()
+    }
+
+    pub(super) fn expired(&self) -> BTreeSet<u32> {
+        let expired = |task: &ModelTask| matches!(task.current, Some((_, Span::None, _)));
+        self.tasks.iter().filter(|(_, task)| expired(task)).map(|(number, _)| *number).collect()
+    }
+
+    fn is_done(&self, task: u32) -> bool {
+        self.tasks.get(&task).is_some_and(|task| task.state == TaskState::Done)
+    }
+
+    fn idle_state(&self, task: u32) -> TaskState {
+        if self.tasks[&task].needs.iter().all(|need| self.is_done(*need)) {
+            TaskState::Ready
+        } else {
+            TaskState::Waiting
+        }
+    }
+
+    /// Answers the attempts that stop, or `None` where nothing changes.
+    pub(super) fn submit(&mut self, name: u32, variant: u32) -> Option<BTreeSet<u32>> {
+        let generation = match self.titles.get(&name) {
+            Some(title) if !title.state.is_final() && title.variant == variant => return None,
+            Some(title) => title.generation + 1,
+            None => 1,
+        };
+        let stopped = self.want_nothing(name);
+        let title = ModelTitle { variant, generation, state: TitleState::Checking, tasks: BTreeMap::new() };
+        self.titles.insert(name, title);
+        Some(stopped)
+    }
+
+    pub(super) fn advance(&mut self, name: u32, from: TitleState, to: TitleState) -> Option<BTreeSet<u32>> {
+        let title = self.titles.get_mut(&name).filter(|title| title.state == from)?;
+        title.state = to;
+        let gives_up = to.is_final() || to == TitleState::Withdrawing;
+        Some(if gives_up { self.want_nothing(name) } else { BTreeSet::new() })
+    }
+
+    fn want_nothing(&mut self, name: u32) -> BTreeSet<u32> {
+        let Some(title) = self.titles.get_mut(&name) else { return BTreeSet::new() };
+        for wanted in title.tasks.values_mut() {
+            *wanted = false;
+        }
+        let tasks: Vec<u32> = title.tasks.keys().copied().collect();
+        let mut stopped = BTreeSet::new();
+        for number in tasks {
+            let unwanted = self.wanting(number).is_empty();
+            let Some(task) = self.tasks.get_mut(&number).filter(|_| unwanted) else { continue };
+            if matches!(task.state, TaskState::Done | TaskState::Failed | TaskState::Cancelled) {
+                continue;
+            }
+            if task.end("cancelled") {
+                stopped.insert(number);
+            }
+            task.state = TaskState::Cancelled;
+            task.back_off = Span::None;
+        }
+        stopped
+    }
+
+    pub(super) fn plan(&mut self, name: u32, plan: &[(u32, BTreeSet<u32>, bool)]) -> bool {
+        if self.titles.get(&name).is_none_or(|title| title.state.is_final()) {
+            return false;
+        }
+        for (number, needs, redo) in plan {
+            let task = self.tasks.entry(*number).or_insert_with(ModelTask::new);
+            if *redo && task.state == TaskState::Done {
+                task.reset();
+                task.completions = 0;
+            }
+            if matches!(task.state, TaskState::Failed | TaskState::Cancelled) {
+                task.reset();
+            }
+            task.needs.extend(needs);
+            self.want(name, *number);
+        }
+        // Until nothing changes any more: who wants an unfinished task wants what it needs and is not done.
+        loop {
+            let mut more = Vec::new();
+            for (title, wanted) in self.titles.iter().flat_map(|(name, title)| {
+                title.tasks.iter().filter(|(_, wanted)| **wanted).map(|(task, _)| (*name, *task))
+            }) {
+                if self.is_done(wanted) {
+                    continue;
+                }
+                let missing = self.tasks[&wanted].needs.iter().filter(|need| !self.is_done(**need));
+                let missing = missing.filter(|need| self.titles[&title].tasks.get(need) != Some(&true));
+                more.extend(missing.map(|need| (title, *need)));
+            }
+            if more.is_empty() {
+                break;
+            }
+            for (title, need) in more {
+                self.want(title, need);
+                if title == name {
+                    let task = self.tasks.entry(need).or_insert_with(ModelTask::new);
+                    if matches!(task.state, TaskState::Failed | TaskState::Cancelled) {
+                        task.reset();
+                    }
+                }
+            }
+        }
+        let idle: Vec<u32> =
+            self.tasks.iter().filter(|(_, task)| task.is_idle()).map(|(number, _)| *number).collect();
+        for number in idle {
+            let state = self.idle_state(number);
+            if let Some(task) = self.tasks.get_mut(&number) {
+                task.state = state;
+            }
+        }
+        true
+    }
+
+    fn want(&mut self, title: u32, task: u32) {
+        if let Some(title) = self.titles.get_mut(&title) {
+            title.tasks.insert(task, true);
+        }
+    }
+
+    pub(super) fn dispatch(&mut self, number: u32, fence: Fence, lease: Span) {
+        if let Some(task) = self.tasks.get_mut(&number) {
+            task.state = TaskState::Dispatched;
+            task.attempt += 1;
+            task.back_off = Span::None;
+            task.current = Some((fence, lease, None));
+            task.history.push(None);
+        }
+    }
+
+    /// The task whose attempt under way has this fence.
+    pub(super) fn holding(&self, fence: &Fence) -> Option<u32> {
+        let held = |task: &ModelTask| task.current.as_ref().is_some_and(|(current, _, _)| current == fence);
+        self.tasks.iter().find(|(_, task)| held(task)).map(|(number, _)| *number)
+    }
+
+    pub(super) fn started(&mut self, fence: &Fence, by: u32) -> bool {
+        let Some(task) = self.holding(fence).and_then(|number| self.tasks.get_mut(&number)) else {
+            return false;
+        };
+        task.state = TaskState::Running;
+        let Some((_, _, worker)) = &mut task.current else { return false };
+        *worker.get_or_insert(by) == by
+    }
+
+    pub(super) fn extend(&mut self, fence: &Fence, lease: Span) -> bool {
+        let Some(task) = self.holding(fence).and_then(|number| self.tasks.get_mut(&number)) else {
+            return false;
+        };
+        if let Some((_, current, _)) = &mut task.current {
+            *current = lease;
+        }
+        true
+    }
+
+    /// Answers how many tasks became ready.
+    pub(super) fn complete(&mut self, fence: &Fence) -> Option<usize> {
+        let number = self.holding(fence)?;
+        let task = self.tasks.get_mut(&number)?;
+        task.end("completed");
+        task.state = TaskState::Done;
+        task.completions += 1;
+        let waiting: Vec<u32> = self
+            .tasks
+            .iter()
+            .filter(|(_, task)| task.state == TaskState::Waiting && task.needs.contains(&number))
+            .map(|(number, _)| *number)
+            .collect();
+        let mut woken = 0;
+        for number in waiting {
+            if self.idle_state(number) == TaskState::Ready
+                && let Some(task) = self.tasks.get_mut(&number)
+            {
+                task.state = TaskState::Ready;
+                woken += 1;
+            }
+        }
+        Some(woken)
+    }
+
+    /// `retry` is the back-off; without one the task fails for good.
+    pub(super) fn fail(&mut self, fence: &Fence, retry: Option<Span>) -> bool {
+        let Some(number) = self.holding(fence) else { return false };
+        self.give_back(number, "failed", retry);
+        if let Some(task) = self.tasks.get_mut(&number) {
+            task.failures += 1;
+        }
+        true
+    }
+
+    pub(super) fn lose(&mut self, fence: &Fence, retry: Option<Span>) -> bool {
+        let Some(number) = self.holding(fence).filter(|number| self.expired().contains(number)) else {
+            return false;
+        };
+        self.give_back(number, "lost", retry);
+        if let Some(task) = self.tasks.get_mut(&number) {
+            task.losses += 1;
+        }
+        true
+    }
+
+    pub(super) fn release(&mut self, fence: &Fence) -> bool {
+        let Some(number) = self.holding(fence) else { return false };
+        self.give_back(number, "released", Some(Span::None));
+        true
+    }
+
+    pub(super) fn recover(&mut self) -> usize {
+        let active: Vec<Fence> = self
+            .tasks
+            .values()
+            .filter_map(|task| task.current.as_ref().map(|(fence, _, _)| *fence))
+            .collect();
+        active.iter().filter(|fence| self.release(fence)).count()
+    }
+
+    fn give_back(&mut self, number: u32, outcome: &'static str, retry: Option<Span>) {
+        let idle = self.idle_state(number);
+        if let Some(task) = self.tasks.get_mut(&number) {
+            task.end(outcome);
+            task.state = if retry.is_some() { idle } else { TaskState::Failed };
+            task.back_off = retry.unwrap_or(Span::None);
+        }
+    }
+}
+
+impl ModelTask {
+    fn new() -> Self {
+        Self {
+            state: TaskState::Waiting,
+            attempt: 0,
+            failures: 0,
+            losses: 0,
+            needs: BTreeSet::new(),
+            back_off: Span::None,
+            current: None,
+            history: Vec::new(),
+            completions: 0,
+        }
+    }
+
+    const fn is_idle(&self) -> bool {
+        matches!(self.state, TaskState::Waiting | TaskState::Ready)
+    }
+
+    fn reset(&mut self) {
+        self.state = TaskState::Waiting;
+        (self.failures, self.losses) = (0, 0);
+        self.back_off = Span::None;
+    }
+
+    /// Ends the attempt that is under way, if one is.
+    fn end(&mut self, outcome: &'static str) -> bool {
+        let was_active = self.current.take().is_some();
+        if let Some(last) = self.history.last_mut().filter(|_| was_active) {
+            *last = Some(outcome);
+        }
+        was_active
+    }
+}

@@ -1,0 +1,128 @@
+//! What the store answers when it is asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+
+use reelfarm_model::title::UnknownState;
+use reelfarm_model::{
+    Failure, Fence, Progress, Task, TaskKind, TaskState, TitleId, TitleState, WorkerId, key::TaskKey,
+};
+use serde::Serialize;
+
+/// A title with the number of one of its submissions.
+pub type TitleGeneration = (TitleId, u64);
+
+/// A task as the store holds it. Times are milliseconds since 1970 UTC.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TaskRecord {
+    /// What to do.
+    pub task: Task,
+    /// Where it stands.
+    pub state: TaskState,
+    /// The number of its latest attempt; 0 before the first. It only ever rises.
+    pub attempt: u32,
+    /// Attempts that failed since the task was last planned.
+    pub failures: u32,
+    /// Attempts whose worker was lost since the task was last planned.
+    pub losses: u32,
+    /// How far the current attempt is; zero where none is under way.
+    pub progress: Progress,
+    /// Who works or last worked on it.
+    pub worker: Option<WorkerId>,
+    /// Why its latest attempt that did not succeed failed, since the task was last planned.
+    pub last_failure: Option<Failure>,
+    /// It is not dispatched before this time: a back-off.
+    pub not_before_ms: Option<i64>,
+    /// When its latest attempt was dispatched.
+    pub dispatched_ms: Option<i64>,
+    /// When a worker reported the start of its latest attempt.
+    pub started_ms: Option<i64>,
+    /// When it became done, failed or cancelled.
+    pub finished_ms: Option<i64>,
+    /// The small output that the scheduler itself reads.
+    pub result: Option<serde_json::Value>,
+    /// The tasks that must be done first.
+    pub needs: BTreeSet<TaskKey>,
+}
+
+/// How an attempt ended, in the history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttemptEnd {
+    /// All outputs were taken over.
+    Completed,
+    /// It failed.
+    Failed,
+    /// It was handed back unfinished, or its process ended with the farm: it does not count.
+    Released,
+    /// Its lease ran out.
+    Lost,
+    /// No title wanted it any more.
+    Cancelled,
+}
+
+impl AttemptEnd {
+    /// Every end.
+    pub const ALL: [AttemptEnd; 5] =
+        [Self::Completed, Self::Failed, Self::Released, Self::Lost, Self::Cancelled];
+
+    /// The name, as it serialises.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Released => "released",
+            Self::Lost => "lost",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl FromStr for AttemptEnd {
+    type Err = UnknownState;
+
+    fn from_str(text: &str) -> Result<Self, UnknownState> {
+        Self::ALL.into_iter().find(|end| end.as_str() == text).ok_or_else(|| UnknownState(text.to_owned()))
+    }
+}
+
+/// One attempt in a task's history. Times are milliseconds since 1970 UTC.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AttemptRecord {
+    /// Its number.
+    pub attempt: u32,
+    /// Who reported its start.
+    pub worker: Option<WorkerId>,
+    /// How it ended; `None` while it is under way.
+    pub outcome: Option<AttemptEnd>,
+    /// Why it failed or was lost.
+    pub failure: Option<Failure>,
+    /// When it was dispatched.
+    pub dispatched_ms: i64,
+    /// When its start was reported.
+    pub started_ms: Option<i64>,
+    /// When it ended.
+    pub finished_ms: Option<i64>,
+}
+
+/// An attempt whose lease has run out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExpiredAttempt {
+    /// The attempt.
+    pub fence: Fence,
+    /// Attempts of the task that failed so far.
+    pub failures: u32,
+    /// Attempts of the task that were lost so far, without this one.
+    pub losses: u32,
+    /// The titles that want the task.
+    pub titles: Vec<TitleGeneration>,
+}
+
+/// How many titles and tasks are in each state; what is absent is zero.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Titles.
+    pub titles: BTreeMap<TitleState, u64>,
+    /// Tasks.
+    pub tasks: BTreeMap<(TaskKind, TaskState), u64>,
+}

@@ -1,0 +1,105 @@
+//! Opening the file: connections, and bringing the schema up to date.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::SqlitePool;
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::SqliteStore;
+use super::fault::Fault;
+use crate::error::StoreError;
+
+/// How long another process may keep the database locked.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections that read at the same time.
+const READERS: u32 = 4;
+
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+impl SqliteStore {
+    /// Opens the database for a scheduler. The file, and the folder that it lies in, are made where they are missing,
+    /// and a schema of an older reelfarm is brought up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::NewerSchema`], [`StoreError::Corrupt`], [`StoreError::Locked`], [`StoreError::Full`] or
+    /// [`StoreError::Unreachable`].
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let database = path.display().to_string();
+        let work = async {
+            if let Some(folder) = path.parent() {
+                fs_err::tokio::create_dir_all(folder).await.map_err(sqlx::Error::Io)?;
+            }
+            let options = options(path)
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Normal);
+            let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+            if let (found, Some(known)) = (schema(&writer).await?, newest_schema())
+                && found > known
+            {
+                return Err(StoreError::NewerSchema { database: database.clone(), found, known }.into());
+            }
+            MIGRATIONS.run(&writer).await.map_err(|error| match error {
+                sqlx::migrate::MigrateError::Execute(error)
+                | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => error,
+                error => error.into(),
+            })?;
+            let reader = reader(path).await?;
+            Ok(Self { database: database.clone(), writer, reader })
+        };
+        work.await.map_err(|fault: Fault| fault.explain(&database, "open it"))
+    }
+
+    /// Opens the database for reading alone, while a scheduler may be writing it. Operations that write fail.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] where there is no file; [`StoreError::OlderSchema`]; otherwise as [`open`](Self::open).
+    pub async fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        let database = path.display().to_string();
+        let work = async {
+            let there = tokio::fs::try_exists(path).await.map_err(sqlx::Error::Io)?;
+            if !there {
+                return Err(StoreError::Missing { database: database.clone() }.into());
+            }
+            let reader = reader(path).await?;
+            let found = schema(&reader).await?;
+            if let Some(known) = newest_schema() {
+                let database = database.clone();
+                if found > known {
+                    return Err(StoreError::NewerSchema { database, found, known }.into());
+                }
+                if found < known {
+                    return Err(StoreError::OlderSchema { database, found, known }.into());
+                }
+            }
+            Ok(Self { database: database.clone(), writer: reader.clone(), reader })
+        };
+        work.await.map_err(|fault: Fault| fault.explain(&database, "open it"))
+    }
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_TIMEOUT).foreign_keys(true)
+}
+
+async fn reader(path: &Path) -> Result<SqlitePool, sqlx::Error> {
+    SqlitePoolOptions::new().max_connections(READERS).connect_with(options(path).read_only(true)).await
+}
+
+fn newest_schema() -> Option<i64> {
+    MIGRATIONS.iter().map(|migration| migration.version).max()
+}
+
+/// The number of the schema in the database; 0 where it has none.
+async fn schema(pool: &SqlitePool) -> Result<i64, sqlx::Error> {
+    let tables: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'")
+            .fetch_one(pool)
+            .await?;
+    if tables == 0 {
+        return Ok(0);
+    }
+    sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations").fetch_one(pool).await
+}

@@ -1,0 +1,204 @@
+//! Plans: what a title wants to have done.
+
+use std::collections::BTreeSet;
+
+use reelfarm_model::{TaskKey, TaskState, TitleId, TitleState};
+use sqlx::SqliteConnection;
+
+use super::fault::Fault;
+use super::rows::{from_text, to_generation, to_json, to_optional_json};
+use crate::error::StoreError;
+use crate::store::PlannedTask;
+
+/// See [`Store::plan`](crate::Store::plan).
+pub(super) async fn plan(
+    connection: &mut SqliteConnection,
+    now: i64,
+    title: &TitleId,
+    generation: u64,
+    tasks: &[PlannedTask],
+) -> Result<bool, Fault> {
+    let state: Option<String> =
+        sqlx::query_scalar("SELECT state FROM titles WHERE title = $1 AND generation = $2")
+            .bind(title.as_str())
+            .bind(to_generation(generation))
+            .fetch_optional(&mut *connection)
+            .await?;
+    let Some(state) = state else { return Ok(false) };
+    if from_text::<TitleState>("a title's state", &state)?.is_final() {
+        return Ok(false);
+    }
+
+    let mut place: i64 =
+        sqlx::query_scalar("SELECT COALESCE(MAX(place), 0) FROM tasks").fetch_one(&mut *connection).await?;
+    let mut changed: BTreeSet<TaskKey> = BTreeSet::new();
+    for planned in tasks {
+        place += 1;
+        add(connection, planned, place).await?;
+        changed.insert(planned.task.key);
+        if planned.redo {
+            changed.extend(dependents(connection, &planned.task.key).await?);
+        }
+        want(connection, title.as_str(), &planned.task.key.to_string()).await?;
+    }
+    // Only now are all tasks of the plan there to be needed.
+    for planned in tasks {
+        add_needs(connection, planned).await?;
+    }
+    want_what_is_needed(connection, title, &mut changed).await?;
+    settle(connection, &changed).await?;
+    sqlx::query("UPDATE titles SET changed_ms = $2 WHERE title = $1")
+        .bind(title.as_str())
+        .bind(now)
+        .execute(connection)
+        .await?;
+    Ok(true)
+}
+
+/// Inserts a task, or makes it start afresh where it must.
+async fn add(connection: &mut SqliteConnection, planned: &PlannedTask, place: i64) -> Result<(), Fault> {
+    let key = planned.task.key.to_string();
+    let known: Option<String> = sqlx::query_scalar("SELECT state FROM tasks WHERE task = $1")
+        .bind(&key)
+        .fetch_optional(&mut *connection)
+        .await?;
+    let known = known.map(|state| from_text::<TaskState>("a task's state", &state)).transpose()?;
+    let source = to_optional_json("a source's path", planned.source.as_ref())?;
+    match known {
+        None => {
+            sqlx::query(
+                "INSERT INTO tasks (task, kind, specification, source, state, place) \
+                 VALUES ($1, $2, $3, $4, 'waiting', $5)",
+            )
+            .bind(&key)
+            .bind(planned.task.spec.kind().as_str())
+            .bind(to_json("a task", &planned.task)?)
+            .bind(source)
+            .bind(place)
+            .execute(&mut *connection)
+            .await?;
+            return Ok(());
+        }
+        Some(TaskState::Failed | TaskState::Cancelled) => reset(connection, &key, place).await?,
+        Some(TaskState::Done) if planned.redo => {
+            for output in &planned.task.outputs {
+                sqlx::query("DELETE FROM artifacts WHERE artifact = $1")
+                    .bind(output.key.to_string())
+                    .execute(&mut *connection)
+                    .await?;
+            }
+            reset(connection, &key, place).await?;
+        }
+        Some(_) => {}
+    }
+    if source.is_some() {
+        sqlx::query("UPDATE tasks SET source = $2 WHERE task = $1")
+            .bind(&key)
+            .bind(source)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Puts a finished task back to its beginning; only its history and the number of its last attempt stay.
+async fn reset(connection: &mut SqliteConnection, key: &str, place: i64) -> Result<(), Fault> {
+    sqlx::query(
+        "UPDATE tasks SET state = 'waiting', place = $2, failures = 0, losses = 0, progress = NULL, worker = NULL, \
+         last_failure = NULL, not_before_ms = NULL, dispatched_ms = NULL, started_ms = NULL, finished_ms = NULL, \
+         result = NULL WHERE task = $1",
+    )
+    .bind(key)
+    .bind(place)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn add_needs(connection: &mut SqliteConnection, planned: &PlannedTask) -> Result<(), Fault> {
+    for need in &planned.needs {
+        let known: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM tasks WHERE task = $1")
+            .bind(need.to_string())
+            .fetch_one(&mut *connection)
+            .await?;
+        if known == 0 {
+            return Err(StoreError::UnknownNeed { task: planned.task.key, need: *need }.into());
+        }
+        sqlx::query("INSERT INTO task_needs (task, need) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .bind(planned.task.key.to_string())
+            .bind(need.to_string())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn want(connection: &mut SqliteConnection, title: &str, task: &str) -> Result<(), Fault> {
+    sqlx::query(
+        "INSERT INTO title_tasks (title, task, wanted) VALUES ($1, $2, 1) ON CONFLICT DO UPDATE SET wanted = 1",
+    )
+    .bind(title)
+    .bind(task)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn dependents(connection: &mut SqliteConnection, task: &TaskKey) -> Result<Vec<TaskKey>, Fault> {
+    let dependents: Vec<String> = sqlx::query_scalar("SELECT task FROM task_needs WHERE need = $1")
+        .bind(task.to_string())
+        .fetch_all(connection)
+        .await?;
+    Ok(dependents.iter().map(|key| from_text("a task's key", key)).collect::<Result<_, _>>()?)
+}
+
+/// Every title that wants one of the tasks `changed` comes to want what these need, directly or not, as far as it is
+/// not done: otherwise another title could cancel it under them. What this title comes to want in that way, and what
+/// had failed or been cancelled, starts afresh.
+async fn want_what_is_needed(
+    connection: &mut SqliteConnection,
+    title: &TitleId,
+    changed: &mut BTreeSet<TaskKey>,
+) -> Result<(), Fault> {
+    let reached: Vec<(String, String, String)> = sqlx::query_as(
+        "WITH RECURSIVE wants (title, task) AS ( \
+             SELECT title_tasks.title, title_tasks.task FROM title_tasks JOIN tasks USING (task) \
+             WHERE wanted = 1 AND tasks.state <> 'done' AND task IN (SELECT value FROM json_each($1)) \
+             UNION \
+             SELECT wants.title, task_needs.need FROM wants JOIN task_needs ON task_needs.task = wants.task \
+             JOIN tasks ON tasks.task = task_needs.need WHERE tasks.state <> 'done' \
+         ) \
+         SELECT wants.title, wants.task, tasks.state FROM wants JOIN tasks USING (task) ORDER BY tasks.place",
+    )
+    .bind(to_json("task keys", changed)?)
+    .fetch_all(&mut *connection)
+    .await?;
+    for (wanting, task, state) in reached {
+        if wanting == title.as_str() {
+            let state: TaskState = from_text("a task's state", &state)?;
+            if matches!(state, TaskState::Failed | TaskState::Cancelled) {
+                let place: i64 = sqlx::query_scalar("SELECT place FROM tasks WHERE task = $1")
+                    .bind(&task)
+                    .fetch_one(&mut *connection)
+                    .await?;
+                reset(connection, &task, place).await?;
+            }
+        }
+        want(connection, &wanting, &task).await?;
+        changed.insert(from_text("a task's key", &task)?);
+    }
+    Ok(())
+}
+
+/// Sorts tasks that no attempt is under way for into waiting and ready, by whether all that they need is done.
+async fn settle(connection: &mut SqliteConnection, tasks: &BTreeSet<TaskKey>) -> Result<(), Fault> {
+    sqlx::query(concat!(
+        "UPDATE tasks SET state = ",
+        super::rows::idle_state!(),
+        " WHERE state IN ('waiting', 'ready') AND task IN (SELECT value FROM json_each($1))"
+    ))
+    .bind(to_json("task keys", tasks)?)
+    .execute(connection)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,197 @@
+//! Rows, and the values in them.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use reelfarm_model::attempt::ArtifactRecord;
+use reelfarm_model::{Title, WorkerId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::fault::Fault;
+use crate::error::StoreError;
+use crate::records::{AttemptRecord, TaskRecord};
+
+/// A value as JSON for a column.
+pub(super) fn to_json<T: Serialize + ?Sized>(what: &'static str, value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|source| StoreError::Unserialisable { what, source })
+}
+
+/// An optional value as JSON for a column.
+pub(super) fn to_optional_json<T: Serialize>(
+    what: &'static str,
+    value: Option<&T>,
+) -> Result<Option<String>, StoreError> {
+    value.map(|value| to_json(what, value)).transpose()
+}
+
+pub(super) fn from_json<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| undecodable(what, &error))
+}
+
+pub(super) fn from_text<T: FromStr<Err: Display>>(what: &'static str, text: &str) -> Result<T, StoreError> {
+    text.parse().map_err(|error| undecodable(what, &error))
+}
+
+pub(super) fn undecodable(what: &'static str, error: &dyn Display) -> StoreError {
+    StoreError::Undecodable { what, detail: error.to_string() }
+}
+
+fn optional_json<T: DeserializeOwned>(
+    what: &'static str,
+    text: Option<&str>,
+) -> Result<Option<T>, StoreError> {
+    text.map(|text| from_json(what, text)).transpose()
+}
+
+fn optional_text<T: FromStr<Err: Display>>(
+    what: &'static str,
+    text: Option<&str>,
+) -> Result<Option<T>, StoreError> {
+    text.map(|text| from_text(what, text)).transpose()
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct TitleRow {
+    generation: i64,
+    state: String,
+    submission: String,
+    source_digest: Option<String>,
+    report: Option<String>,
+    failure: Option<String>,
+    submitted_ms: i64,
+    changed_ms: i64,
+}
+
+impl TryFrom<TitleRow> for Title {
+    type Error = Fault;
+
+    fn try_from(row: TitleRow) -> Result<Self, Fault> {
+        Ok(Self {
+            submission: from_json("a submission", &row.submission)?,
+            generation: from_generation(row.generation)?,
+            state: from_text("a title's state", &row.state)?,
+            source_digest: optional_text("a source's digest", row.source_digest.as_deref())?,
+            report: optional_json("a QC report", row.report.as_deref())?,
+            failure: optional_json("a failure", row.failure.as_deref())?,
+            submitted_ms: row.submitted_ms,
+            changed_ms: row.changed_ms,
+        })
+    }
+}
+
+pub(super) fn from_generation(generation: i64) -> Result<u64, StoreError> {
+    u64::try_from(generation).map_err(|error| undecodable("a generation", &error))
+}
+
+/// For a bind. No title is submitted so often that this does anything but change the type.
+pub(super) fn to_generation(generation: u64) -> i64 {
+    i64::try_from(generation).unwrap_or(i64::MAX)
+}
+
+/// The columns of a [`TaskRow`], from a table `tasks` under that name.
+macro_rules! task_columns {
+    () => {
+        "tasks.specification, tasks.state, tasks.attempt, tasks.failures, tasks.losses, tasks.progress, \
+         tasks.worker, tasks.last_failure, tasks.not_before_ms, tasks.dispatched_ms, tasks.started_ms, \
+         tasks.finished_ms, tasks.result, \
+         (SELECT json_group_array(need) FROM task_needs WHERE task_needs.task = tasks.task) AS needs"
+    };
+}
+pub(super) use task_columns;
+
+/// The state of a task of the table `tasks` that no attempt is under way for and that is not finished.
+macro_rules! idle_state {
+    () => {
+        "CASE WHEN EXISTS (SELECT 1 FROM task_needs JOIN tasks AS needed ON needed.task = task_needs.need \
+         WHERE task_needs.task = tasks.task AND needed.state <> 'done') THEN 'waiting' ELSE 'ready' END"
+    };
+}
+pub(super) use idle_state;
+
+#[derive(sqlx::FromRow)]
+pub(super) struct TaskRow {
+    specification: String,
+    state: String,
+    attempt: u32,
+    failures: u32,
+    losses: u32,
+    progress: Option<String>,
+    worker: Option<String>,
+    last_failure: Option<String>,
+    not_before_ms: Option<i64>,
+    dispatched_ms: Option<i64>,
+    started_ms: Option<i64>,
+    finished_ms: Option<i64>,
+    result: Option<String>,
+    needs: String,
+}
+
+impl TryFrom<TaskRow> for TaskRecord {
+    type Error = Fault;
+
+    fn try_from(row: TaskRow) -> Result<Self, Fault> {
+        Ok(Self {
+            task: from_json("a task", &row.specification)?,
+            state: from_text("a task's state", &row.state)?,
+            attempt: row.attempt,
+            failures: row.failures,
+            losses: row.losses,
+            progress: optional_json("an attempt's progress", row.progress.as_deref())?.unwrap_or_default(),
+            worker: row.worker.map(WorkerId),
+            last_failure: optional_json("a failure", row.last_failure.as_deref())?,
+            not_before_ms: row.not_before_ms,
+            dispatched_ms: row.dispatched_ms,
+            started_ms: row.started_ms,
+            finished_ms: row.finished_ms,
+            result: optional_json("a task's result", row.result.as_deref())?,
+            needs: from_json("a task's needs", &row.needs)?,
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct AttemptRow {
+    attempt: u32,
+    worker: Option<String>,
+    outcome: Option<String>,
+    failure: Option<String>,
+    dispatched_ms: i64,
+    started_ms: Option<i64>,
+    finished_ms: Option<i64>,
+}
+
+impl TryFrom<AttemptRow> for AttemptRecord {
+    type Error = Fault;
+
+    fn try_from(row: AttemptRow) -> Result<Self, Fault> {
+        Ok(Self {
+            attempt: row.attempt,
+            worker: row.worker.map(WorkerId),
+            outcome: optional_text("an attempt's outcome", row.outcome.as_deref())?,
+            failure: optional_json("a failure", row.failure.as_deref())?,
+            dispatched_ms: row.dispatched_ms,
+            started_ms: row.started_ms,
+            finished_ms: row.finished_ms,
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct ArtifactRow {
+    artifact: String,
+    digest: String,
+    size: i64,
+}
+
+impl TryFrom<ArtifactRow> for ArtifactRecord {
+    type Error = Fault;
+
+    fn try_from(row: ArtifactRow) -> Result<Self, Fault> {
+        Ok(Self {
+            key: from_text("an artifact's key", &row.artifact)?,
+            digest: from_text("an artifact's digest", &row.digest)?,
+            size: u64::try_from(row.size).map_err(|error| undecodable("an artifact's size", &error))?,
+        })
+    }
+}

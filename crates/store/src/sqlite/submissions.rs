@@ -1,0 +1,59 @@
+//! Submissions: a new title, or an old one again.
+
+use reelfarm_model::title::Submission;
+use reelfarm_model::{Title, TitleState};
+use sqlx::SqliteConnection;
+
+use super::fault::Fault;
+use super::rows::{to_generation, to_json};
+use super::{queries, titles};
+use crate::store::{SubmitOutcome, Submitted};
+
+/// See [`Store::submit`](crate::Store::submit).
+pub(super) async fn submit(
+    connection: &mut SqliteConnection,
+    now: i64,
+    submission: &Submission,
+) -> Result<Submitted, Fault> {
+    let known = queries::title(connection, &submission.title).await?;
+    let (generation, outcome) = match &known {
+        None => (1, SubmitOutcome::Created),
+        Some(title) if !title.state.is_final() && title.submission == *submission => {
+            return Ok(Submitted {
+                title: title.clone(),
+                stopped: Vec::new(),
+                outcome: SubmitOutcome::Unchanged,
+            });
+        }
+        Some(title) => (title.generation + 1, SubmitOutcome::Reopened),
+    };
+    let stopped = titles::want_nothing(connection, now, &submission.title).await?;
+    sqlx::query("DELETE FROM title_tasks WHERE title = $1")
+        .bind(submission.title.as_str())
+        .execute(&mut *connection)
+        .await?;
+    let title = Title {
+        submission: submission.clone(),
+        generation,
+        state: TitleState::Checking,
+        source_digest: None,
+        report: None,
+        failure: None,
+        submitted_ms: now,
+        changed_ms: now,
+    };
+    sqlx::query(
+        "INSERT INTO titles (title, generation, state, submission, submitted_ms, changed_ms) \
+         VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (title) DO UPDATE SET generation = excluded.generation, \
+         state = excluded.state, submission = excluded.submission, source_digest = NULL, report = NULL, \
+         failure = NULL, submitted_ms = excluded.submitted_ms, changed_ms = excluded.changed_ms",
+    )
+    .bind(submission.title.as_str())
+    .bind(to_generation(generation))
+    .bind(title.state.as_str())
+    .bind(to_json("a submission", submission)?)
+    .bind(now)
+    .execute(&mut *connection)
+    .await?;
+    Ok(Submitted { title, stopped, outcome })
+}

@@ -1,0 +1,94 @@
+//! Changes of titles, and what happens to tasks that nobody wants any more.
+
+use reelfarm_model::attempt::LeaseToken;
+use reelfarm_model::{Fence, TitleId, TitleState};
+use sqlx::SqliteConnection;
+
+use super::fault::Fault;
+use super::rows::{from_text, to_generation, to_optional_json};
+use crate::error::StoreError;
+use crate::records::AttemptEnd;
+use crate::store::{Advanced, TitleChange};
+
+/// See [`Store::advance`](crate::Store::advance).
+pub(super) async fn advance(
+    connection: &mut SqliteConnection,
+    now: i64,
+    title: &TitleId,
+    generation: u64,
+    from: TitleState,
+    change: &TitleChange,
+) -> Result<Option<Advanced>, Fault> {
+    if let Some(to) = change.to
+        && (to == TitleState::Checking || !from.may_become(to))
+    {
+        return Err(StoreError::ForbiddenTransition { title: title.clone(), from, to }.into());
+    }
+    let changed = sqlx::query(
+        "UPDATE titles SET state = COALESCE($4, state), source_digest = COALESCE($5, source_digest), \
+         report = COALESCE($6, report), failure = COALESCE($7, failure), changed_ms = $8 \
+         WHERE title = $1 AND generation = $2 AND state = $3",
+    )
+    .bind(title.as_str())
+    .bind(to_generation(generation))
+    .bind(from.as_str())
+    .bind(change.to.map(TitleState::as_str))
+    .bind(change.source_digest.map(|digest| digest.to_string()))
+    .bind(to_optional_json("a QC report", change.report.as_ref())?)
+    .bind(to_optional_json("a failure", change.failure.as_ref())?)
+    .bind(now)
+    .execute(&mut *connection)
+    .await?
+    .rows_affected();
+    if changed == 0 {
+        return Ok(None);
+    }
+    let gives_up = change.to.is_some_and(|to| to.is_final() || to == TitleState::Withdrawing);
+    let stopped = if gives_up { want_nothing(connection, now, title).await? } else { Vec::new() };
+    Ok(Some(Advanced { stopped }))
+}
+
+/// The title wants none of its tasks any more. Those that no other title wants, and that are not finished, are
+/// cancelled; answers their attempts.
+pub(super) async fn want_nothing(
+    connection: &mut SqliteConnection,
+    now: i64,
+    title: &TitleId,
+) -> Result<Vec<Fence>, Fault> {
+    sqlx::query("UPDATE title_tasks SET wanted = 0 WHERE title = $1")
+        .bind(title.as_str())
+        .execute(&mut *connection)
+        .await?;
+    let active: Vec<(String, u32, String)> = sqlx::query_as(
+        "SELECT task, attempt, lease FROM tasks WHERE lease IS NOT NULL \
+         AND task IN (SELECT task FROM title_tasks WHERE title = $1) \
+         AND NOT EXISTS (SELECT 1 FROM title_tasks w WHERE w.task = tasks.task AND w.wanted = 1) ORDER BY place",
+    )
+    .bind(title.as_str())
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut stopped = Vec::with_capacity(active.len());
+    for (task, attempt, lease) in active {
+        sqlx::query("UPDATE attempts SET outcome = $3, finished_ms = $4 WHERE task = $1 AND attempt = $2")
+            .bind(&task)
+            .bind(attempt)
+            .bind(AttemptEnd::Cancelled.as_str())
+            .bind(now)
+            .execute(&mut *connection)
+            .await?;
+        let lease: LeaseToken = from_text("a lease", &lease)?;
+        stopped.push(Fence { task: from_text("a task's key", &task)?, attempt, lease });
+    }
+    sqlx::query(
+        "UPDATE tasks SET state = 'cancelled', lease = NULL, lease_expires_ms = NULL, progress = NULL, \
+         not_before_ms = NULL, finished_ms = $2 \
+         WHERE state IN ('waiting', 'ready', 'dispatched', 'running') \
+         AND task IN (SELECT task FROM title_tasks WHERE title = $1) \
+         AND NOT EXISTS (SELECT 1 FROM title_tasks w WHERE w.task = tasks.task AND w.wanted = 1)",
+    )
+    .bind(title.as_str())
+    .bind(now)
+    .execute(&mut *connection)
+    .await?;
+    Ok(stopped)
+}

@@ -1,0 +1,274 @@
+//! The seam: what a scheduler asks of a store.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reelfarm_model::attempt::ArtifactRecord;
+use reelfarm_model::message::TaskMessage;
+use reelfarm_model::title::Submission;
+use reelfarm_model::{
+    ArtifactKey, Digest, Failure, Fence, Progress, QcReport, SourceReference, Task, TaskKey, Title, TitleId,
+    TitleState, WorkerId,
+};
+
+use crate::error::StoreError;
+use crate::records::{AttemptRecord, Counts, ExpiredAttempt, TaskRecord, TitleGeneration};
+
+/// What [`Store::submit`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubmitOutcome {
+    /// The name was not known: generation 1.
+    Created,
+    /// The title was final, or the submission differs: a new generation.
+    Reopened,
+    /// The title is being prepared from this very submission already.
+    Unchanged,
+}
+
+/// A title after its submission.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Submitted {
+    /// The title as it stands now.
+    pub title: Title,
+    /// Attempts that nobody wants any more: tell their workers to stop.
+    pub stopped: Vec<Fence>,
+    /// What happened.
+    pub outcome: SubmitOutcome,
+}
+
+/// A task of a title's plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedTask {
+    /// What to do.
+    pub task: Task,
+    /// Where the source lies, for tasks that read it. The latest plan's is used: the bytes are the same.
+    pub source: Option<SourceReference>,
+    /// The tasks that must be done first: of this plan, or of an earlier one.
+    pub needs: BTreeSet<TaskKey>,
+    /// Whether to do it again although it is done, because what it made is gone.
+    pub redo: bool,
+}
+
+/// A change to a title. What is `None` stays as it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TitleChange {
+    /// The state to go to.
+    pub to: Option<TitleState>,
+    /// The source's digest.
+    pub source_digest: Option<Digest>,
+    /// QC's report.
+    pub report: Option<QcReport>,
+    /// Why it failed or was rejected.
+    pub failure: Option<Failure>,
+}
+
+/// What [`Store::advance`] did beyond the change itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Advanced {
+    /// Attempts that nobody wants any more: tell their workers to stop.
+    pub stopped: Vec<Fence>,
+}
+
+/// What follows from a completed attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completed {
+    /// The titles that want the task.
+    pub titles: Vec<TitleGeneration>,
+    /// Tasks that became ready by it.
+    pub now_ready: usize,
+}
+
+/// What follows from a failed or lost attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// The titles that want the task.
+    pub titles: Vec<TitleGeneration>,
+}
+
+/// Whether a task is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryDecision {
+    /// Once this time has passed.
+    After(Duration),
+    /// Not again: the task is failed.
+    Never,
+}
+
+/// The truth about titles, tasks and attempts.
+///
+/// Each operation is one transaction: it happens whole or not at all. One scheduler writes; others may read at the
+/// same time. A title *wants* the tasks of its current generation's plan, and whatever unfinished tasks those need,
+/// until it is withdrawing or final; a task that no title wants does not stay waiting, ready or active.
+///
+/// An operation that takes a [`Fence`] acts only where the task's attempt and lease are the fence's and the attempt is
+/// still under way; otherwise it changes nothing and says so (`false` or `None`). So reports of a worker that was
+/// taken for dead, duplicates, and reports that come late are harmless.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Takes a submission. An unknown name becomes generation 1, checking. A title that is not final and was submitted
+    /// in exactly this way is left as it is. Any other title gets a new generation, checking, without its old
+    /// report, failure and digest; the old generation's tasks that no other title wants are cancelled.
+    ///
+    /// # Errors
+    /// [`StoreError::Unserialisable`] for a source whose path is not UTF-8; otherwise the database.
+    async fn submit(&self, submission: &Submission) -> Result<Submitted, StoreError>;
+
+    /// Adds tasks to what a title wants. Unknown tasks are inserted. Known ones that failed or were cancelled start
+    /// afresh (their counts of failures and losses too), and so do done ones with `redo`, whose artifacts are
+    /// forgotten; all others are shared as they are, and need from now on what either plan says. Unfinished tasks
+    /// that these need become wanted, too. `false`, and nothing changed, where the generation is not the title's
+    /// current one or the title is final.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownNeed`] where a task needs one that is neither here nor known; otherwise the database.
+    async fn plan(&self, title: &TitleId, generation: u64, tasks: &[PlannedTask])
+    -> Result<bool, StoreError>;
+
+    /// Changes a title that is in the state `from` of this generation; `None`, and nothing changed, where it is not.
+    /// Where the title becomes withdrawing or final, it wants nothing any more, and its unfinished tasks that no
+    /// other title wants are cancelled. (What a withdrawing title still has to do is planned after this.)
+    ///
+    /// # Errors
+    /// [`StoreError::ForbiddenTransition`] where [`TitleState::may_become`] says no, and for a way back to checking,
+    /// which is [`submit`](Self::submit)'s; otherwise the database.
+    async fn advance(
+        &self,
+        title: &TitleId,
+        generation: u64,
+        from: TitleState,
+        change: TitleChange,
+    ) -> Result<Option<Advanced>, StoreError>;
+
+    /// Tasks that may be dispatched now, those that were planned first at the front; at most `limit`.
+    ///
+    /// # Errors
+    /// The database.
+    async fn ready(&self, limit: usize) -> Result<Vec<TaskRecord>, StoreError>;
+
+    /// The time until the next ready task comes out of its back-off; `None` where no ready task is in one. Tasks that
+    /// may be dispatched now do not count.
+    ///
+    /// # Errors
+    /// The database.
+    async fn next_ready_in(&self) -> Result<Option<Duration>, StoreError>;
+
+    /// Starts an attempt at a ready task: a new number, a new random lease that runs out after `lease`. `None` where
+    /// the task is not ready or in a back-off.
+    ///
+    /// # Errors
+    /// The database.
+    async fn dispatch(&self, task: &TaskKey, lease: Duration) -> Result<Option<TaskMessage>, StoreError>;
+
+    /// Records that a worker has begun. The same worker may say so twice; a second worker that got the same message is
+    /// told `false`.
+    ///
+    /// # Errors
+    /// The database.
+    async fn started(&self, fence: &Fence, worker: &WorkerId) -> Result<bool, StoreError>;
+
+    /// Records a heartbeat: the lease runs for `lease` from now.
+    ///
+    /// # Errors
+    /// The database.
+    async fn extend(&self, fence: &Fence, lease: Duration, progress: Progress) -> Result<bool, StoreError>;
+
+    /// Records that an attempt made everything: the task is done, and those that waited for it alone are ready. Of two
+    /// records of one artifact the first stays.
+    ///
+    /// # Errors
+    /// The database.
+    async fn complete(
+        &self,
+        fence: &Fence,
+        artifacts: &[ArtifactRecord],
+        result: Option<&serde_json::Value>,
+    ) -> Result<Option<Completed>, StoreError>;
+
+    /// Records that an attempt failed, and counts it.
+    ///
+    /// # Errors
+    /// The database.
+    async fn fail(
+        &self,
+        fence: &Fence,
+        failure: &Failure,
+        retry: RetryDecision,
+    ) -> Result<Option<Failed>, StoreError>;
+
+    /// Takes an attempt back that its worker handed back: it does not count, and the task may be dispatched at once. Its
+    /// number is not used again.
+    ///
+    /// # Errors
+    /// The database.
+    async fn release(&self, fence: &Fence) -> Result<bool, StoreError>;
+
+    /// Records that an attempt's lease ran out, and counts the loss. `None` also where a heartbeat came in meanwhile,
+    /// so that the lease runs again.
+    ///
+    /// # Errors
+    /// The database.
+    async fn lost(&self, fence: &Fence, retry: RetryDecision) -> Result<Option<Failed>, StoreError>;
+
+    /// The attempts whose lease has run out.
+    ///
+    /// # Errors
+    /// The database.
+    async fn expired(&self) -> Result<Vec<ExpiredAttempt>, StoreError>;
+
+    /// Releases every attempt. For the start of a farm that lives in one process: whatever was under way died with the
+    /// process before it. Answers how many there were.
+    ///
+    /// # Errors
+    /// The database.
+    async fn recover(&self) -> Result<usize, StoreError>;
+
+    /// The title of this name.
+    ///
+    /// # Errors
+    /// The database.
+    async fn title(&self, title: &TitleId) -> Result<Option<Title>, StoreError>;
+
+    /// Every title, in the order of submission.
+    ///
+    /// # Errors
+    /// The database.
+    async fn titles(&self) -> Result<Vec<Title>, StoreError>;
+
+    /// Every title that is not final, in the order of submission.
+    ///
+    /// # Errors
+    /// The database.
+    async fn live_titles(&self) -> Result<Vec<Title>, StoreError>;
+
+    /// The tasks of a title's current generation, in the order of planning; empty for an unknown title. Those of a
+    /// title that wants nothing any more are still listed.
+    ///
+    /// # Errors
+    /// The database.
+    async fn tasks_of(&self, title: &TitleId) -> Result<Vec<TaskRecord>, StoreError>;
+
+    /// The task with this key.
+    ///
+    /// # Errors
+    /// The database.
+    async fn task(&self, task: &TaskKey) -> Result<Option<TaskRecord>, StoreError>;
+
+    /// The artifact with this key as it was taken over.
+    ///
+    /// # Errors
+    /// The database.
+    async fn artifact(&self, artifact: &ArtifactKey) -> Result<Option<ArtifactRecord>, StoreError>;
+
+    /// A task's attempts, the first at the front. The history survives whatever happens to the task.
+    ///
+    /// # Errors
+    /// The database.
+    async fn attempts_of(&self, task: &TaskKey) -> Result<Vec<AttemptRecord>, StoreError>;
+
+    /// How many titles and tasks are in each state.
+    ///
+    /// # Errors
+    /// The database.
+    async fn counts(&self) -> Result<Counts, StoreError>;
+}

@@ -1,0 +1,330 @@
+//! The farm's metrics, as methods whose arguments are the model's types, so that a label can only take the
+//! values that its type has.
+//!
+//! Promises: nothing here blocks or fails after [`Metrics::new`]; every series exists from the start with the
+//! value 0, so that a rate over the first event is right.
+
+mod registration;
+mod specification;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Registry, TextEncoder};
+use reelfarm_model::profile::Container;
+use reelfarm_model::qc::Verdict;
+use reelfarm_model::{Pool, QcReport, TaskKind, TaskState, TitleState};
+
+pub use registration::MetricsError;
+pub use specification::{MetricSpecification, MetricType, SPECIFICATION};
+
+/// How an attempt ended, as it is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptEnd {
+    /// All outputs were taken over.
+    Completed,
+    /// The worker reported a failure.
+    Failed,
+    /// The worker handed it back unfinished.
+    Released,
+    /// Its lease expired without a word.
+    Lost,
+}
+
+impl AttemptEnd {
+    const ALL: [Self; 4] = [Self::Completed, Self::Failed, Self::Released, Self::Lost];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Released => "released",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// All metrics of one process. Clones share the same values.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    registry: Registry,
+    titles: IntGaugeVec,
+    tasks: IntGaugeVec,
+    task_duration: HistogramVec,
+    task_wait: HistogramVec,
+    attempts: IntCounterVec,
+    stale_reports: IntCounter,
+    lease_rescues: IntCounter,
+    encode_speed: Histogram,
+    encoded_frames: IntCounter,
+    worker_slots: IntGaugeVec,
+    origin_written: IntCounter,
+    origin_mismatches: IntCounter,
+    qc_verdicts: IntCounterVec,
+    qc_rejections: IntCounterVec,
+    profiles_verified: IntCounterVec,
+}
+
+impl Metrics {
+    /// Replaces the counts of titles; a state that is not named has none.
+    pub fn set_titles(&self, counts: impl IntoIterator<Item = (TitleState, u64)>) {
+        let counts: BTreeMap<_, _> = counts.into_iter().collect();
+        for state in TitleState::ALL {
+            let count = counts.get(&state).copied().unwrap_or(0);
+            self.shared.titles.with_label_values(&[state.as_str()]).set(signed(count));
+        }
+    }
+
+    /// Replaces the counts of tasks; a pair that is not named has none.
+    pub fn set_tasks(&self, counts: impl IntoIterator<Item = ((TaskKind, TaskState), u64)>) {
+        let counts: BTreeMap<_, _> = counts.into_iter().collect();
+        for kind in TaskKind::ALL {
+            for state in TaskState::ALL {
+                let count = counts.get(&(kind, state)).copied().unwrap_or(0);
+                self.shared.tasks.with_label_values(&[kind.as_str(), state.as_str()]).set(signed(count));
+            }
+        }
+    }
+
+    /// A worker of this pool started a task that had been ready for `wait`.
+    pub fn task_started(&self, pool: Pool, wait: Duration) {
+        self.shared.task_wait.with_label_values(&[pool.as_str()]).observe(wait.as_secs_f64());
+    }
+
+    /// An attempt ended.
+    pub fn attempt_ended(&self, kind: TaskKind, end: AttemptEnd) {
+        self.shared.attempts.with_label_values(&[kind.as_str(), end.as_str()]).inc();
+    }
+
+    /// A task completed; its last attempt took `duration`. The attempt itself is counted by
+    /// [`attempt_ended`](Self::attempt_ended).
+    pub fn task_completed(&self, kind: TaskKind, duration: Duration) {
+        self.shared.task_duration.with_label_values(&[kind.as_str()]).observe(duration.as_secs_f64());
+    }
+
+    /// A worker's report came too late to change anything.
+    pub fn stale_report(&self) {
+        self.shared.stale_reports.inc();
+    }
+
+    /// A task was taken back from a worker whose lease had expired.
+    pub fn lease_rescued(&self) {
+        self.shared.lease_rescues.inc();
+    }
+
+    /// A video encode completed: `frames` over all rungs, at `speed` seconds of video per second of work.
+    pub fn video_encoded(&self, frames: u64, speed: f64) {
+        self.shared.encoded_frames.inc_by(frames);
+        self.shared.encode_speed.observe(speed);
+    }
+
+    /// A pool of this process has `total` slots, `busy` of them with a task.
+    pub fn set_slots(&self, pool: Pool, total: usize, busy: usize) {
+        for (usage, slots) in [("total", total), ("busy", busy)] {
+            let slots = i64::try_from(slots).unwrap_or(i64::MAX);
+            self.shared.worker_slots.with_label_values(&[pool.as_str(), usage]).set(slots);
+        }
+    }
+
+    /// Bytes went to the origin.
+    pub fn origin_written(&self, bytes: u64) {
+        self.shared.origin_written.inc_by(bytes);
+    }
+
+    /// A file at the origin was not what had been sent.
+    pub fn origin_mismatch(&self) {
+        self.shared.origin_mismatches.inc();
+    }
+
+    /// QC judged a source: counts the verdict, and each check that rejects.
+    pub fn qc_judged(&self, report: &QcReport) {
+        self.shared.qc_verdicts.with_label_values(&[report.verdict.as_str()]).inc();
+        for check in report.checks.iter().filter(|check| check.verdict == Verdict::Reject) {
+            self.shared.qc_rejections.with_label_values(&[check.code.as_str()]).inc();
+        }
+    }
+
+    /// A profile was read back.
+    pub fn profile_verified(&self, container: Container, passed: bool) {
+        let outcome = if passed { "passed" } else { "failed" };
+        self.shared.profiles_verified.with_label_values(&[container.as_str(), outcome]).inc();
+    }
+
+    /// Everything in Prometheus's text format, version 0.0.4.
+    ///
+    /// # Errors
+    /// A value cannot be written as text.
+    pub fn to_text(&self) -> Result<String, MetricsError> {
+        TextEncoder::new().encode_to_string(&self.shared.registry.gather()).map_err(MetricsError::Encode)
+    }
+}
+
+/// A count as a gauge takes it.
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use reelfarm_model::Code;
+    use reelfarm_model::qc::Check;
+
+    use super::*;
+
+    fn metrics() -> Metrics {
+        Metrics::new("1.2.3").unwrap()
+    }
+
+    fn value(metrics: &Metrics, series: &str) -> f64 {
+        let text = metrics.to_text().unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no series {series} in\n{text}")).parse().unwrap()
+    }
+
+    #[test]
+    fn the_registry_exposes_exactly_the_specification() {
+        let exposed: BTreeSet<_> = metrics()
+            .shared
+            .registry
+            .gather()
+            .iter()
+            .map(|family| {
+                let labels: BTreeSet<_> = family
+                    .get_metric()
+                    .iter()
+                    .flat_map(|metric| metric.get_label())
+                    .map(|label| label.name().to_owned())
+                    .collect();
+                let metric_type = format!("{:?}", family.get_field_type()).to_lowercase();
+                (family.name().to_owned(), metric_type, labels, family.help().to_owned())
+            })
+            .collect();
+        let specified: BTreeSet<_> = SPECIFICATION
+            .iter()
+            .map(|metric| {
+                let labels = metric.labels.iter().map(|&label| label.to_owned()).collect();
+                let metric_type = metric.metric_type.as_str().to_owned();
+                (metric.name.to_owned(), metric_type, labels, metric.help.to_owned())
+            })
+            .collect();
+        assert_eq!(exposed, specified);
+        assert_eq!(specified.len(), SPECIFICATION.len(), "a metric is listed twice");
+    }
+
+    #[test]
+    fn names_follow_the_convention_of_prometheus() {
+        for metric in SPECIFICATION {
+            assert!(metric.name.starts_with("reelfarm_"), "{}", metric.name);
+            let is_counter = matches!(metric.metric_type, MetricType::Counter);
+            assert_eq!(metric.name.ends_with("_total"), is_counter, "{}", metric.name);
+            if let MetricType::Histogram { buckets } = metric.metric_type {
+                assert!(buckets.is_sorted(), "{}", metric.name);
+            }
+        }
+    }
+
+    #[test]
+    fn counts_that_are_no_longer_named_fall_to_zero() {
+        let metrics = metrics();
+        metrics.set_tasks([((TaskKind::Qc, TaskState::Ready), 3), ((TaskKind::Verify, TaskState::Done), 1)]);
+        metrics.set_titles([(TitleState::Checking, 2)]);
+        assert_eq!(value(&metrics, r#"reelfarm_tasks{kind="qc",state="ready"}"#), 3.0);
+        assert_eq!(value(&metrics, r#"reelfarm_titles{state="checking"}"#), 2.0);
+        metrics.set_tasks([((TaskKind::Qc, TaskState::Running), 3)]);
+        metrics.set_titles([(TitleState::Published, 2)]);
+        assert_eq!(value(&metrics, r#"reelfarm_tasks{kind="qc",state="ready"}"#), 0.0);
+        assert_eq!(value(&metrics, r#"reelfarm_tasks{kind="qc",state="running"}"#), 3.0);
+        assert_eq!(value(&metrics, r#"reelfarm_tasks{kind="verify",state="done"}"#), 0.0);
+        assert_eq!(value(&metrics, r#"reelfarm_titles{state="checking"}"#), 0.0);
+    }
+
+    #[test]
+    fn clones_count_together_and_each_event_moves_its_own_series() {
+        let metrics = metrics();
+        let clone = metrics.clone();
+        clone.task_started(Pool::Cpu, Duration::from_millis(1500));
+        clone.task_completed(TaskKind::EncodeVideo, Duration::from_secs(90));
+        clone.attempt_ended(TaskKind::EncodeVideo, AttemptEnd::Completed);
+        clone.attempt_ended(TaskKind::EncodeVideo, AttemptEnd::Lost);
+        clone.stale_report();
+        clone.lease_rescued();
+        clone.video_encoded(750, 2.5);
+        clone.set_slots(Pool::Cpu, 2, 1);
+        clone.origin_written(4096);
+        clone.origin_mismatch();
+        clone.profile_verified(Container::HlsCmaf, true);
+        clone.profile_verified(Container::HlsCmaf, false);
+        for (series, expected) in [
+            (r#"reelfarm_build_info{version="1.2.3"}"#, 1.0),
+            (r#"reelfarm_task_wait_seconds_sum{pool="cpu"}"#, 1.5),
+            (r#"reelfarm_task_duration_seconds_bucket{kind="encode-video",le="60"}"#, 0.0),
+            (r#"reelfarm_task_duration_seconds_bucket{kind="encode-video",le="120"}"#, 1.0),
+            (r#"reelfarm_attempts_total{kind="encode-video",outcome="completed"}"#, 1.0),
+            (r#"reelfarm_attempts_total{kind="encode-video",outcome="lost"}"#, 1.0),
+            (r#"reelfarm_attempts_total{kind="encode-video",outcome="failed"}"#, 0.0),
+            ("reelfarm_stale_reports_total", 1.0),
+            ("reelfarm_lease_rescues_total", 1.0),
+            ("reelfarm_encoded_frames_total", 750.0),
+            ("reelfarm_encode_speed_ratio_sum", 2.5),
+            (r#"reelfarm_worker_slots{pool="cpu",use="total"}"#, 2.0),
+            (r#"reelfarm_worker_slots{pool="cpu",use="busy"}"#, 1.0),
+            (r#"reelfarm_worker_slots{pool="light",use="total"}"#, 0.0),
+            ("reelfarm_origin_written_bytes_total", 4096.0),
+            ("reelfarm_origin_md5_mismatches_total", 1.0),
+            (r#"reelfarm_profiles_verified_total{container="hls-cmaf",outcome="passed"}"#, 1.0),
+            (r#"reelfarm_profiles_verified_total{container="hls-cmaf",outcome="failed"}"#, 1.0),
+            (r#"reelfarm_profiles_verified_total{container="dash",outcome="passed"}"#, 0.0),
+        ] {
+            assert_eq!(value(&metrics, series), expected, "{series}");
+        }
+    }
+
+    #[test]
+    fn a_rejected_source_counts_once_and_each_of_its_rejecting_checks() {
+        let check = |code, verdict| Check {
+            code,
+            name: String::new(),
+            verdict,
+            value: String::new(),
+            limit: String::new(),
+            remedy: String::new(),
+        };
+        let metrics = metrics();
+        metrics.qc_judged(&QcReport {
+            schema: 1,
+            policy: "default".into(),
+            ladder: "default".into(),
+            verdict: Verdict::Reject,
+            checks: vec![
+                check(Code::QcAudioMissing, Verdict::Reject),
+                check(Code::QcFrameRateFractional, Verdict::Reject),
+                check(Code::QcBitrate, Verdict::Warn),
+            ],
+            conclusion: None,
+        });
+        for (series, expected) in [
+            (r#"reelfarm_qc_verdicts_total{verdict="reject"}"#, 1.0),
+            (r#"reelfarm_qc_verdicts_total{verdict="pass"}"#, 0.0),
+            (r#"reelfarm_qc_rejections_total{code="RF-QC-008"}"#, 1.0),
+            (r#"reelfarm_qc_rejections_total{code="RF-QC-004"}"#, 1.0),
+            (r#"reelfarm_qc_rejections_total{code="RF-QC-010"}"#, 0.0),
+        ] {
+            assert_eq!(value(&metrics, series), expected, "{series}");
+        }
+    }
+
+    #[test]
+    fn two_farms_in_one_process_do_not_share_counts() {
+        let (one, other) = (metrics(), metrics());
+        one.stale_report();
+        assert_eq!(value(&other, "reelfarm_stale_reports_total"), 0.0);
+    }
+}

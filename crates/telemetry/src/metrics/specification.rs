@@ -1,0 +1,161 @@
+//! Every metric with its name, type, labels and meaning. The registry is built from this table and
+//! `docs/metrics.md` is written from it, so neither can say something else.
+
+/// One metric.
+#[derive(Clone, Copy, Debug)]
+pub struct MetricSpecification {
+    /// `reelfarm_<thing>_<unit>`, with `_total` for a counter.
+    pub name: &'static str,
+    /// Its type.
+    pub metric_type: MetricType,
+    /// The labels, each with few values.
+    pub labels: &'static [&'static str],
+    /// What it means, in one sentence.
+    pub help: &'static str,
+}
+
+/// The types of metrics that Prometheus knows and the farm uses.
+#[derive(Clone, Copy, Debug)]
+pub enum MetricType {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Counts observations in buckets.
+    Histogram {
+        /// Upper bounds of the buckets, in the metric's unit; the one without a bound is added.
+        buckets: &'static [f64],
+    },
+}
+
+impl MetricType {
+    /// The name in Prometheus's text format.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram { .. } => "histogram",
+        }
+    }
+}
+
+/// From a manifest that takes milliseconds to an encode that takes hours.
+const TASK_SECONDS: &[f64] =
+    &[0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 14400.0];
+
+/// Below 1 the farm falls behind a live programme.
+const SPEED_RATIOS: &[f64] = &[0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 40.0];
+
+const fn counter(
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> MetricSpecification {
+    MetricSpecification { name, metric_type: MetricType::Counter, labels, help }
+}
+
+const fn gauge(
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> MetricSpecification {
+    MetricSpecification { name, metric_type: MetricType::Gauge, labels, help }
+}
+
+const fn histogram(
+    name: &'static str,
+    buckets: &'static [f64],
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> MetricSpecification {
+    MetricSpecification { name, metric_type: MetricType::Histogram { buckets }, labels, help }
+}
+
+pub(super) const BUILD_INFO: MetricSpecification =
+    gauge("reelfarm_build_info", &["version"], "Always 1; the label says which version runs.");
+pub(super) const TITLES: MetricSpecification =
+    gauge("reelfarm_titles", &["state"], "Titles in the store, by state.");
+pub(super) const TASKS: MetricSpecification =
+    gauge("reelfarm_tasks", &["kind", "state"], "Tasks in the store, by kind and state.");
+pub(super) const TASK_DURATION: MetricSpecification = histogram(
+    "reelfarm_task_duration_seconds",
+    TASK_SECONDS,
+    &["kind"],
+    "Time from the start to the completion of a task's completed attempt.",
+);
+pub(super) const TASK_WAIT: MetricSpecification = histogram(
+    "reelfarm_task_wait_seconds",
+    TASK_SECONDS,
+    &["pool"],
+    "Time from when a task became ready to when a worker started it.",
+);
+pub(super) const ATTEMPTS: MetricSpecification = counter(
+    "reelfarm_attempts_total",
+    &["kind", "outcome"],
+    "Attempts that ended: completed, failed, released (handed back unfinished) or lost (the lease expired).",
+);
+pub(super) const STALE_REPORTS: MetricSpecification = counter(
+    "reelfarm_stale_reports_total",
+    &[],
+    "Reports from workers refused because their attempt or lease was no longer the current one.",
+);
+pub(super) const LEASE_RESCUES: MetricSpecification = counter(
+    "reelfarm_lease_rescues_total",
+    &[],
+    "Tasks taken back because the lease of their attempt expired.",
+);
+pub(super) const ENCODE_SPEED: MetricSpecification = histogram(
+    "reelfarm_encode_speed_ratio",
+    SPEED_RATIOS,
+    &[],
+    "Seconds of video per second of work, all rungs together, for each completed video encode.",
+);
+pub(super) const ENCODED_FRAMES: MetricSpecification = counter(
+    "reelfarm_encoded_frames_total",
+    &[],
+    "Frames encoded, each rung's counted by itself, in completed video encodes.",
+);
+pub(super) const WORKER_SLOTS: MetricSpecification = gauge(
+    "reelfarm_worker_slots",
+    &["pool", "use"],
+    "Slots of this process's workers: total is how many there are, busy how many of those are running a task.",
+);
+pub(super) const ORIGIN_WRITTEN: MetricSpecification =
+    counter("reelfarm_origin_written_bytes_total", &[], "Bytes written to the origin.");
+pub(super) const ORIGIN_MISMATCHES: MetricSpecification = counter(
+    "reelfarm_origin_md5_mismatches_total",
+    &[],
+    "Files whose MD5, read back from the origin, was not that of the bytes sent.",
+);
+pub(super) const QC_VERDICTS: MetricSpecification =
+    counter("reelfarm_qc_verdicts_total", &["verdict"], "Sources checked, by verdict.");
+pub(super) const QC_REJECTIONS: MetricSpecification = counter(
+    "reelfarm_qc_rejections_total",
+    &["code"],
+    "Checks that rejected a source, by code; one source can count under several.",
+);
+pub(super) const PROFILES_VERIFIED: MetricSpecification = counter(
+    "reelfarm_profiles_verified_total",
+    &["container", "outcome"],
+    "Profiles read back, by container: passed or failed.",
+);
+
+/// Every metric that the farm exposes, and no other.
+pub const SPECIFICATION: &[MetricSpecification] = &[
+    BUILD_INFO,
+    TITLES,
+    TASKS,
+    TASK_DURATION,
+    TASK_WAIT,
+    ATTEMPTS,
+    STALE_REPORTS,
+    LEASE_RESCUES,
+    ENCODE_SPEED,
+    ENCODED_FRAMES,
+    WORKER_SLOTS,
+    ORIGIN_WRITTEN,
+    ORIGIN_MISMATCHES,
+    QC_VERDICTS,
+    QC_REJECTIONS,
+    PROFILES_VERIFIED,
+];

@@ -1,0 +1,75 @@
+//! What the scheduler tells whoever watches a farm: a progress display, tests, later the event stream of the HTTP
+//! interface. Watching is best effort; the store is the truth.
+
+use reelfarm_model::{Failure, Progress, TaskKey, TaskKind, Title, TitleId};
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub enum FarmEvent {
+    /// A title reached another state, or was submitted.
+    TitleChanged(Box<Title>),
+    /// A title's tasks are known.
+    Planned {
+        /// The title.
+        title: TitleId,
+        /// Its tasks.
+        tasks: Vec<PlannedWork>,
+    },
+    /// A worker began an attempt.
+    TaskStarted {
+        /// The title on whose behalf it was dispatched.
+        title: TitleId,
+        /// The task.
+        task: TaskKey,
+        /// Its label, such as `package cmaf-clear-2s`.
+        label: String,
+        /// The attempt, counted from 1.
+        attempt: u32,
+    },
+    /// An attempt went on.
+    TaskProgress {
+        /// The title on whose behalf it was dispatched.
+        title: TitleId,
+        /// The task.
+        task: TaskKey,
+        /// How far it is.
+        progress: Progress,
+    },
+    /// An attempt ended.
+    TaskFinished {
+        /// The title on whose behalf it was dispatched.
+        title: TitleId,
+        /// The task.
+        task: TaskKey,
+        /// Its label.
+        label: String,
+        /// How it ended.
+        result: TaskResult,
+    },
+}
+
+/// How an attempt ended, for those who watch.
+#[derive(Clone, Debug)]
+pub enum TaskResult {
+    /// Its outputs are there.
+    Done,
+    /// It failed and is tried again.
+    WillRetry(Failure),
+    /// It failed for good.
+    Failed(Failure),
+    /// It was handed back or stopped.
+    Released,
+}
+
+/// One task of a plan.
+#[derive(Clone, Debug)]
+pub struct PlannedWork {
+    /// The task.
+    pub task: TaskKey,
+    /// Its kind.
+    pub kind: TaskKind,
+    /// The estimated work in seconds of one processor.
+    pub cost: f64,
+    /// Whether it was done before.
+    pub done: bool,
+}

@@ -1,0 +1,345 @@
+//! Brings a title forward as far as its tasks allow.
+//!
+//! Written as "look at what is, do what is next" rather than "on this event do that", so the same code carries on
+//! after a restart, after a lost message and after a resubmission.
+
+use std::collections::BTreeSet;
+
+use reelfarm_artifacts::{Artifact, Origin, Receipt};
+use reelfarm_model::ladder::Ladder;
+use reelfarm_model::qc::{QcReport, Verdict};
+use reelfarm_model::source::Fingerprint;
+use reelfarm_model::{
+    Code, Digest, Failure, Measurements, SourceReference, Task, TaskKey, TaskKind, TaskSpec, TaskState,
+    Title, TitleId, TitleState,
+};
+use reelfarm_store::{PlannedTask, TaskRecord, TitleChange};
+use serde::de::DeserializeOwned;
+
+use crate::cost::cost;
+use crate::event::{FarmEvent, PlannedWork};
+use crate::plan::{Facts, Graph, PlanInput, Reduction, fingerprint_task, measure_task, withdraw_task};
+use crate::service::{Scheduler, SchedulerError};
+
+/// What looking at a title led to.
+enum Step {
+    /// Its state changed: look again.
+    Again,
+    /// It waits for tasks.
+    Wait,
+}
+
+impl Scheduler {
+    /// Does for a title whatever is next, until it waits for tasks or has ended.
+    pub(crate) async fn reconcile(&mut self, id: &TitleId) -> Result<(), SchedulerError> {
+        while let Some(title) = self.store.title(id).await? {
+            let step = match title.state {
+                TitleState::Checking => self.check(&title).await?,
+                TitleState::Preparing => self.prepare(&title).await?,
+                TitleState::Withdrawing => self.withdraw(&title).await?,
+                TitleState::Published | TitleState::Rejected | TitleState::Failed | TitleState::Cancelled => {
+                    Step::Wait
+                }
+            };
+            if matches!(step, Step::Wait) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fingerprint, then measurements, then the verdict and the plan.
+    async fn check(&mut self, title: &Title) -> Result<Step, SchedulerError> {
+        let source = &title.submission.source;
+        let fingerprint: Fingerprint =
+            match self.result_of(title, fingerprint_task(source, &self.options.tools)).await? {
+                Ok(Some(fingerprint)) => fingerprint,
+                Ok(None) => return Ok(Step::Wait),
+                Err(failure) => return self.end(title, Some(failure)).await,
+            };
+        let measure = measure_task(fingerprint.sha256, &self.options.tools);
+        let measurements: Measurements = match self.result_of(title, measure).await? {
+            Ok(Some(measurements)) => measurements,
+            Ok(None) => return Ok(Step::Wait),
+            Err(failure) => return self.end(title, Some(failure)).await,
+        };
+        let submission = &title.submission;
+        let ladder = match Ladder::parse(&submission.ladder.file, &submission.ladder.text) {
+            Ok(ladder) => ladder,
+            Err(error) => {
+                return self.end(title, Some(Failure::new(Code::LadderInvalid, error.to_string()))).await;
+            }
+        };
+        let report = reelfarm_qc::evaluate(
+            &self.options.policy,
+            &measurements,
+            &ladder,
+            submission.audio_language.as_deref(),
+        );
+        self.metrics.qc_judged(&report);
+        let Some(conclusion) = report.conclusion.as_ref() else {
+            let change = TitleChange {
+                to: Some(TitleState::Rejected),
+                source_digest: Some(fingerprint.sha256),
+                failure: Some(rejection(&report)),
+                report: Some(report),
+            };
+            return self.advance(title, change).await;
+        };
+        let profiles = match self.options.profiles.select(&submission.profiles) {
+            Ok(profiles) => profiles,
+            Err(error) => {
+                return self.end(title, Some(Failure::new(Code::UnknownName, error.to_string()))).await;
+            }
+        };
+        let input = PlanInput {
+            title: &submission.title,
+            origin: &submission.origin,
+            source: fingerprint.sha256,
+            conclusion,
+            ladder: &ladder,
+            profiles: &profiles,
+            tools: &self.options.tools,
+        };
+        let graph = match Graph::build(&input) {
+            Ok(graph) => graph,
+            Err(error) => {
+                return self.end(title, Some(Failure::new(Code::Internal, error.to_string()))).await;
+            }
+        };
+        let facts = match self.facts(title, &graph).await? {
+            Ok(facts) => facts,
+            Err(failure) => return self.end(title, Some(failure)).await,
+        };
+        let reduction = Reduction::of(&graph, &facts, &self.options.tools);
+        let planned: Vec<PlannedTask> = reduction
+            .steps
+            .iter()
+            .map(|step| PlannedTask {
+                task: step.task.clone(),
+                source: step.task.spec.reads_source().then(|| source.clone()),
+                needs: step.needs.clone(),
+                redo: step.run,
+            })
+            .collect();
+        if !self.store.plan(&submission.title, title.generation, &planned).await? {
+            return Ok(Step::Again);
+        }
+        self.emit_plan(title, &reduction);
+        let change = TitleChange {
+            to: Some(TitleState::Preparing),
+            source_digest: Some(fingerprint.sha256),
+            report: Some(report),
+            failure: None,
+        };
+        self.advance(title, change).await
+    }
+
+    /// Waits for the publication, or ends the title with the first task that failed for good.
+    async fn prepare(&mut self, title: &Title) -> Result<Step, SchedulerError> {
+        let tasks = self.store.tasks_of(&title.submission.title).await?;
+        if let Some(failed) = tasks.iter().find(|record| record.state == TaskState::Failed) {
+            return self.end(title, Some(failure_of(failed))).await;
+        }
+        let published = tasks
+            .iter()
+            .any(|record| record.task.spec.kind() == TaskKind::Publish && record.state == TaskState::Done);
+        if published {
+            let change = TitleChange { to: Some(TitleState::Published), ..TitleChange::default() };
+            return self.advance(title, change).await;
+        }
+        Ok(Step::Wait)
+    }
+
+    /// Waits until no stopped attempt can still write to the origin, then has what it left there taken away.
+    async fn withdraw(&mut self, title: &Title) -> Result<Step, SchedulerError> {
+        let id = &title.submission.title;
+        if self.stopping.values().any(|(stopping, _)| stopping == id) {
+            return Ok(Step::Wait);
+        }
+        let task = withdraw_task(id, &title.submission.origin, title.generation, &self.options.tools);
+        let record = match self.record_of(title, task).await? {
+            Some(record) if matches!(record.state, TaskState::Done | TaskState::Failed) => record,
+            _ => return Ok(Step::Wait),
+        };
+        let mut failure = title.failure.clone();
+        if let (Some(failure), TaskState::Failed) = (&mut failure, record.state) {
+            failure.message.push_str("; what it had copied to the origin could not be taken away either");
+        }
+        let to = if failure.is_some() { TitleState::Failed } else { TitleState::Cancelled };
+        self.advance(title, TitleChange { to: Some(to), failure, ..TitleChange::default() }).await
+    }
+
+    /// Ends a title that is under way: failed for `failure`, or cancelled where there is none.
+    pub(crate) async fn end_title(
+        &mut self,
+        title: &Title,
+        failure: Option<Failure>,
+    ) -> Result<(), SchedulerError> {
+        self.end(title, failure).await?;
+        self.reconcile(&title.submission.title).await
+    }
+
+    async fn end(&mut self, title: &Title, failure: Option<Failure>) -> Result<Step, SchedulerError> {
+        let tasks = self.store.tasks_of(&title.submission.title).await?;
+        let touched_origin = tasks.iter().any(|record| {
+            matches!(record.task.spec.kind(), TaskKind::Upload | TaskKind::Publish) && record.attempt > 0
+        });
+        let to = if title.state == TitleState::Preparing && touched_origin {
+            TitleState::Withdrawing
+        } else if failure.is_some() {
+            TitleState::Failed
+        } else {
+            TitleState::Cancelled
+        };
+        self.advance(title, TitleChange { to: Some(to), failure, ..TitleChange::default() }).await
+    }
+
+    async fn advance(&mut self, title: &Title, change: TitleChange) -> Result<Step, SchedulerError> {
+        let id = &title.submission.title;
+        if let Some(advanced) = self.store.advance(id, title.generation, title.state, change).await? {
+            self.stop_attempts(id, advanced.stopped).await;
+        }
+        if let Some(changed) = self.store.title(id).await? {
+            tracing::info!(title = %id, state = changed.state.as_str(), "title changed");
+            self.emit(FarmEvent::TitleChanged(Box::new(changed)));
+        }
+        Ok(Step::Again)
+    }
+
+    /// The record of a task of this title, which is planned where it is not yet.
+    async fn record_of(&mut self, title: &Title, task: Task) -> Result<Option<TaskRecord>, SchedulerError> {
+        let id = &title.submission.title;
+        let key = task.key;
+        let find = |tasks: Vec<TaskRecord>| tasks.into_iter().find(|record| record.task.key == key);
+        if let Some(record) = find(self.store.tasks_of(id).await?) {
+            return Ok(Some(record));
+        }
+        let source: Option<SourceReference> =
+            task.spec.reads_source().then(|| title.submission.source.clone());
+        let planned = PlannedTask { task, source, needs: BTreeSet::new(), redo: false };
+        self.store.plan(id, title.generation, &[planned]).await?;
+        Ok(find(self.store.tasks_of(id).await?))
+    }
+
+    /// The result of a task whose result the scheduler itself reads: there, not there yet, or failed for good.
+    async fn result_of<T: DeserializeOwned>(
+        &mut self,
+        title: &Title,
+        task: Task,
+    ) -> Result<Result<Option<T>, Failure>, SchedulerError> {
+        let label = task.spec.label();
+        let Some(record) = self.record_of(title, task).await? else { return Ok(Ok(None)) };
+        Ok(match record.state {
+            TaskState::Failed => Err(failure_of(&record)),
+            TaskState::Done => match record.result.map(serde_json::from_value).transpose() {
+                Ok(Some(result)) => Ok(Some(result)),
+                Ok(None) => Err(Failure::new(Code::Internal, format!("{label} finished without a result"))),
+                Err(error) => Err(Failure::new(
+                    Code::Internal,
+                    format!("the result of {label} cannot be read: {error}"),
+                )),
+            },
+            _ => Ok(None),
+        })
+    }
+
+    /// What exists of a graph: in the store, among the artifacts and at the origin.
+    async fn facts(&self, title: &Title, graph: &Graph) -> Result<Result<Facts, Failure>, SchedulerError> {
+        let mut facts = Facts::default();
+        let id = &title.submission.title;
+        let origin = match Origin::open(&title.submission.origin) {
+            Ok(origin) => origin,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        for node in &graph.nodes {
+            let record = self.store.task(&node.task.key).await?;
+            if record.as_ref().is_some_and(|record| record.state == TaskState::Done) {
+                facts.done.insert(node.task.key);
+            }
+            for output in &node.task.outputs {
+                let artifact = match self.artifacts.get(output.key).await {
+                    Ok(Some(artifact)) => artifact,
+                    Ok(None) => continue,
+                    Err(error) => return Ok(Err(error.into())),
+                };
+                facts.available.insert(output.key);
+                if matches!(node.task.spec, TaskSpec::Upload(_)) {
+                    match holds(&origin, id, &artifact).await {
+                        Ok(true) => drop(facts.at_origin.insert(output.key)),
+                        Ok(false) => {}
+                        Err(failure) => return Ok(Err(failure)),
+                    }
+                }
+            }
+            if node.task.spec.kind() == TaskKind::Publish && facts.done.contains(&node.task.key) {
+                match is_published(&origin, id, record.and_then(|record| record.result)).await {
+                    Ok(published) => facts.published = published,
+                    Err(failure) => return Ok(Err(failure)),
+                }
+            }
+        }
+        Ok(Ok(facts))
+    }
+
+    fn emit_plan(&self, title: &Title, reduction: &Reduction) {
+        let done: BTreeSet<TaskKey> =
+            reduction.steps.iter().filter(|step| !step.run).map(|step| step.task.key).collect();
+        let tasks = reduction
+            .steps
+            .iter()
+            .map(|step| PlannedWork {
+                task: step.task.key,
+                kind: step.task.spec.kind(),
+                cost: cost(&step.task),
+                done: done.contains(&step.task.key),
+            })
+            .collect();
+        self.emit(FarmEvent::Planned { title: title.submission.title.clone(), tasks });
+    }
+}
+
+async fn holds(origin: &Origin, title: &TitleId, receipt: &Artifact) -> Result<bool, Failure> {
+    let receipt: Receipt = receipt.read_json("receipt.json").await?;
+    Ok(origin.holds(title, &receipt).await?)
+}
+
+async fn is_published(
+    origin: &Origin,
+    title: &TitleId,
+    result: Option<serde_json::Value>,
+) -> Result<bool, Failure> {
+    let Some(expected) = result.and_then(|result| serde_json::from_value::<Digest>(result).ok()) else {
+        return Ok(false);
+    };
+    let audit = origin.audit(title).await?;
+    Ok(audit.is_whole() && audit.index == Some(expected))
+}
+
+fn failure_of(record: &TaskRecord) -> Failure {
+    record.last_failure.clone().unwrap_or_else(|| {
+        Failure::new(
+            Code::WorkerLost,
+            format!(
+                "{} was given up: its worker was lost {} times (a file that kills its worker, or too little memory)",
+                record.task.spec.label(),
+                record.losses
+            ),
+        )
+    })
+}
+
+/// A rejection in one sentence: the first check that rejects, and how many more do.
+fn rejection(report: &QcReport) -> Failure {
+    let mut rejecting = report.checks.iter().filter(|check| check.verdict == Verdict::Reject);
+    let Some(first) = rejecting.next() else {
+        return Failure::new(Code::Internal, "QC rejected the source without a reason");
+    };
+    let more = rejecting.count();
+    let others = if more == 0 { String::new() } else { format!(" (and {more} more)") };
+    let remedy = if first.remedy.is_empty() { String::new() } else { format!("; {}", first.remedy) };
+    Failure::new(
+        first.code,
+        format!("rejected: {} is {}, accepted is {}{others}{remedy}", first.name, first.value, first.limit),
+    )
+}

@@ -1,0 +1,104 @@
+//! Whether a failed attempt is followed by another, and when: a pure function of the failure's class and of what
+//! went before.
+//!
+//! A permanent failure ends the task at once. A transient one is tried again a bounded number of times. So is an
+//! environment failure, with longer waits, because a host or a disk needs a person. A worker that was lost says
+//! nothing about the task, unless it happens again and again: then the task itself may be what kills workers.
+
+use std::time::Duration;
+
+use reelfarm_model::FailureClass;
+use reelfarm_store::RetryDecision;
+
+/// How often and how soon failed tasks are tried again.
+#[derive(Clone, Copy, Debug)]
+pub struct RetryPolicy {
+    /// Attempts that may fail before the task is given up.
+    pub failures_limit: u32,
+    /// Attempts whose worker may be lost before the task is given up.
+    pub losses_limit: u32,
+    /// The wait after the first transient failure; it doubles with each further one.
+    pub transient_backoff: Duration,
+    /// The wait after the first environment failure; it doubles with each further one.
+    pub environment_backoff: Duration,
+    /// The longest wait.
+    pub longest_backoff: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            failures_limit: 3,
+            losses_limit: 5,
+            transient_backoff: Duration::from_secs(1),
+            environment_backoff: Duration::from_secs(3),
+            longest_backoff: Duration::from_secs(300),
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// After a failure of `class`, the `failures`-th of the task counted from 1.
+    pub fn after_failure(&self, class: FailureClass, failures: u32) -> RetryDecision {
+        let first = match class {
+            FailureClass::Permanent => return RetryDecision::Never,
+            FailureClass::Transient => self.transient_backoff,
+            FailureClass::Environment => self.environment_backoff,
+        };
+        if failures >= self.failures_limit {
+            return RetryDecision::Never;
+        }
+        RetryDecision::After(self.doubled(first, failures))
+    }
+
+    /// After the loss of a worker, the `losses`-th of the task counted from 1.
+    pub fn after_loss(&self, losses: u32) -> RetryDecision {
+        if losses >= self.losses_limit {
+            return RetryDecision::Never;
+        }
+        RetryDecision::After(self.doubled(self.transient_backoff, losses))
+    }
+
+    fn doubled(&self, first: Duration, times: u32) -> Duration {
+        let factor = 1_u32.checked_shl(times.saturating_sub(1)).unwrap_or(u32::MAX);
+        first.saturating_mul(factor).min(self.longest_backoff)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn classes_decide() {
+        let policy = RetryPolicy::default();
+        let seconds = |seconds| RetryDecision::After(Duration::from_secs(seconds));
+        for (class, failures, expected) in [
+            (FailureClass::Permanent, 1, RetryDecision::Never),
+            (FailureClass::Transient, 1, seconds(1)),
+            (FailureClass::Transient, 2, seconds(2)),
+            (FailureClass::Transient, 3, RetryDecision::Never),
+            (FailureClass::Environment, 1, seconds(3)),
+            (FailureClass::Environment, 2, seconds(6)),
+            (FailureClass::Environment, 3, RetryDecision::Never),
+        ] {
+            assert_eq!(policy.after_failure(class, failures), expected, "{class:?} {failures}");
+        }
+        assert_eq!(policy.after_loss(4), seconds(8));
+        assert_eq!(policy.after_loss(5), RetryDecision::Never);
+    }
+
+    proptest! {
+        #[test]
+        fn every_task_is_given_up_at_last_and_no_wait_is_endless(failures in 0u32.., losses in 0u32..) {
+            let policy = RetryPolicy { failures_limit: u32::MAX, losses_limit: u32::MAX, ..RetryPolicy::default() };
+            for decision in [policy.after_failure(FailureClass::Transient, failures), policy.after_loss(losses)] {
+                match decision {
+                    RetryDecision::After(wait) => prop_assert!(wait <= policy.longest_backoff),
+                    RetryDecision::Never => prop_assert!(failures == u32::MAX || losses == u32::MAX),
+                }
+            }
+        }
+    }
+}

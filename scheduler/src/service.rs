@@ -1,0 +1,476 @@
+//! The scheduler's loop: the only writer of the store.
+//!
+//! Everything that happens arrives here as a message - a worker's event, a person's command, a tick of the clock -
+//! and each is worked off before the next, so that no two decisions are taken on the same state. What is decided
+//! is in the store before anyone is told, so a scheduler that dies at any moment is followed by one that carries
+//! on from the store.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use reelfarm_artifacts::ArtifactStore;
+use reelfarm_model::message::{ControlMessage, WorkerEvent};
+use reelfarm_model::recipe::ToolVersions;
+use reelfarm_model::title::Submission;
+use reelfarm_model::{
+    AttemptOutcome, Code, Failure, Fence, Pool, TaskKey, TaskKind, Title, TitleId, TitleState,
+};
+use reelfarm_packaging::profiles::ProfileList;
+use reelfarm_qc::Policy;
+use reelfarm_queue::{Broker, BrokerError};
+use reelfarm_store::{RetryDecision, Store, StoreError, SubmitOutcome};
+use reelfarm_telemetry::metrics::{AttemptEnd, Metrics};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::event::{FarmEvent, TaskResult};
+use crate::order::{ReadyTask, order};
+use crate::retry::RetryPolicy;
+
+/// Events that a slow watcher may fall behind before it misses some.
+const EVENT_BUFFER: usize = 4096;
+/// Ready tasks looked at for one round of dispatch.
+const DISPATCH_LOOKAHEAD: usize = 1000;
+
+/// What a scheduler needs to know.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The workers' tools.
+    pub tools: ToolVersions,
+    /// The QC policy.
+    pub policy: Policy,
+    /// Every profile that the farm makes.
+    pub profiles: ProfileList,
+    /// How long a lease runs from its dispatch and from each heartbeat.
+    pub lease: Duration,
+    /// How often failed tasks are tried again.
+    pub retry: RetryPolicy,
+    /// Tasks that may be on their way or at work at once, by pool: the workers' slots.
+    pub slots: HashMap<Pool, usize>,
+}
+
+/// The scheduler cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum SchedulerError {
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The broker cannot be used.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// The scheduler has stopped and takes no more commands.
+    #[error("the scheduler has stopped")]
+    Stopped,
+}
+
+enum Command {
+    Submit(Box<Submission>, oneshot::Sender<Result<Title, Failure>>),
+    Cancel(TitleId, oneshot::Sender<Result<(), Failure>>),
+}
+
+/// Talks to a running scheduler.
+#[derive(Clone)]
+pub struct Handle {
+    commands: mpsc::Sender<Command>,
+    events: broadcast::Sender<FarmEvent>,
+}
+
+impl Handle {
+    /// Submits a title. Submitting what is done already, or under way, changes nothing.
+    ///
+    /// # Errors
+    /// The name belongs to another source, or the scheduler or its store cannot be reached.
+    pub async fn submit(&self, submission: Submission) -> Result<Title, Failure> {
+        self.ask(|reply| Command::Submit(Box::new(submission), reply)).await
+    }
+
+    /// Stops a title that is under way and takes away what it has put at the origin.
+    ///
+    /// # Errors
+    /// No such title, it has ended already, or the scheduler or its store cannot be reached.
+    pub async fn cancel(&self, title: TitleId) -> Result<(), Failure> {
+        self.ask(|reply| Command::Cancel(title, reply)).await
+    }
+
+    /// Everything that happens from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<FarmEvent> {
+        self.events.subscribe()
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, Failure>>) -> Command,
+    ) -> Result<T, Failure> {
+        let gone = || Failure::new(Code::StateUnreachable, SchedulerError::Stopped.to_string());
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+/// An attempt on its way or at work.
+pub(crate) struct Active {
+    pub(crate) fence: Fence,
+    pub(crate) title: TitleId,
+    pub(crate) label: String,
+    pub(crate) kind: TaskKind,
+    pub(crate) pool: Pool,
+    ready_since: Instant,
+    started: Option<Instant>,
+}
+
+/// The scheduler.
+pub struct Scheduler {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) artifacts: ArtifactStore,
+    pub(crate) metrics: Metrics,
+    pub(crate) options: Options,
+    pub(crate) events: broadcast::Sender<FarmEvent>,
+    /// Attempts that were told to stop and have not said that they did, with the time at which their lease has
+    /// surely passed.
+    pub(crate) stopping: HashMap<Fence, (TitleId, Instant)>,
+    commands: mpsc::Receiver<Command>,
+    active: HashMap<TaskKey, Active>,
+}
+
+impl Scheduler {
+    /// A scheduler over a store, a broker and the workers' artifacts, and the handle to it.
+    pub fn new(
+        store: Arc<dyn Store>,
+        broker: Arc<dyn Broker>,
+        artifacts: ArtifactStore,
+        metrics: Metrics,
+        options: Options,
+    ) -> (Self, Handle) {
+        let (sender, commands) = mpsc::channel(64);
+        let (events, _) = broadcast::channel(EVENT_BUFFER);
+        let handle = Handle { commands: sender, events: events.clone() };
+        let scheduler = Self {
+            store,
+            broker,
+            artifacts,
+            metrics,
+            options,
+            events,
+            stopping: HashMap::new(),
+            commands,
+            active: HashMap::new(),
+        };
+        (scheduler, handle)
+    }
+
+    /// Runs until `stop` is cancelled: first carries on what the store holds, then works off what happens. From the
+    /// moment at which `drain` is cancelled it dispatches nothing more and goes on recording what workers report.
+    ///
+    /// # Errors
+    /// The store or the broker cannot be used.
+    pub async fn run(
+        mut self,
+        drain: CancellationToken,
+        stop: CancellationToken,
+    ) -> Result<(), SchedulerError> {
+        for title in self.store.live_titles().await? {
+            self.reconcile(&title.submission.title).await?;
+        }
+        let mut ticks = tokio::time::interval(self.options.lease / 4);
+        loop {
+            let mut next_ready = None;
+            if !drain.is_cancelled() {
+                self.dispatch().await?;
+                next_ready = self.store.next_ready_in().await?;
+            }
+            tokio::select! {
+                // What workers have said is recorded before anything else, the end included.
+                biased;
+                event = self.broker.receive_event() => self.on_event(event?).await?,
+                () = stop.cancelled() => return Ok(()),
+                () = drain.cancelled(), if next_ready.is_some() => {}
+                command = self.commands.recv() => match command {
+                    Some(command) => self.on_command(command).await?,
+                    None => return Ok(()),
+                },
+                _ = ticks.tick() => self.on_tick().await?,
+                () = sleep_or_forever(next_ready) => {}
+            }
+        }
+    }
+
+    pub(crate) fn emit(&self, event: FarmEvent) {
+        // Nobody may be watching; the store is the truth.
+        drop(self.events.send(event));
+    }
+
+    async fn on_command(&mut self, command: Command) -> Result<(), SchedulerError> {
+        match command {
+            Command::Submit(submission, reply) => {
+                let answer = self.submit(&submission).await;
+                let accepted = answer.is_ok();
+                // The caller may have gone; the title is in the store all the same.
+                drop(reply.send(answer));
+                if accepted {
+                    self.reconcile(&submission.title).await?;
+                }
+            }
+            Command::Cancel(title, reply) => {
+                let answer = self.cancel(&title).await;
+                drop(reply.send(answer));
+            }
+        }
+        Ok(())
+    }
+
+    async fn submit(&mut self, submission: &Submission) -> Result<Title, Failure> {
+        if let Some(known) = self.store.title(&submission.title).await? {
+            let same_source = known.submission.source.path == submission.source.path;
+            let holds_the_name = !known.state.is_final() || known.state == TitleState::Published;
+            if holds_the_name && !same_source {
+                return Err(Failure::new(
+                    Code::TitleNameTaken,
+                    format!(
+                        "the title name {} belongs to {}; rename {} to submit it as another title",
+                        submission.title,
+                        known.submission.source.path.display(),
+                        submission.source.path.display(),
+                    ),
+                ));
+            }
+        }
+        let submitted = self.store.submit(submission).await?;
+        self.stop_attempts(&submission.title, submitted.stopped).await;
+        if submitted.outcome != SubmitOutcome::Unchanged {
+            tracing::info!(title = %submission.title, generation = submitted.title.generation, "submitted");
+        }
+        self.emit(FarmEvent::TitleChanged(Box::new(submitted.title.clone())));
+        Ok(submitted.title)
+    }
+
+    async fn cancel(&mut self, title: &TitleId) -> Result<(), Failure> {
+        let Some(known) = self.store.title(title).await? else {
+            return Err(Failure::new(Code::TitleNotFound, format!("no title is called {title}")));
+        };
+        if known.state.is_final() {
+            return Err(Failure::new(
+                Code::TitleNotFound,
+                format!("title {title} has ended already: it is {}", known.state.as_str()),
+            ));
+        }
+        self.end_title(&known, None).await.map_err(|error| match error {
+            SchedulerError::Store(error) => error.into(),
+            other => Failure::new(Code::Internal, other.to_string()),
+        })
+    }
+
+    async fn on_event(&mut self, event: WorkerEvent) -> Result<(), SchedulerError> {
+        match event {
+            WorkerEvent::Started { fence, worker } => {
+                if !self.store.started(&fence, &worker).await? {
+                    return self.refuse(fence, "started").await;
+                }
+                if let Some(active) = self.active_of(&fence) {
+                    active.started = Some(Instant::now());
+                    let waited = active.ready_since.elapsed();
+                    let (pool, title, label) = (active.pool, active.title.clone(), active.label.clone());
+                    self.metrics.task_started(pool, waited);
+                    self.emit(FarmEvent::TaskStarted {
+                        title,
+                        task: fence.task,
+                        label,
+                        attempt: fence.attempt,
+                    });
+                }
+            }
+            WorkerEvent::Heartbeat { fence, beat, progress } => {
+                if !self.store.extend(&fence, self.options.lease, progress).await? {
+                    return self.refuse(fence, "heartbeat").await;
+                }
+                self.broker.send_control(&ControlMessage::Extended { fence, beat }).await?;
+                if let Some(active) = self.active_of(&fence) {
+                    let title = active.title.clone();
+                    self.emit(FarmEvent::TaskProgress { title, task: fence.task, progress });
+                }
+            }
+            WorkerEvent::Finished { fence, outcome } => self.on_finished(fence, outcome).await?,
+        }
+        Ok(())
+    }
+
+    async fn on_finished(&mut self, fence: Fence, outcome: AttemptOutcome) -> Result<(), SchedulerError> {
+        if let Some((title, _)) = self.stopping.remove(&fence) {
+            // Told to stop, and now it has: nothing of it counts, but a withdrawal may have waited for it.
+            self.active.retain(|_, active| active.fence != fence);
+            return self.reconcile(&title).await;
+        }
+        let (titles, result) = match outcome {
+            AttemptOutcome::Completed { artifacts, result } => {
+                match self.store.complete(&fence, &artifacts, result.as_ref()).await? {
+                    Some(completed) => (completed.titles, TaskResult::Done),
+                    None => return self.refuse(fence, "completed").await,
+                }
+            }
+            AttemptOutcome::Failed { failure } => {
+                let Some(record) = self.store.task(&fence.task).await? else {
+                    return self.refuse(fence, "failed").await;
+                };
+                let decision = self.options.retry.after_failure(failure.class, record.failures + 1);
+                match self.store.fail(&fence, &failure, decision).await? {
+                    Some(failed) => {
+                        let result = match decision {
+                            RetryDecision::After(_) => TaskResult::WillRetry(failure),
+                            RetryDecision::Never => TaskResult::Failed(failure),
+                        };
+                        (failed.titles, result)
+                    }
+                    None => return self.refuse(fence, "failed").await,
+                }
+            }
+            AttemptOutcome::Released => {
+                if !self.store.release(&fence).await? {
+                    return self.refuse(fence, "released").await;
+                }
+                (Vec::new(), TaskResult::Released)
+            }
+        };
+        self.attempt_ended(&fence, &result);
+        for (title, _) in titles {
+            self.reconcile(&title).await?;
+        }
+        Ok(())
+    }
+
+    fn attempt_ended(&mut self, fence: &Fence, result: &TaskResult) {
+        let Some(active) = self.active.remove(&fence.task) else { return };
+        let end = match result {
+            TaskResult::Done => AttemptEnd::Completed,
+            TaskResult::WillRetry(_) | TaskResult::Failed(_) => AttemptEnd::Failed,
+            TaskResult::Released => AttemptEnd::Released,
+        };
+        self.metrics.attempt_ended(active.kind, end);
+        if let (TaskResult::Done, Some(started)) = (result, active.started) {
+            self.metrics.task_completed(active.kind, started.elapsed());
+        }
+        let Active { title, label, .. } = active;
+        match result {
+            TaskResult::WillRetry(failure) => {
+                tracing::warn!(%title, task = %label, attempt = fence.attempt, code = %failure.code, "attempt failed, will try again: {}", failure.message);
+            }
+            TaskResult::Failed(failure) => {
+                tracing::error!(%title, task = %label, attempt = fence.attempt, code = %failure.code, "task failed: {}", failure.message);
+            }
+            TaskResult::Done | TaskResult::Released => {
+                tracing::debug!(%title, task = %label, attempt = fence.attempt, ?end, "attempt ended");
+            }
+        }
+        self.emit(FarmEvent::TaskFinished { title, task: fence.task, label, result: result.clone() });
+    }
+
+    /// A report on an attempt that is not the current one: it changes nothing, and its sender is told to stop.
+    async fn refuse(&mut self, fence: Fence, report: &'static str) -> Result<(), SchedulerError> {
+        self.metrics.stale_report();
+        tracing::debug!(task = %fence.task.short(), attempt = fence.attempt, report, "stale report refused");
+        Ok(self.broker.send_control(&ControlMessage::Stop { fence }).await?)
+    }
+
+    async fn on_tick(&mut self) -> Result<(), SchedulerError> {
+        for expired in self.store.expired().await? {
+            let decision = self.options.retry.after_loss(expired.losses + 1);
+            self.metrics.lease_rescued();
+            let Some(lost) = self.store.lost(&expired.fence, decision).await? else { continue };
+            self.broker.send_control(&ControlMessage::Stop { fence: expired.fence }).await?;
+            if let Some(active) = self.active.remove(&expired.fence.task) {
+                self.metrics.attempt_ended(active.kind, AttemptEnd::Lost);
+                tracing::warn!(title = %active.title, task = %active.label, attempt = expired.fence.attempt, "lease expired, the worker is taken for lost");
+            }
+            if decision == RetryDecision::Never {
+                for (title, _) in lost.titles {
+                    self.reconcile(&title).await?;
+                }
+            }
+        }
+        let now = Instant::now();
+        let over: Vec<_> = self
+            .stopping
+            .iter()
+            .filter(|(_, (_, deadline))| *deadline <= now)
+            .map(|(fence, (title, _))| (*fence, title.clone()))
+            .collect();
+        for (fence, title) in over {
+            self.stopping.remove(&fence);
+            self.active.retain(|_, active| active.fence != fence);
+            self.reconcile(&title).await?;
+        }
+        let counts = self.store.counts().await?;
+        self.metrics.set_titles(counts.titles);
+        self.metrics.set_tasks(counts.tasks);
+        Ok(())
+    }
+
+    /// Sends ready tasks as far as slots are free, so that order is decided as late as can be.
+    async fn dispatch(&mut self) -> Result<(), SchedulerError> {
+        let free = |active: &HashMap<TaskKey, Active>, pool: Pool| {
+            let slots = self.options.slots.get(&pool).copied().unwrap_or(0);
+            slots.saturating_sub(active.values().filter(|active| active.pool == pool).count())
+        };
+        if Pool::ALL.into_iter().all(|pool| free(&self.active, pool) == 0) {
+            return Ok(());
+        }
+        let mut ready: Vec<ReadyTask> = self
+            .store
+            .ready(DISPATCH_LOOKAHEAD)
+            .await?
+            .into_iter()
+            .map(|record| ReadyTask {
+                key: record.task.key,
+                kind: record.task.spec.kind(),
+                pool: record.task.spec.pool(),
+                submitted_ms: 0,
+            })
+            .collect();
+        order(&mut ready);
+        for task in ready {
+            if free(&self.active, task.pool) == 0 {
+                continue;
+            }
+            let Some(message) = self.store.dispatch(&task.key, self.options.lease).await? else { continue };
+            let active = Active {
+                fence: message.fence,
+                title: message.title.clone(),
+                label: message.task.spec.label(),
+                kind: task.kind,
+                pool: task.pool,
+                ready_since: Instant::now(),
+                started: None,
+            };
+            if let Err(error) = self.broker.send_task(&message).await {
+                // Not sent, so nobody works on it: the attempt does not count.
+                self.store.release(&message.fence).await?;
+                return Err(error.into());
+            }
+            self.active.insert(task.key, active);
+        }
+        Ok(())
+    }
+
+    /// Tells workers to stop attempts that nobody wants, and remembers to wait for them.
+    pub(crate) async fn stop_attempts(&mut self, title: &TitleId, fences: Vec<Fence>) {
+        for fence in fences {
+            self.stopping.insert(fence, (title.clone(), Instant::now() + self.options.lease));
+            if let Err(error) = self.broker.send_control(&ControlMessage::Stop { fence }).await {
+                // The worker learns of it at its next heartbeat, which will be refused.
+                tracing::warn!(%title, task = %fence.task.short(), %error, "stop not sent");
+            }
+        }
+    }
+
+    fn active_of(&mut self, fence: &Fence) -> Option<&mut Active> {
+        self.active.get_mut(&fence.task).filter(|active| active.fence == *fence)
+    }
+}
+
+async fn sleep_or_forever(wait: Option<Duration>) {
+    match wait {
+        Some(wait) => tokio::time::sleep(wait).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,237 @@
+//! Bad input gets a clear error with its code and the right exit code, and leaves nothing at the origin.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::support::{Bench, clips, describe, tree};
+
+/// Makes the bad file; its name is the title's.
+type Make = fn(&Bench) -> PathBuf;
+
+struct Case {
+    name: &'static str,
+    code: &'static str,
+    exit: i32,
+    make: Make,
+}
+
+const VIDEO: &str = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -b:v 1500k";
+const SOUND: &str = "-f lavfi -i sine=sample_rate=48000:duration=3 -c:a aac -metadata:s:a:0 language=eng";
+
+fn film_at(bench: &Bench, name: &str, rate: &str, size: &str) -> PathBuf {
+    let path = bench.path(name);
+    clips::make(&path, &format!("-f lavfi -i testsrc2=size={size}:rate={rate}:duration=3 {SOUND} {VIDEO}"))
+}
+
+const CASES: &[Case] = &[
+    Case { name: "nosuch.mp4", code: "RF-SRC-001", exit: 3, make: |bench| bench.path("nosuch.mp4") },
+    Case {
+        name: "folder.mp4",
+        code: "RF-SRC-002",
+        exit: 1,
+        make: |bench| {
+            fs_err::create_dir(bench.path("folder.mp4")).unwrap();
+            bench.path("folder.mp4")
+        },
+    },
+    Case { name: "empty.mp4", code: "RF-SRC-003", exit: 1, make: |bench| bytes(bench, "empty.mp4", b"") },
+    Case {
+        name: "random.mp4",
+        code: "RF-QC-001",
+        exit: 1,
+        make: |bench| {
+            // A fixed sequence, so that the case is the same each time.
+            let mut state = 1_u64;
+            let mut next = || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                (state >> 56) as u8
+            };
+            let random: Vec<u8> = (0..200_000).map(|_| next()).collect();
+            bytes(bench, "random.mp4", &random)
+        },
+    },
+    Case {
+        name: "text.mp4",
+        code: "RF-QC-001",
+        exit: 1,
+        make: |bench| bytes(bench, "text.mp4", "Once upon a time there was a film.\n".repeat(100).as_bytes()),
+    },
+    Case {
+        name: "playlist.mp4",
+        code: "RF-QC-001",
+        exit: 1,
+        make: |bench| {
+            let good = clips::film(&bench.path("good.mp4"), 3);
+            let list =
+                format!("#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\n{}\n#EXT-X-ENDLIST\n", good.display());
+            bytes(bench, "playlist.mp4", list.as_bytes())
+        },
+    },
+    Case {
+        name: "truncated.mp4",
+        code: "RF-QC-011",
+        exit: 1,
+        make: |bench| {
+            let whole = clips::make(
+                &bench.path("whole.mp4"),
+                &format!(
+                    "-f lavfi -i testsrc2=size=640x360:rate=25:duration=3 {SOUND} {VIDEO} -movflags +faststart"
+                ),
+            );
+            let content = fs_err::read(whole).unwrap();
+            bytes(bench, "truncated.mp4", &content[..content.len() * 6 / 10])
+        },
+    },
+    Case {
+        name: "novideo.mp4",
+        code: "RF-QC-003",
+        exit: 1,
+        make: |bench| clips::make(&bench.path("novideo.mp4"), SOUND),
+    },
+    Case {
+        name: "noaudio.mp4",
+        code: "RF-QC-008",
+        exit: 1,
+        make: |bench| {
+            let path = bench.path("noaudio.mp4");
+            clips::make(&path, &format!("-f lavfi -i testsrc2=size=640x360:rate=25:duration=3 {VIDEO}"))
+        },
+    },
+    Case {
+        name: "fractional.mp4",
+        code: "RF-QC-004",
+        exit: 1,
+        make: |bench| film_at(bench, "fractional.mp4", "30000/1001", "640x360"),
+    },
+    Case {
+        name: "variable.mp4",
+        code: "RF-QC-005",
+        exit: 1,
+        make: |bench| {
+            let path = bench.path("variable.mp4");
+            let drop = "-vf select='not(eq(mod(n\\,7)\\,3))' -vsync vfr";
+            clips::make(
+                &path,
+                &format!("-f lavfi -i testsrc2=size=640x360:rate=25:duration=3 {SOUND} {VIDEO} {drop}"),
+            )
+        },
+    },
+    Case {
+        name: "sliver.mp4",
+        code: "RF-QC-006",
+        exit: 1,
+        make: |bench| film_at(bench, "sliver.mp4", "25", "2x480"),
+    },
+];
+
+fn bytes(bench: &Bench, name: &str, content: &[u8]) -> PathBuf {
+    let path = bench.path(name);
+    fs_err::write(&path, content).unwrap();
+    path
+}
+
+#[test]
+fn bad_files_are_named_with_code_and_exit_code_and_leave_nothing() {
+    for case in CASES {
+        let bench = Bench::new();
+        let file = (case.make)(&bench);
+        let output = bench.output(["run", file.to_str().unwrap(), "--ladder", "fast"]);
+        assert_eq!(output.status.code(), Some(case.exit), "{}: {}", case.name, describe(&output));
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(words.contains(case.code), "{}: {words}", case.name);
+        assert!(words.contains("reelfarm explain"), "{}: {words}", case.name);
+        assert_eq!(tree(&bench.origin()).len(), 0, "{}: something was left at the origin", case.name);
+    }
+}
+
+#[test]
+fn odd_sizes_are_made_even_and_go_through() {
+    let bench = Bench::new();
+    let path = bench.path("odd.mkv");
+    let odd = "-c:v libx264 -preset ultrafast -pix_fmt yuv444p -b:v 1500k";
+    clips::make(&path, &format!("-f lavfi -i testsrc2=size=641x361:rate=25:duration=3 {SOUND} {odd}"));
+    bench.json(["run", "odd.mkv", "--ladder", "fast", "--profiles", "mp4-clr", "--json"]);
+    let index = bench.index("odd");
+    let file = bench.origin().join("odd").join(index["profiles"][0]["manifest"].as_str().unwrap());
+    assert_eq!(crate::support::players::ffmpeg_frames(&file), 75);
+}
+
+#[test]
+fn one_bad_title_does_not_harm_the_others() {
+    let bench = Bench::new();
+    clips::film(&bench.path("good.mp4"), 3);
+    bytes(&bench, "bad.mp4", b"no film");
+    let output = bench.output([
+        "run",
+        "good.mp4",
+        "bad.mp4",
+        "nosuch.mp4",
+        "--ladder",
+        "fast",
+        "--profiles",
+        "mp4-clr",
+        "--json",
+    ]);
+    assert_eq!(output.status.code(), Some(1), "{}", describe(&output));
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let states: Vec<_> =
+        result["titles"].as_array().unwrap().iter().map(|title| title["state"].clone()).collect();
+    assert_eq!(states, ["published", "rejected", "refused"]);
+    assert!(bench.origin().join("good/index.json").exists());
+    assert!(!bench.origin().join("bad").exists());
+}
+
+#[test]
+fn two_files_of_one_name_make_one_title_and_one_error() {
+    let bench = Bench::new();
+    fs_err::create_dir(bench.path("other")).unwrap();
+    clips::film(&bench.path("film.mp4"), 3);
+    clips::film(&bench.path("other/film.mp4"), 4);
+    let arguments = |file| ["run", file, "--ladder", "fast", "--profiles", "mp4-clr"];
+    let output =
+        bench.output(["run", "film.mp4", "other/film.mp4", "--ladder", "fast", "--profiles", "mp4-clr"]);
+    assert_eq!(output.status.code(), Some(4), "{}", describe(&output));
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(words.contains("RF-TTL-002") && words.contains("other/film.mp4"), "{words}");
+    let first = tree(&bench.origin());
+    assert!(first.contains_key("film/index.json"), "the first of the two is made");
+    // A later call with the other file must not overwrite what is online.
+    let later = bench.output(arguments("other/film.mp4"));
+    assert_eq!(later.status.code(), Some(4), "{}", describe(&later));
+    assert_eq!(tree(&bench.origin()), first);
+}
+
+#[test]
+fn a_rejected_title_can_be_corrected_and_submitted_again() {
+    let bench = Bench::new();
+    bytes(&bench, "film.mp4", b"not yet delivered");
+    let arguments = ["run", "film.mp4", "--ladder", "fast", "--profiles", "mp4-clr"];
+    assert_eq!(bench.output(arguments).status.code(), Some(1));
+    clips::film(&bench.path("film.mp4"), 3);
+    let again = bench.output(arguments);
+    assert!(again.status.success(), "{}", describe(&again));
+}
+
+#[test]
+fn wrong_words_on_the_command_line_are_usage_errors() {
+    let bench = Bench::new();
+    clips::film(&bench.path("film.mp4"), 3);
+    fs_err::write(bench.path("bad.toml"), "name = \"bad\"\nrungs = 3\n").unwrap();
+    for (arguments, words) in [
+        (vec!["run"], "required"),
+        (vec!["run", "film.mp4", "--ladder", "best"], "RF-CFG-004"),
+        (vec!["run", "film.mp4", "--ladder", "bad.toml"], "line 2"),
+        (vec!["run", "film.mp4", "--profiles", "dash-clr-3s"], "RF-CFG-004"),
+        (vec!["run", "film.mp4", "--fast"], "--fast"),
+    ] {
+        let output = bench.output(&arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", describe(&output));
+        assert!(
+            String::from_utf8_lossy(&output.stderr).contains(words),
+            "{arguments:?}: {}",
+            describe(&output)
+        );
+        assert!(!bench.origin().exists(), "{arguments:?}");
+    }
+}

@@ -1,0 +1,11 @@
+//! One title end to end: real clips through the real binary, outputs read back by real players.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bad_input;
+mod clips;
+mod kills;
+mod metrics;
+mod outputs;
+mod reuse;

@@ -1,0 +1,34 @@
+//! Clips: real ones that come with the project, and ones made by FFmpeg for a purpose.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{repository, tool};
+
+/// A real clip of the shared folder.
+pub fn real(name: &str) -> PathBuf {
+    let folder = std::env::var_os("REELFARM_CLIPS").map(PathBuf::from);
+    let folder = folder.unwrap_or_else(|| repository().join("../shared/media"));
+    let path = folder.join(name);
+    assert!(path.exists(), "the clip {} is not there; name its folder in REELFARM_CLIPS", path.display());
+    path
+}
+
+/// Makes a clip with FFmpeg from these arguments.
+pub fn make(path: &Path, arguments: &str) -> PathBuf {
+    let arguments = arguments.split_whitespace();
+    tool(Command::new("ffmpeg").args(["-v", "error", "-y"]).args(arguments).arg(path));
+    path.to_owned()
+}
+
+/// A small, good film of whole seconds with stereo sound in English.
+pub fn film(path: &Path, seconds: u32) -> PathBuf {
+    make(
+        path,
+        &format!(
+            "-f lavfi -i testsrc2=size=640x360:rate=25:duration={seconds} \
+             -f lavfi -i sine=frequency=440:sample_rate=48000:duration={seconds} \
+             -c:v libx264 -preset ultrafast -b:v 1500k -pix_fmt yuv420p -c:a aac -ac 2 -metadata:s:a:0 language=eng"
+        ),
+    )
+}

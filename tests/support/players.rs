@@ -1,0 +1,57 @@
+//! Real players and readers: FFmpeg and GStreamer, each to the end of what it is given.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::tool;
+
+/// Decodes the largest picture of a manifest or file with FFmpeg; returns the number of frames.
+pub fn ffmpeg_frames(manifest: &Path) -> u64 {
+    let text = tool(
+        Command::new("ffprobe")
+            .args(["-v", "error", "-allowed_extensions", "ALL", "-select_streams", "v:0", "-count_frames"])
+            .args(["-show_entries", "stream=nb_read_frames", "-of", "csv=p=0"])
+            .arg(manifest),
+    );
+    let count = text.lines().find_map(|line| line.trim_matches([',', ' ']).parse().ok());
+    count.unwrap_or_else(|| panic!("no frame count for {}: {text:?}", manifest.display()))
+}
+
+/// Decodes every track of a manifest or file with FFmpeg, which must find nothing to complain of.
+pub fn ffmpeg_plays(manifest: &Path) {
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-allowed_extensions", "ALL", "-i"])
+        .arg(manifest)
+        .args(["-map", "0:v", "-map", "0:a", "-f", "null", "-"])
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && words.is_empty(), "ffmpeg on {}: {words}", manifest.display());
+}
+
+/// Plays an address to the end with GStreamer's playbin, as fast as it can.
+pub fn gstreamer_plays(address: &str) {
+    tool(Command::new("timeout").args(["--kill-after=5", "90", "gst-launch-1.0", "-q", "playbin"]).args([
+        &format!("uri={address}"),
+        "video-sink=fakesink sync=false",
+        "audio-sink=fakesink sync=false",
+    ]));
+}
+
+/// Times of the key frames of a file's first video track, in seconds.
+pub fn key_frame_times(file: &Path) -> Vec<f64> {
+    let text = tool(
+        Command::new("ffprobe")
+            .args(["-v", "error", "-allowed_extensions", "ALL", "-select_streams", "v:0"])
+            .args(["-show_entries", "packet=pts_time,flags", "-of", "csv=p=0"])
+            .arg(file),
+    );
+    let mut times: Vec<f64> = text
+        .lines()
+        .filter_map(|line| line.split_once(','))
+        .filter(|(_, flags)| flags.starts_with('K'))
+        .map(|(time, _)| time.parse().unwrap())
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times
+}

@@ -1,0 +1,54 @@
+//! Manifests, then the index: the moment at which a title is online.
+
+use std::collections::BTreeMap;
+
+use reelfarm_artifacts::{Origin, Receipt};
+use reelfarm_model::index::{Index, IndexFile, IndexProfile};
+use reelfarm_model::task::PublishSpec;
+use reelfarm_model::{Failure, TitleId};
+use reelfarm_packaging::layout::manifest_path;
+
+use super::{Execution, RECEIPT_FILE, RESULT_FILE, disk_failure};
+
+pub(super) async fn run(execution: &Execution, spec: &PublishSpec) -> Result<serde_json::Value, Failure> {
+    let mut files: BTreeMap<String, IndexFile> = BTreeMap::new();
+    let mut manifests = Vec::new();
+    for profile in &spec.profiles {
+        let receipt: Receipt = execution.artifact(profile.receipt).await?.read_json(RECEIPT_FILE).await?;
+        files.extend(receipt.files.into_iter().map(|file| (file.path.clone(), file)));
+        let Some(key) = profile.manifests else { continue };
+        let artifact = execution.artifact(key).await?;
+        for file in &artifact.files {
+            let path = format!("{}/{}", profile.profile.id, file.path);
+            let content = fs_err::tokio::read(artifact.folder.join(&file.path))
+                .await
+                .map_err(|error| disk_failure(&error))?;
+            let listed = IndexFile { path: path.clone(), size: file.size, md5: file.md5.clone() };
+            files.insert(path.clone(), listed);
+            manifests.push((path, content));
+        }
+    }
+    let index = index(&spec.title, spec, files.into_values().collect());
+    let origin = Origin::open(&spec.origin)?;
+    let digest = origin.publish(&spec.title, manifests, &index).await?;
+    execution.write_json("index", RESULT_FILE, &digest).await
+}
+
+fn index(title: &TitleId, spec: &PublishSpec, files: Vec<IndexFile>) -> Index {
+    let profiles = spec
+        .profiles
+        .iter()
+        .map(|published| IndexProfile {
+            id: published.profile.id.clone(),
+            manifest: manifest_path(&published.profile, &published.media_path),
+            container: published.profile.container,
+            drm: published.profile.drm.clone(),
+            scheme: published.profile.scheme,
+            segment_seconds: published.profile.segment_seconds,
+            media_set: published.profile.media_set.clone(),
+            media_path: published.media_path.clone(),
+            verification: published.verification.0,
+        })
+        .collect();
+    Index { schema: 1, title: title.clone(), profiles, files }
+}

@@ -1,0 +1,27 @@
+//! One media set copied to the origin, every byte of it read back.
+
+use reelfarm_artifacts::{Origin, OriginError};
+use reelfarm_model::Failure;
+use reelfarm_model::task::UploadSpec;
+use reelfarm_packaging::layout::is_media_file;
+
+use super::{Execution, RECEIPT_FILE};
+
+pub(super) async fn run(execution: &Execution, spec: &UploadSpec) -> Result<(), Failure> {
+    let metrics = &execution.worker.metrics;
+    let media = execution.artifact(spec.media).await?;
+    let origin = Origin::open(&spec.origin)?;
+    let share_done = execution.share_done();
+    let progress = move |done: u64, total: u64| share_done(done as f64 / total.max(1) as f64);
+    let receipt = origin
+        .upload(&spec.title, &spec.media_path, &media, is_media_file, progress)
+        .await
+        .inspect_err(|error| {
+            if matches!(error, OriginError::Mismatch { .. }) {
+                metrics.origin_mismatch();
+            }
+        })?;
+    metrics.origin_written(receipt.files.iter().map(|file| file.size).sum());
+    execution.write_json("receipt", RECEIPT_FILE, &receipt).await?;
+    Ok(())
+}

@@ -1,0 +1,35 @@
+//! One profile read back, independently of what made it.
+
+use reelfarm_model::task::VerifySpec;
+use reelfarm_model::{Code, Failure};
+use reelfarm_packaging::verify::verify;
+
+use super::package::renditions;
+use super::{Execution, blocking};
+
+/// Findings named in the error; the rest are counted.
+const FINDINGS_SHOWN: usize = 3;
+
+pub(super) async fn run(execution: &Execution, spec: &VerifySpec) -> Result<(), Failure> {
+    let media = execution.artifact(spec.media).await?;
+    let manifests = match spec.manifests {
+        Some(key) => Some(execution.artifact(key).await?.folder),
+        None => None,
+    };
+    let renditions = renditions(execution, &spec.package).await?;
+    let checked = spec.clone();
+    let result =
+        blocking(move || Ok(verify(&checked, &media.folder, manifests.as_deref(), &renditions))).await?;
+    execution.worker.metrics.profile_verified(spec.profile.container, result.is_ok());
+    let report = result.map_err(|findings| {
+        let shown: Vec<_> = findings.iter().take(FINDINGS_SHOWN).map(ToString::to_string).collect();
+        let more = findings.len().saturating_sub(FINDINGS_SHOWN);
+        let more = if more == 0 { String::new() } else { format!("; and {more} more") };
+        Failure::new(
+            Code::VerifyFailed,
+            format!("profile {} did not read back: {}{more}", spec.profile.id, shown.join("; ")),
+        )
+    })?;
+    execution.write_json("verification", "verification.json", &report).await?;
+    Ok(())
+}

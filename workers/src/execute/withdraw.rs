@@ -1,0 +1,14 @@
+//! What a failed title left at the origin, taken away.
+
+use reelfarm_artifacts::Origin;
+use reelfarm_model::Failure;
+use reelfarm_model::task::WithdrawSpec;
+
+use super::Execution;
+
+pub(super) async fn run(execution: &Execution, spec: &WithdrawSpec) -> Result<(), Failure> {
+    let origin = Origin::open(&spec.origin)?;
+    let files = origin.withdraw(&spec.title).await?;
+    execution.write_json("withdrawal", "withdrawal.json", &serde_json::json!({ "files": files })).await?;
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! The media process: FFmpeg's work in a child of its own, so that a file that crashes or hangs a decoder costs an
+//! attempt and never the worker.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use reelfarm_media::child::{Request, Response};
+use reelfarm_model::{Code, Failure, Progress};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+/// The verb of our own executable that serves one request and ends.
+pub const MEDIA_CHILD_VERB: &str = "media-child";
+/// The verb of our own executable that puts a foreign program on the leash.
+pub const LEASH_VERB: &str = "leash";
+
+/// Bytes of a child's log that are kept: its end, where the cause usually stands.
+const LOG_LIMIT: usize = 16 * 1024;
+
+/// How media processes are started.
+#[derive(Clone, Debug)]
+pub struct MediaProcess {
+    /// Our own executable.
+    pub executable: PathBuf,
+    /// Silence after which the process is taken to hang and killed.
+    pub hang_after: Duration,
+    /// Address space that the process may take, in bytes.
+    pub memory_bytes: u64,
+}
+
+impl MediaProcess {
+    /// The command prefix that puts a foreign program on a leash to this process.
+    pub fn launcher(&self) -> Vec<OsString> {
+        let parent = std::process::id().to_string();
+        vec![self.executable.clone().into(), LEASH_VERB.into(), "--parent".into(), parent.into(), "--".into()]
+    }
+
+    /// Runs one request to its end. Dropping the future kills the process.
+    ///
+    /// # Errors
+    /// What the request itself failed with; [`Code::EncodeCrashed`] where the process died without an answer, and
+    /// [`Code::EncodeHung`] where it fell silent.
+    pub async fn run(
+        &self,
+        request: &Request,
+        on_progress: impl Fn(Progress),
+    ) -> Result<serde_json::Value, Failure> {
+        let mut child = self.start()?;
+        let (Some(mut stdin), Some(stdout), Some(stderr)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err(Failure::new(Code::Internal, "the media process has no pipes"));
+        };
+        let request = serde_json::to_vec(request).map_err(|error| {
+            Failure::new(Code::Internal, format!("a media request cannot be written: {error}"))
+        })?;
+        // A child that died early does not read; its exit status says more than the broken pipe.
+        drop(stdin.write_all(&request).await);
+        drop(stdin);
+        let (answer, log) = tokio::join!(self.answer(&mut child, stdout, on_progress), read_end(stderr));
+        answer.map_err(|failure| if failure.log.is_empty() { failure.with_log(log) } else { failure })
+    }
+
+    fn start(&self) -> Result<Child, Failure> {
+        Command::new(&self.executable)
+            .arg(MEDIA_CHILD_VERB)
+            .args(["--parent", &std::process::id().to_string()])
+            .args(["--memory-bytes", &self.memory_bytes.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // A group of its own: Ctrl-C at the terminal is for the worker, which decides what ends.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| {
+                let executable = self.executable.display();
+                Failure::new(
+                    Code::Internal,
+                    format!("the media process {executable} cannot be started: {error}"),
+                )
+            })
+    }
+
+    async fn answer(
+        &self,
+        child: &mut Child,
+        stdout: impl AsyncRead + Unpin,
+        on_progress: impl Fn(Progress),
+    ) -> Result<serde_json::Value, Failure> {
+        let mut lines = BufReader::new(stdout).lines();
+        let mut answer = None;
+        loop {
+            let line = match tokio::time::timeout(self.hang_after, lines.next_line()).await {
+                Ok(line) => line,
+                Err(_) => {
+                    drop(child.start_kill());
+                    drop(child.wait().await);
+                    let seconds = self.hang_after.as_secs();
+                    return Err(Failure::new(
+                        Code::EncodeHung,
+                        format!("the media process made no progress for {seconds} s and was stopped"),
+                    ));
+                }
+            };
+            match line {
+                Ok(Some(line)) => match serde_json::from_str(&line) {
+                    Ok(Response::Progress(progress)) => on_progress(progress),
+                    Ok(Response::Result(value)) => answer = Some(Ok(value)),
+                    Ok(Response::Failure(failure)) => answer = Some(Err(failure)),
+                    Err(error) => {
+                        let failure = Failure::new(
+                            Code::Internal,
+                            format!("the media process wrote an unreadable line: {error}"),
+                        );
+                        answer = Some(Err(failure));
+                    }
+                },
+                Ok(None) => break,
+                Err(error) => {
+                    let failure =
+                        Failure::new(Code::Internal, format!("the media process cannot be read: {error}"));
+                    answer = Some(Err(failure));
+                    break;
+                }
+            }
+        }
+        let status = child.wait().await.map_err(|error| {
+            Failure::new(Code::Internal, format!("the media process cannot be waited for: {error}"))
+        })?;
+        match answer {
+            Some(answer) => answer,
+            None => Err(Failure::new(
+                Code::EncodeCrashed,
+                format!(
+                    "the media process ended without an answer ({status}): a damaged file, or too little memory"
+                ),
+            )),
+        }
+    }
+}
+
+/// Reads a stream to its end and keeps the end of it.
+async fn read_end(mut stream: impl AsyncRead + Unpin) -> String {
+    let mut end = Vec::new();
+    let mut buffer = [0; 4096];
+    while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+        end.extend_from_slice(&buffer[..count]);
+        if end.len() > 2 * LOG_LIMIT {
+            end.drain(..end.len() - LOG_LIMIT);
+        }
+    }
+    let start = end.len().saturating_sub(LOG_LIMIT);
+    String::from_utf8_lossy(&end[start..]).trim().to_owned()
+}

@@ -1,0 +1,84 @@
+//! A look at a source before anything is read of it.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use reelfarm_model::{Code, Failure, SourceReference};
+
+/// The source at `path`, as it lies there now. Blocking: it asks the file system.
+///
+/// # Errors
+/// There is no such file, it is no regular file, it is empty, or it may not be read.
+pub fn source_reference(path: &Path) -> Result<SourceReference, Failure> {
+    let shown = path.display();
+    let unreadable = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => Failure::new(
+            Code::SourceNotFound,
+            format!("there is no file {shown}; check the path and that the disk is mounted"),
+        ),
+        _ => Failure::new(
+            Code::SourceUnreadable,
+            format!("{shown} cannot be read: {error}; check its permissions"),
+        ),
+    };
+    let canonical = fs_err::canonicalize(path).map_err(unreadable)?;
+    let metadata = fs_err::metadata(&canonical).map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(Failure::new(
+            Code::SourceNotAFile,
+            format!("{shown} is a folder; name the film file inside it"),
+        ));
+    }
+    if !metadata.is_file() {
+        return Err(Failure::new(
+            Code::SourceNotAFile,
+            format!("{shown} is no regular file; the farm reads only files"),
+        ));
+    }
+    if metadata.len() == 0 {
+        return Err(Failure::new(
+            Code::SourceEmpty,
+            format!("{shown} is empty; the delivery may not have finished: deliver it again"),
+        ));
+    }
+    fs_err::File::open(&canonical).map_err(unreadable)?;
+    let modified = metadata.modified().map_err(unreadable)?;
+    let modified_ns = match modified.duration_since(UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |ns| -ns),
+    };
+    Ok(SourceReference { path: canonical, size: metadata.len(), modified_ns })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_film_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let empty = folder.path().join("empty.mp4");
+        fs_err::write(&empty, b"").unwrap();
+        for (path, code) in [
+            (folder.path().join("none.mp4"), Code::SourceNotFound),
+            (folder.path().to_owned(), Code::SourceNotAFile),
+            (empty, Code::SourceEmpty),
+            ("/dev/null".into(), Code::SourceNotAFile),
+        ] {
+            let failure = source_reference(&path).unwrap_err();
+            assert_eq!(failure.code, code, "{failure}");
+            assert!(failure.message.contains(&path.display().to_string()), "{failure}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_known_by_size_and_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("film.mp4");
+        fs_err::write(&path, b"reel").unwrap();
+        let source = source_reference(&path).unwrap();
+        assert_eq!(source.size, 4);
+        assert!(source.modified_ns > 0);
+    }
+}

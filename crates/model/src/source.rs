@@ -36,13 +36,11 @@ mod tests {
 
     #[test]
     fn a_source_survives_json_inside_a_task() {
-        for modified_ns in [0, -1, 1_700_000_000_123_456_789, i64::MIN.into(), u64::MAX.into()] {
+        for modified_ns in [0, -1, 1_700_000_000_123_456_789, i64::MIN, i64::MAX] {
             let source = SourceReference { path: "/film.mov".into(), size: u64::MAX, modified_ns };
             let task = Task::new(TaskSpec::Fingerprint(FingerprintSpec { source }), &ToolVersions::default());
             let text = serde_json::to_string(&task).unwrap();
             assert_eq!(serde_json::from_str::<Task>(&text).unwrap(), task);
         }
-        let source = SourceReference { path: "/film.mov".into(), size: 1, modified_ns: i128::MAX };
-        assert!(serde_json::to_string(&source).is_err());
     }
 }

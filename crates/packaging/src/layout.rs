@@ -10,6 +10,8 @@ use reelfarm_model::task::{PackageSpec, VideoRendition};
 
 /// The folder of a media set that holds the packager's own manifests.
 pub(crate) const MANIFESTS: &str = "manifests";
+/// The artifact store's own list of an artifact's files, which lies beside them.
+const ARTIFACT_LIST: &str = "artifact.json";
 /// The packager's MPD, inside a media set.
 pub(crate) const PACKAGER_MPD: &str = "manifests/manifest.mpd";
 /// The packager's HLS master playlist, inside a media set.
@@ -26,7 +28,7 @@ pub(crate) const INITIALIZATION: &str = "init.mp4";
 /// Whether a file of a media set, named by its path inside the set with `/`, is media that players fetch. The others
 /// are for the farm alone and are not uploaded.
 pub fn is_media_file(path: &str) -> bool {
-    path != MANIFESTS && !path.starts_with("manifests/")
+    path != MANIFESTS && !path.starts_with("manifests/") && path != ARTIFACT_LIST
 }
 
 /// What a player opens for a profile, as a path from the title's folder. `media_path` is where the profile's media set

@@ -7,6 +7,17 @@ use serde::Deserialize;
 
 /// The namespace of an MPD.
 const NAMESPACE: &str = "urn:mpeg:dash:schema:mpd:2011";
+/// The scheme that names transfer characteristics by their code point (ISO/IEC 23091-2).
+const TRANSFER: &str = "urn:mpeg:mpegB:cicp:TransferCharacteristics";
+/// The code point of BT.709.
+const TRANSFER_BT709: &str = "1";
+
+/// What may be said of a picture's colour (ISO/IEC 23091-2).
+const COLOUR_PROPERTIES: [&str; 3] = [
+    "urn:mpeg:mpegB:cicp:ColourPrimaries",
+    "urn:mpeg:mpegB:cicp:TransferCharacteristics",
+    "urn:mpeg:mpegB:cicp:MatrixCoefficients",
+];
 
 /// The root element (5.3.1).
 #[derive(Clone, Debug, Deserialize)]
@@ -74,6 +85,10 @@ pub(crate) struct AdaptationSet {
     _start_with_sap: Option<u8>,
     #[serde(rename = "@subsegmentStartsWithSAP")]
     _subsegment_starts_with_sap: Option<u8>,
+    #[serde(rename = "EssentialProperty", alias = "SupplementalProperty", default)]
+    properties: Vec<Descriptor>,
+    #[serde(rename = "SupplementalProperty", default)]
+    supplemental_properties: Vec<Descriptor>,
     #[serde(rename = "Role", default)]
     _roles: Vec<Descriptor>,
     #[serde(rename = "Label", default)]
@@ -202,6 +217,13 @@ impl Mpd {
             return Err(MpdError(format!("the type is {:?}, not \"static\"", mpd.kind)));
         }
         mpd.duration()?;
+        let sets = mpd.periods.iter().flat_map(|period| &period.adaptation_sets);
+        if let Some(unknown) = sets
+            .flat_map(|set| &set.properties)
+            .find(|property| !COLOUR_PROPERTIES.contains(&property.scheme.as_str()))
+        {
+            return Err(MpdError(format!("the property {} is not used by any profile", unknown.scheme)));
+        }
         Ok(mpd)
     }
 
@@ -219,6 +241,12 @@ impl AdaptationSet {
     /// Whether the set says that its segments are aligned over its representations.
     pub(crate) fn is_aligned(&self) -> bool {
         self.segment_alignment == Some(true) || self.subsegment_alignment == Some(true)
+    }
+
+    /// The first supplemental property that the farm's profiles do not have. BT.709, as every ladder is, may be named.
+    pub(crate) fn foreign_property(&self) -> Option<&Descriptor> {
+        let known = |property: &&Descriptor| property.scheme == TRANSFER && property.value == TRANSFER_BT709;
+        self.supplemental_properties.iter().find(|property| !known(property))
     }
 }
 
@@ -280,6 +308,7 @@ mod tests {
 <MPD xmlns="urn:mpeg:dash:schema:mpd:2011" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="urn:mpeg:dash:schema:mpd:2011 DASH-MPD.xsd" profiles="urn:mpeg:dash:profile:isoff-live:2011" minBufferTime="PT2S" type="static" mediaPresentationDuration="PT11S">
   <Period id="0">
     <AdaptationSet id="1" contentType="audio" lang="en" startWithSAP="1" segmentAlignment="true">
+      <SupplementalProperty schemeIdUri="urn:mpeg:mpegB:cicp:TransferCharacteristics" value="1"/>
       <Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>
       <Label>English</Label>
       <Representation id="2" bandwidth="101244" codecs="mp4a.40.2" mimeType="audio/mp4" audioSamplingRate="48000">
@@ -316,6 +345,7 @@ mod tests {
             ("schema:mpd:2011\" xmlns:xsi", "schema:mpd:2099\" xmlns:xsi"),
             ("startWithSAP", "startsSomehow"),
             ("<Role ", "<Rolle "),
+            ("cicp:TransferCharacteristics", "cicp:Other"),
             ("</MPD>", ""),
             ("bandwidth=\"101244\"", "bandwidth=\"fast\""),
             ("\"PT11S\"", "\"11\""),

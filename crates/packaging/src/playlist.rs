@@ -301,6 +301,13 @@ fn stream_inf(value: &str) -> Result<Variant, String> {
         audio_group: attributes.quoted("AUDIO")?,
     };
     let _: u64 = attributes.number("AVERAGE-BANDWIDTH")?;
+    // Every ladder is BT.709; the packager says so where the rendition does.
+    if let Some(value) = attributes.optional("VIDEO-RANGE").filter(|value| *value != "SDR") {
+        return Err(format!("VIDEO-RANGE is {value}"));
+    }
+    if let Some(range) = attributes.optional("VIDEO-RANGE").filter(|range| *range != "SDR") {
+        return Err(format!("VIDEO-RANGE is {range}"));
+    }
     match attributes.optional("CLOSED-CAPTIONS") {
         None | Some("NONE") => attributes.finish().map(|()| variant),
         Some(value) => Err(format!("CLOSED-CAPTIONS is {value}")),
@@ -342,7 +349,7 @@ mod tests {
 
 #EXT-X-MEDIA:TYPE=AUDIO,URI="audio-en.m3u8",GROUP-ID="stereo",LANGUAGE="en",NAME="English, plain",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2"
 
-#EXT-X-STREAM-INF:BANDWIDTH=375332,AVERAGE-BANDWIDTH=348822,CODECS="avc1.64000c,mp4a.40.2",RESOLUTION=320x180,FRAME-RATE=25.000,AUDIO="stereo",CLOSED-CAPTIONS=NONE
+#EXT-X-STREAM-INF:BANDWIDTH=375332,AVERAGE-BANDWIDTH=348822,CODECS="avc1.64000c,mp4a.40.2",RESOLUTION=320x180,FRAME-RATE=25.000,VIDEO-RANGE=SDR,AUDIO="stereo",CLOSED-CAPTIONS=NONE
 video-180p.m3u8
 "#;
 
@@ -393,6 +400,7 @@ video-180p.m3u8
             ("RESOLUTION=320x180", "RESOLUTION=320"),
             ("video-180p.m3u8\n", ""),
             ("FRAME-RATE=25.000", "FRAME-RATE=25.0000"),
+            ("VIDEO-RANGE=SDR", "VIDEO-RANGE=PQ"),
         ] {
             assert!(Master::parse(MASTER.replacen(from, to, 1).as_bytes()).is_err(), "{to}");
         }

@@ -12,6 +12,8 @@ mod planning;
 mod queries;
 mod rows;
 mod submissions;
+#[cfg(test)]
+mod tests;
 mod titles;
 
 use std::time::Duration;
@@ -187,17 +189,4 @@ impl Store for SqliteStore {
     async fn counts(&self) -> Result<Counts, StoreError> {
         read!(self, "count titles and tasks", queries::counts)
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    async fn store() -> (SqliteStore, tempfile::TempDir) {
-        let state = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(&state.path().join("reelfarm.db")).await.unwrap();
-        (store, state)
-    }
-
-    crate::store_conformance!(store);
 }

@@ -1,9 +1,16 @@
 //! What this crate promises, seen from outside.
 
 #[cfg(test)]
+mod faulty;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
-mod take_over;
-
+mod origin;
+#[cfg(test)]
+mod origin_faults;
+#[cfg(test)]
+mod origin_folder;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod take_over;

@@ -238,3 +238,15 @@ fn a_full_disk_is_told_from_other_errors() {
     assert_eq!(failure.code, Code::DiskFull);
     assert!(failure.message.contains("/dev/full"), "{failure}");
 }
+
+#[tokio::test]
+async fn the_json_of_an_artifact_is_read_or_the_artifact_is_damaged() {
+    let (_state, store) = open();
+    let made = artifact(&store, "a", &[("good.json", b"[1, 2]"), ("bad.json", b"[1, 2")]).await;
+    assert_eq!(made.read_json::<Vec<u32>>("good.json").await.unwrap(), [1, 2]);
+    for file in ["bad.json", "missing.json"] {
+        let failure = made.read_json::<Vec<u32>>(file).await.unwrap_err();
+        assert_eq!(failure.code, Code::ArtifactMissing);
+        assert!(failure.message.contains(file), "{failure}");
+    }
+}

@@ -49,7 +49,9 @@ pub(super) fn text(
     match inputs {
         [track] => {
             let channels = match (track.channels, layout) {
-                (1, ChannelLayout::Stereo) => "pan=stereo|c0=c0|c1=c0,".to_owned(),
+                (1, ChannelLayout::Stereo) => {
+                    "asplit[l][r];[l][r]join=inputs=2:channel_layout=stereo:map=0.0-FL|1.0-FR,".to_owned()
+                }
                 (_, ChannelLayout::Stereo) => mix_down(),
                 (6.., ChannelLayout::Surround51) => String::new(),
                 (channels, ChannelLayout::Surround51) => {
@@ -108,4 +110,45 @@ fn on_timeline(index: usize, track: &InputFormat, layout: Option<&str>, samples:
 
 fn mix_down() -> String {
     "aresample=rematrix_maxval=1:clev=0.70710678:slev=0.70710678:lfe_mix_level=0,".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tracks(channels: &[u32]) -> Vec<InputFormat> {
+        channels
+            .iter()
+            .map(|channels| InputFormat { channels: *channels, ..InputFormat::silence() })
+            .collect()
+    }
+
+    #[test]
+    fn only_what_has_the_channels_becomes_surround() {
+        use ChannelLayout::{Stereo, Surround51};
+        for (channels, layout, possible) in [
+            (&[1][..], Stereo, true),
+            (&[2], Stereo, true),
+            (&[6], Stereo, true),
+            (&[8], Surround51, true),
+            (&[2], Surround51, false),
+            (&[1, 1], Stereo, true),
+            (&[1, 1], Surround51, false),
+            (&[1; 6], Stereo, true),
+            (&[1; 6], Surround51, true),
+            (&[1; 4], Stereo, false),
+            (&[], Stereo, false),
+        ] {
+            assert_eq!(text(&tracks(channels), layout, 1).is_ok(), possible, "{channels:?} to {layout:?}");
+        }
+    }
+
+    #[test]
+    fn every_track_is_an_input_of_its_own() {
+        let text = text(&tracks(&[1; 6]), ChannelLayout::Stereo, 96_000).unwrap();
+        for index in 0..6 {
+            assert!(text.contains(&format!("abuffer@in{index}=")), "{text}");
+        }
+        assert_eq!(text.matches("apad=whole_len=96000,atrim=end_sample=96000").count(), 6, "{text}");
+    }
 }

@@ -14,6 +14,8 @@ const ERROR_LINES: usize = 8;
 const ERROR_LINE_CHARACTERS: usize = 200;
 
 struct State {
+    /// The beginning of a line that FFmpeg logs in pieces, with its level.
+    begun: Option<(c_int, String)>,
     recent: VecDeque<String>,
     capture: Option<CapturedLog>,
 }
@@ -27,7 +29,7 @@ pub(crate) struct CapturedLog {
     pub damage: bool,
 }
 
-static STATE: Mutex<State> = Mutex::new(State { recent: VecDeque::new(), capture: None });
+static STATE: Mutex<State> = Mutex::new(State { begun: None, recent: VecDeque::new(), capture: None });
 static CAPTURING: Mutex<()> = Mutex::new(());
 static INSTALL: Once = Once::new();
 
@@ -93,7 +95,8 @@ unsafe extern "C" fn callback(
         return;
     }
     let mut line = [0 as c_char; 1024];
-    let mut prefix: c_int = 1;
+    let begun = state().begun.take();
+    let mut prefix = c_int::from(begun.is_none());
     // SAFETY: the first four arguments are FFmpeg's own, passed on unchanged and once; the buffer's length is
     // given with it, and what is written ends in NUL.
     let text = unsafe {
@@ -108,7 +111,15 @@ unsafe extern "C" fn callback(
         );
         CStr::from_ptr(line.as_ptr())
     };
-    record(level, &without_addresses(text.to_string_lossy().trim_end()));
+    let text = without_addresses(&text.to_string_lossy());
+    let (level, text) = match begun {
+        Some((begun_level, begun)) => (begun_level.min(level), begun + &text),
+        None => (level, text),
+    };
+    match text.strip_suffix('\n') {
+        Some(line) => record(level, line),
+        None => state().begun = Some((level, text)),
+    }
 }
 
 fn record(level: c_int, line: &str) {

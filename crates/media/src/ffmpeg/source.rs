@@ -180,7 +180,8 @@ fn probe(path: &Path, url: &CStr) -> Result<*const ffi::AVInputFormat, MediaErro
         let status = ffi::av_probe_input_buffer2(
             handle,
             &raw mut format,
-            url.as_ptr(),
+            // No name: it must not count.
+            c"".as_ptr(),
             ptr::null_mut(),
             0,
             PROBE_BYTES,

@@ -77,8 +77,9 @@ pub(super) fn of(
     if let Some(default) = language::canonical(&spec.audio[0].language) {
         arguments.push(format!("--default_language={default}").into());
     }
-    // Creation times of zero: equal inputs give equal bytes.
-    arguments.push("--use_fake_clock_for_muxer".into());
+    // Equal inputs give equal bytes: creation times of zero, and one thread, because with several the adaptation sets
+    // are numbered in the order in which the threads happened to begin.
+    arguments.extend(["--use_fake_clock_for_muxer", "--single_threaded"].map(OsString::from));
     Ok(arguments)
 }
 
@@ -242,6 +243,7 @@ mod tests {
                 "--hls_master_playlist_output=manifests/master.m3u8".into(),
                 "--default_language=en".into(),
                 "--use_fake_clock_for_muxer".into(),
+                "--single_threaded".into(),
             ]
         );
     }

@@ -58,6 +58,10 @@ impl Packager {
         let run = async {
             let output = command.spawn().map_err(|error| self.cannot_start(&error))?.wait_with_output().await;
             let output = output.map_err(|error| self.cannot_start(&error))?;
+            // What a launcher's exec gives for a command that is missing or may not be run (POSIX 2.8.2).
+            if matches!(output.status.code(), Some(126 | 127)) {
+                return Err(self.cannot_start(&std::io::Error::other("there is no such program")));
+            }
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
             text.lines()
                 .find_map(|line| line.strip_prefix("packager version "))
@@ -163,7 +167,13 @@ impl Packager {
     }
 
     fn cannot_start(&self, error: &std::io::Error) -> Failure {
-        Failure::new(Code::PackagerMissing, format!("cannot start {}: {error}", self.executable.display()))
+        Failure::new(
+            Code::PackagerMissing,
+            format!(
+                "cannot start {}: {error}; scripts/setup installs Shaka Packager, or name it with REELFARM_PACKAGER",
+                self.executable.display()
+            ),
+        )
     }
 
     /// Says what an unsuccessful exit means. The packager's statuses do not tell a full disk from bad media; its words

@@ -39,6 +39,12 @@ fn stated(mpd: &Mpd, resolver: &Resolver<'_>) -> Result<Stated, String> {
         if !set.is_aligned() {
             return Err(format!("an adaptation set of {} without aligned segments", set.content_type));
         }
+        if let Some(property) = set.foreign_property() {
+            return Err(format!(
+                "the property {}={} is not used by any profile",
+                property.scheme, property.value
+            ));
+        }
         for representation in &set.representations {
             let id = &representation.id;
             if !ids.insert(id) {

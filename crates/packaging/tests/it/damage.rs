@@ -154,7 +154,7 @@ fn damaged_cmaf_segments_are_found() {
                     edit(&t.join(&v3), |bytes| {
                         let last = bytes.len() - 1;
                         bytes[last] ^= 1;
-                    })
+                    });
                 },
                 Check::AccessUnits,
                 VIDEO,
@@ -166,7 +166,7 @@ fn damaged_cmaf_segments_are_found() {
                     edit(&t.join(&a2), |bytes| {
                         let at = bytes.len() - 100;
                         bytes[at] ^= 0x10;
-                    })
+                    });
                 },
                 Check::AccessUnits,
                 AUDIO,
@@ -184,11 +184,13 @@ fn damaged_cmaf_segments_are_found() {
                 "an IDR picture becomes another",
                 &|t| {
                     edit(&t.join(&v2), |bytes| {
-                        // The only slice of the first sample, after x264's words in an SEI NAL unit at most.
                         let mdat = find(bytes, b"mdat");
                         let at = mdat + bytes[mdat..].iter().position(|byte| *byte == 0x65).unwrap();
                         bytes[at] = 0x61;
-                    })
+                        // The first sample's flags: no longer one to begin at.
+                        let flags = find(bytes, b"trun") + 21;
+                        bytes[flags] |= 1;
+                    });
                 },
                 Check::Idr,
                 VIDEO,
@@ -200,7 +202,7 @@ fn damaged_cmaf_segments_are_found() {
                     edit(&t.join(&v3), |bytes| {
                         let at = find(bytes, b"tfdt") + 11;
                         bytes[at] ^= 2;
-                    })
+                    });
                 },
                 Check::PresentationTimes,
                 VIDEO,
@@ -212,7 +214,7 @@ fn damaged_cmaf_segments_are_found() {
                     edit(&t.join(&v3), |bytes| {
                         let at = find(bytes, b"trun") + 26;
                         bytes[at] ^= 2;
-                    })
+                    });
                 },
                 Check::PresentationTimes,
                 VIDEO,
@@ -225,7 +227,7 @@ fn damaged_cmaf_segments_are_found() {
                     edit(&t.join(&v3), |bytes| {
                         let at = find(bytes, b"trun") + 33;
                         bytes[at] ^= 1;
-                    })
+                    });
                 },
                 Check::Structure,
                 VIDEO,
@@ -237,7 +239,7 @@ fn damaged_cmaf_segments_are_found() {
                     edit(&t.join(&init), |bytes| {
                         let at = find(bytes, b"elst") + 18;
                         bytes[at..at + 2].fill(0);
-                    })
+                    });
                 },
                 Check::Synchronisation,
                 VIDEO,
@@ -499,7 +501,7 @@ fn damaged_transport_streams_are_found() {
                 &|t| {
                     edit(&t.join(&v2), |bytes| {
                         bytes.drain(188 * 20..188 * 21);
-                    })
+                    });
                 },
                 Check::Structure,
                 VIDEO,
@@ -568,7 +570,7 @@ fn damaged_single_files_are_found() {
                     edit(&t.join(&file), |bytes| {
                         let at = find(bytes, b"sidx") + 34;
                         bytes[at] ^= 1;
-                    })
+                    });
                 },
                 Check::StatedTime,
                 VIDEO,
@@ -580,7 +582,7 @@ fn damaged_single_files_are_found() {
                     edit(&t.join(&file), |bytes| {
                         let at = find(bytes, b"sidx") + 31;
                         bytes[at] ^= 1;
-                    })
+                    });
                 },
                 Check::Structure,
                 VIDEO,
@@ -592,7 +594,7 @@ fn damaged_single_files_are_found() {
                     edit(&t.join(&file), |bytes| {
                         let last = bytes.len() - 1;
                         bytes[last] ^= 1;
-                    })
+                    });
                 },
                 Check::AccessUnits,
                 VIDEO,

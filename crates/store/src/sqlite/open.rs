@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::SqlitePool;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, SqliteConnection, SqlitePool};
 
 use super::SqliteStore;
 use super::fault::Fault;
@@ -26,16 +26,26 @@ impl SqliteStore {
     /// [`StoreError::NewerSchema`], [`StoreError::Corrupt`], [`StoreError::Locked`], [`StoreError::Full`] or
     /// [`StoreError::Unreachable`].
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_waiting(path, BUSY_TIMEOUT).await
+    }
+
+    /// The same, with another limit to how long another process may keep the database locked.
+    pub(super) async fn open_waiting(path: &Path, busy_timeout: Duration) -> Result<Self, StoreError> {
         let database = path.display().to_string();
         let work = async {
             if let Some(folder) = path.parent() {
                 fs_err::tokio::create_dir_all(folder).await.map_err(sqlx::Error::Io)?;
             }
             let options = options(path)
+                .busy_timeout(busy_timeout)
                 .create_if_missing(true)
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Normal);
-            let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+            let writer = SqlitePoolOptions::new()
+                .max_connections(1)
+                .after_release(|connection, _| Box::pin(is_usable(connection)))
+                .connect_with(options)
+                .await?;
             if let (found, Some(known)) = (schema(&writer).await?, newest_schema())
                 && found > known
             {
@@ -78,6 +88,14 @@ impl SqliteStore {
         };
         work.await.map_err(|fault: Fault| fault.explain(&database, "open it"))
     }
+}
+
+/// Whether a connection may be used for another transaction. Where SQLite itself rolls a transaction back, as it does
+/// when the disk is full, sqlx goes on counting it as open, and no other could begin on this connection: it is closed.
+async fn is_usable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // The answer comes after whatever was still under way.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {

@@ -1,0 +1,10 @@
+//! The crate against real FFmpeg: clips are made by the `ffmpeg` command, results read back with `ffprobe`.
+// Helpers of tests, not only the tests themselves, may unwrap.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod audio;
+mod child;
+mod measure;
+mod progressive;
+mod support;
+mod video;

@@ -1,0 +1,143 @@
+//! Clips, specifications and reading back.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use reelfarm_media::encode_video;
+use reelfarm_model::Rung;
+use reelfarm_model::key::Digest;
+use reelfarm_model::ladder::ChannelLayout;
+use reelfarm_model::qc::{AudioSource, VideoConclusion};
+use reelfarm_model::task::{AudioRenditionSpec, EncodeAudioSpec, EncodeVideoSpec, RungSpec};
+use tempfile::TempDir;
+
+/// A folder of its own for a test.
+pub(crate) struct Workspace(TempDir);
+
+impl Workspace {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Makes a file with the `ffmpeg` command; arguments are separated by spaces.
+    pub(crate) fn make(&self, name: &str, arguments: &str) -> PathBuf {
+        let path = self.path(name);
+        let output = Command::new("ffmpeg")
+            .args(["-nostdin", "-v", "error", "-y"])
+            .args(arguments.split(' ').filter(|argument| !argument.is_empty()))
+            .arg(&path)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        path
+    }
+}
+
+/// A clip that the project did not make: see the README beside them.
+pub(crate) fn real_clip(name: &str) -> PathBuf {
+    let folder = std::env::var_os("REELFARM_CLIPS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/media"), PathBuf::from);
+    folder.join(name)
+}
+
+/// Runs `ffprobe` and gives the values it prints, a line for each entry and a comma between values.
+pub(crate) fn probe(path: &Path, arguments: &str) -> Vec<String> {
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-of", "csv=p=0"])
+        .args(arguments.split(' '))
+        .arg(path)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| line.trim_end_matches(',').to_owned())
+        .filter(|line| !line.is_empty())
+        .collect()
+}
+
+/// Decodes with the `ffmpeg` command and gives the raw bytes.
+pub(crate) fn decode(path: &Path, arguments: &str) -> Vec<u8> {
+    let output = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-i"])
+        .arg(path)
+        .args(arguments.split(' '))
+        .arg("-")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// What QC would conclude of a plain source.
+pub(crate) fn conclusion(frame_rate: u32, frame_count: u64) -> VideoConclusion {
+    VideoConclusion {
+        stream: 0,
+        frame_rate,
+        frame_count,
+        width: 320,
+        height: 180,
+        rotation: 0,
+        deinterlace: false,
+        matrix: "bt709".into(),
+        full_range: false,
+    }
+}
+
+/// A rung with groups of two seconds.
+pub(crate) fn rung(frame_rate: u32, width: u32, height: u32) -> RungSpec {
+    let rung = Rung {
+        name: format!("{height}p"),
+        width,
+        height,
+        min_source_kbps: 1,
+        crf: 23,
+        maxrate_kbps: 400,
+        bufsize_kbps: 800,
+        preset: "veryfast".into(),
+        profile: "high".into(),
+    };
+    RungSpec { width, height, gop_frames: 2 * frame_rate, rung }
+}
+
+/// A specification of these rungs.
+pub(crate) fn video_spec(video: VideoConclusion, rungs: Vec<RungSpec>) -> EncodeVideoSpec {
+    EncodeVideoSpec { source: Digest::of(b"source"), video, rungs }
+}
+
+/// Encodes one rung and gives its file.
+pub(crate) fn encode_one(
+    workspace: &Workspace,
+    source: &Path,
+    video: VideoConclusion,
+    rung: RungSpec,
+) -> PathBuf {
+    let output = workspace.path("rung.mp4");
+    encode_video(source, &video_spec(video, vec![rung]), std::slice::from_ref(&output), &mut |_| ()).unwrap();
+    output
+}
+
+/// A rendition from one track.
+pub(crate) fn rendition(layout: ChannelLayout, from: AudioSource) -> AudioRenditionSpec {
+    AudioRenditionSpec {
+        id: format!("audio-en-{}", layout.ffmpeg_name()),
+        language: "en".into(),
+        layout,
+        bitrate_kbps: 64 * layout.channels(),
+        from,
+    }
+}
+
+/// A specification of these renditions beside a video of so many frames.
+pub(crate) fn audio_spec(
+    frame_rate: u32,
+    frame_count: u64,
+    renditions: Vec<AudioRenditionSpec>,
+) -> EncodeAudioSpec {
+    EncodeAudioSpec { source: Digest::of(b"source"), video_stream: 0, frame_rate, frame_count, renditions }
+}

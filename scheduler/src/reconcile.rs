@@ -329,17 +329,17 @@ fn failure_of(record: &TaskRecord) -> Failure {
     })
 }
 
-/// A rejection in one sentence: the first check that rejects, and how many more do.
+/// A rejection in one sentence: the first check that rejects, and the codes of the others.
 fn rejection(report: &QcReport) -> Failure {
     let mut rejecting = report.checks.iter().filter(|check| check.verdict == Verdict::Reject);
     let Some(first) = rejecting.next() else {
         return Failure::new(Code::Internal, "QC rejected the source without a reason");
     };
-    let more = rejecting.count();
-    let others = if more == 0 { String::new() } else { format!(" (and {more} more)") };
+    let others: Vec<_> = rejecting.map(|check| check.code.as_str()).collect();
+    let others = if others.is_empty() { String::new() } else { format!(", and {}", others.join(", ")) };
     let remedy = if first.remedy.is_empty() { String::new() } else { format!("; {}", first.remedy) };
     Failure::new(
         first.code,
-        format!("rejected: {} is {}, accepted is {}{others}{remedy}", first.name, first.value, first.limit),
+        format!("QC rejects it: {}: {} (accepted: {}){others}{remedy}", first.name, first.value, first.limit),
     )
 }

@@ -102,7 +102,9 @@ fn status_tells_what_was_done() {
     let output = bench.output(["status", "film"]);
     let words = String::from_utf8_lossy(&output.stdout);
     assert!(words.starts_with("film  published"), "{words}");
-    for step in ["fingerprint", "qc", "encode-video", "encode-audio", "package", "verify", "upload", "publish"] {
+    for step in
+        ["fingerprint", "qc", "encode-video", "encode-audio", "package", "verify", "upload", "publish"]
+    {
         assert!(words.contains(step), "{step}: {words}");
     }
     let list = bench.output(["list"]);

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::support::{Bench, children, clips, is_alive, tree, wait_until};
+use crate::support::{Bench, clips, is_alive, media_processes, tree, wait_until};
 
 const ARGUMENTS: [&str; 6] = ["run", "film.mp4", "--ladder", "fast", "--profiles", "dash-clr-2s,mp4-clr"];
 
@@ -12,7 +12,7 @@ fn stopped_by(signal: Signal, exit: i32) {
     let mut farm = bench.start(ARGUMENTS);
     let mut media = Vec::new();
     wait_until("a media process works", || {
-        media = children(farm.id());
+        media = media_processes(farm.id());
         !media.is_empty()
     });
     farm.signal(signal);
@@ -43,7 +43,7 @@ fn a_second_farm_on_the_same_state_is_refused_and_the_first_goes_on() {
     let bench = Bench::new();
     clips::film(&bench.path("film.mp4"), 30);
     let mut farm = bench.start(ARGUMENTS);
-    wait_until("the first farm works", || !children(farm.id()).is_empty());
+    wait_until("the first farm works", || !media_processes(farm.id()).is_empty());
     let second = bench.output(ARGUMENTS);
     assert_eq!(second.status.code(), Some(5));
     assert!(String::from_utf8_lossy(&second.stderr).contains("RF-STO-002"));
@@ -60,7 +60,7 @@ fn a_media_process_that_is_killed_costs_an_attempt_and_no_title() {
     let mut farm = bench.start(ARGUMENTS);
     let mut media = Vec::new();
     wait_until("a media process works", || {
-        media = children(farm.id());
+        media = media_processes(farm.id());
         !media.is_empty()
     });
     let victim = rustix::process::Pid::from_raw(i32::try_from(media[0]).unwrap()).unwrap();

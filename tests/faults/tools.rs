@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::support::{Bench, children, clips, describe, tree, wait_until};
+use crate::support::{Bench, clips, describe, media_processes, tree, wait_until};
 
 #[test]
 fn a_missing_packager_is_named_before_anything_is_encoded() {
@@ -41,7 +41,7 @@ fn a_source_that_changes_while_it_is_worked_on_is_refused() {
     let bench = Bench::new();
     let film = clips::film(&bench.path("film.mp4"), 60);
     let mut farm = bench.start(["run", "film.mp4", "--ladder", "fast", "--profiles", "mp4-clr"]);
-    wait_until("the film is being read", || !children(farm.id()).is_empty());
+    wait_until("the film is being read", || !media_processes(farm.id()).is_empty());
     let mut file = fs_err::OpenOptions::new().append(true).open(film).unwrap();
     std::io::Write::write_all(&mut file, b"more").unwrap();
     assert_eq!(farm.wait().code(), Some(1), "{}", farm.log());

@@ -138,6 +138,15 @@ pub fn children(parent: u32) -> Vec<u32> {
     processes().into_iter().filter(|(_, found)| *found == parent).map(|(process, _)| process).collect()
 }
 
+/// Media processes at work for `parent`.
+pub fn media_processes(parent: u32) -> Vec<u32> {
+    let is_media = |process: &u32| {
+        fs_err::read(format!("/proc/{process}/cmdline"))
+            .is_ok_and(|line| line.windows(11).any(|w| w == b"media-child"))
+    };
+    children(parent).into_iter().filter(is_media).collect()
+}
+
 /// Whether a process is there and not just waiting to be reaped.
 pub fn is_alive(process: u32) -> bool {
     fs_err::read_to_string(format!("/proc/{process}/stat"))

@@ -5,11 +5,22 @@ use std::process::Command;
 
 use super::tool;
 
+/// FFmpeg's HLS reader takes no segment called `.m4s` unless it is told to.
+fn reader_options(manifest: &Path) -> &'static [&'static str] {
+    if manifest.extension().is_some_and(|extension| extension == "m3u8") {
+        &["-allowed_extensions", "ALL"]
+    } else {
+        &[]
+    }
+}
+
 /// Decodes the largest picture of a manifest or file with FFmpeg; returns the number of frames.
 pub fn ffmpeg_frames(manifest: &Path) -> u64 {
     let text = tool(
         Command::new("ffprobe")
-            .args(["-v", "error", "-allowed_extensions", "ALL", "-select_streams", "v:0", "-count_frames"])
+            .args(["-v", "error"])
+            .args(reader_options(manifest))
+            .args(["-select_streams", "v:0", "-count_frames"])
             .args(["-show_entries", "stream=nb_read_frames", "-of", "csv=p=0"])
             .arg(manifest),
     );
@@ -20,7 +31,9 @@ pub fn ffmpeg_frames(manifest: &Path) -> u64 {
 /// Decodes every track of a manifest or file with FFmpeg, which must find nothing to complain of.
 pub fn ffmpeg_plays(manifest: &Path) {
     let output = Command::new("ffmpeg")
-        .args(["-v", "error", "-nostdin", "-allowed_extensions", "ALL", "-i"])
+        .args(["-v", "error", "-nostdin"])
+        .args(reader_options(manifest))
+        .arg("-i")
         .arg(manifest)
         .args(["-map", "0:v", "-map", "0:a", "-f", "null", "-"])
         .output()
@@ -42,7 +55,7 @@ pub fn gstreamer_plays(address: &str) {
 pub fn key_frame_times(file: &Path) -> Vec<f64> {
     let text = tool(
         Command::new("ffprobe")
-            .args(["-v", "error", "-allowed_extensions", "ALL", "-select_streams", "v:0"])
+            .args(["-v", "error", "-select_streams", "v:0"])
             .args(["-show_entries", "packet=pts_time,flags", "-of", "csv=p=0"])
             .arg(file),
     );

@@ -54,14 +54,15 @@ fn judge(
     if let Some(video) = video {
         checks.push(format::video_codec(&policy.accepted, video));
     }
+    let frames = video.map_or(0, |video| video.frames);
+    checks.push(whole::duration(&policy.duration, measurements, picture, frames));
+    // Before the decoding errors, which a file that ends too soon brings along.
+    let decoded = whole::decoded_duration(measurements, picture);
+    checks.push(whole::completeness(&policy.truncation, measurements, video, decoded));
     checks.push(decoding::errors(&policy.decode, measurements, cadence.integral()));
     if let Some(video) = video {
         judge_picture(policy, video, cadence, checks);
     }
-    let frames = video.map_or(0, |video| video.frames);
-    checks.push(whole::duration(&policy.duration, measurements, picture, frames));
-    let decoded = whole::decoded_duration(measurements, picture);
-    checks.push(whole::completeness(&policy.truncation, measurements, video, decoded));
 
     let programmes = judge_sound(policy, measurements, audio_language, picture, checks);
 
@@ -154,6 +155,8 @@ mod tests {
                 "container",
                 "video track",
                 "video codec",
+                "duration",
+                "completeness",
                 "decoding",
                 "time stamps",
                 "constant rate",
@@ -161,8 +164,6 @@ mod tests {
                 "proportions",
                 "picture size",
                 "colour",
-                "duration",
-                "completeness",
                 "audio",
                 "audio codec",
                 "audio language",

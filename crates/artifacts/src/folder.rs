@@ -62,6 +62,27 @@ pub(crate) fn sync(path: &Path) -> io::Result<()> {
     fs_err::File::open(path)?.sync_all()
 }
 
+/// Files from which on one call for the whole file system is quicker than one for each: it took a quarter of a second where
+/// 1,500 calls took 8, and what other work has waiting there goes to the disk sooner or later anyway.
+const MANY: usize = 16;
+
+/// Gets everything that `tree`, the content of `folder`, holds onto the disk.
+pub(crate) fn sync_tree(folder: &Path, tree: &Tree) -> io::Result<()> {
+    if tree.files.len() >= MANY {
+        return sync_file_system(folder);
+    }
+    tree.files
+        .iter()
+        .map(|(path, _)| folder.join(path))
+        .chain(tree.folders.iter().cloned())
+        .try_for_each(|path| sync(&path))
+}
+
+/// Gets everything onto the disk that was written to the file system that `path` lies on (Linux, syncfs(2)).
+pub(crate) fn sync_file_system(path: &Path) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(fs_err::File::open(path)?)?)
+}
+
 /// Removes whatever lies at `path`; nothing there is fine.
 pub(crate) fn remove_all(path: &Path) -> io::Result<()> {
     let removed = match fs_err::symlink_metadata(path) {

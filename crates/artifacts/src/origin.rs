@@ -33,6 +33,8 @@ const INDEX_NAME: &str = "index.json";
 pub struct Origin {
     name: Arc<str>,
     store: Arc<dyn ObjectStore>,
+    /// The same for media: in a folder, many files get onto the disk together, by [`settle`](Self::settle).
+    bulk: Arc<dyn ObjectStore>,
     /// The folder, where the origin is one.
     folder: Option<Arc<PathBuf>>,
 }
@@ -46,16 +48,30 @@ impl Origin {
     pub fn open(origin: &str) -> Result<Self, OriginError> {
         let folder = path::folder_of(origin)?;
         let folder = local::prepare(&folder).map_err(|source| OriginError::io(origin, "open", source))?;
-        let store = LocalFileSystem::new_with_prefix(&folder)
-            .map_err(|source| OriginError::object_store(origin, "open", source))?
-            // A receipt is a promise: what it names must survive a power cut.
-            .with_fsync(true);
-        Ok(Self { name: origin.into(), store: Arc::new(store), folder: Some(Arc::new(folder)) })
+        let store = || {
+            LocalFileSystem::new_with_prefix(&folder)
+                .map_err(|source| OriginError::object_store(origin, "open", source))
+        };
+        Ok(Self {
+            name: origin.into(),
+            store: Arc::new(store()?.with_fsync(true)),
+            bulk: Arc::new(store()?),
+            folder: Some(Arc::new(folder)),
+        })
     }
 
     /// The origin over any object store whose root is the origin's root; `name` is for people.
     pub fn over(name: &str, store: Arc<dyn ObjectStore>) -> Self {
-        Self { name: name.into(), store, folder: None }
+        Self { name: name.into(), bulk: Arc::clone(&store), store, folder: None }
+    }
+
+    /// Waits until all that was written would survive a power cut: only then is it proof of anything.
+    async fn settle(&self) -> Result<(), OriginError> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        let folder = Arc::clone(folder);
+        crate::blocking::blocking(move || crate::folder::sync_file_system(&folder))
+            .await
+            .map_err(|source| OriginError::io(&self.name, "write", source))
     }
 
     /// Bytes that the farm may still write, where the origin has such a limit and tells it.

@@ -13,7 +13,7 @@ use crate::artifact::{Artifact, ArtifactFile, FileList, LIST_NAME};
 use crate::blocking::blocking;
 use crate::error::ArtifactError;
 use crate::folder;
-use crate::hashing::digest_file;
+use crate::hashing::digest_files;
 use crate::staging::Staging;
 
 /// The artifacts under one state folder. Cheap to clone.
@@ -129,7 +129,12 @@ impl Folders {
         }
         let list = FileList::new(key, self.prepare(&folder)?);
         let text = serde_json::to_vec_pretty(&list).map_err(io::Error::other)?;
-        folder::write_durably(&folder.join(LIST_NAME), &text)?;
+        let list_path = folder.join(LIST_NAME);
+        if let Err(error) = folder::write_durably(&list_path, &text) {
+            // Half a list would keep the folder from being taken over once there is room again.
+            folder::remove_all(&list_path)?;
+            return Err(error.into());
+        }
         folder::sync(&folder)?;
         let place = self.of(key);
         loop {
@@ -163,16 +168,8 @@ impl Folders {
                 &format!("a file is called {LIST_NAME}, as the list of its files will be"),
             ));
         }
-        let mut files = Vec::with_capacity(tree.files.len());
-        for (path, _) in tree.files {
-            let full = folder.join(&path);
-            let digests = digest_file(&full)?;
-            folder::sync(&full)?;
-            files.push(ArtifactFile { path, size: digests.size, sha256: digests.sha256, md5: digests.md5 });
-        }
-        for inner in &tree.folders {
-            folder::sync(inner)?;
-        }
+        let files = digest_files(folder, &tree.files)?;
+        folder::sync_tree(folder, &tree)?;
         Ok(files)
     }
 

@@ -15,3 +15,6 @@ mod language;
 mod mpd;
 mod playlist;
 mod readback;
+
+#[cfg(test)]
+mod hostile;

@@ -315,8 +315,10 @@ fn stream_inf(value: &str) -> Result<Variant, String> {
 }
 
 fn extinf(value: &str) -> Option<u64> {
+    /// Twelve days, in microseconds: no title is longer.
+    const LONGEST: u64 = 1_000_000_000_000;
     let (duration, _title) = value.split_once(',')?;
-    decimal(duration, 6)
+    decimal(duration, 6).filter(|duration| *duration <= LONGEST)
 }
 
 /// A non-negative decimal in units of its last allowed digit: `decimal("2.005", 6)` is 2,005,000.

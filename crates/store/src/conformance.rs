@@ -44,6 +44,7 @@ macro_rules! store_conformance {
             plans::a_redone_task_is_wanted_by_all_that_wait_for_it,
             plans::a_second_plan_may_add_needs,
             plans::what_a_task_needs_is_wanted_with_it,
+            plans::what_a_planned_task_needs_starts_afresh_with_it,
             plans::tasks_come_out_in_the_order_of_planning,
             plans::every_kind_of_structure_survives_the_database,
             attempts::an_attempt_runs_from_dispatch_to_done,

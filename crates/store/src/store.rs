@@ -116,8 +116,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Adds tasks to what a title wants. Unknown tasks are inserted. Known ones that failed or were cancelled start
     /// afresh (their counts of failures and losses too), and so do done ones with `redo`, whose artifacts are
-    /// forgotten; all others are shared as they are, and need from now on what either plan says. Unfinished tasks
-    /// that these need become wanted, too. `false`, and nothing changed, where the generation is not the title's
+    /// forgotten; all others are shared as they are, and need from now on what either plan says. Whatever
+    /// these need, directly or not, and is not done, becomes wanted too, and starts afresh where it had failed or been
+    /// cancelled. `false`, and nothing changed, where the generation is not the title's
     /// current one or the title is final.
     ///
     /// # Errors

@@ -48,11 +48,11 @@ impl Origin {
             // One byte more than expected is asked for, so that a file that grew is seen.
             let (reader, bytes) = reader.read(size + 1).await?;
             let sent = bytes.len() as u64;
-            self.store.put(to, PutPayload::from(bytes)).await.map_err(failed)?;
+            self.bulk.put(to, PutPayload::from(bytes)).await.map_err(failed)?;
             on_bytes(sent);
             return Ok(reader.md5());
         }
-        let mut upload = self.store.put_multipart(to).await.map_err(failed)?;
+        let mut upload = self.bulk.put_multipart(to).await.map_err(failed)?;
         let sent = send_parts(&mut *upload, reader, PART.max(size / MOST_PARTS), &on_bytes).await;
         match sent {
             Ok(md5) => {

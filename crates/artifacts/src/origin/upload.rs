@@ -67,7 +67,11 @@ impl Origin {
         // Boxed: otherwise the compiler cannot see that a caller's future is Send.
         let copies: Vec<_> = jobs.iter().map(|job| batch.copy(job).boxed()).collect();
         let results: Vec<_> = futures::stream::iter(copies).buffer_unordered(AT_ONCE).collect().await;
-        if let Some(error) = results.into_iter().find_map(Result::err) {
+        let settled = match results.into_iter().find_map(Result::err) {
+            None => self.settle().await,
+            Some(error) => Err(error),
+        };
+        if let Err(error) = settled {
             batch.remove_written().await;
             return Err(error);
         }

@@ -83,8 +83,12 @@ impl From<std::io::Error> for ReadError {
 /// Samples of a frame of AAC-LC (ISO/IEC 14496-3 4.5.2.1.1).
 pub(crate) const AAC_FRAME_SAMPLES: u32 = 1024;
 
-/// Ticks as nanoseconds, rounded down.
+/// Times beyond this, in ticks or nanoseconds, are no title's (36 years of the latter); below it, neither sums nor
+/// differences of times can overflow.
+pub(crate) const LATEST: i64 = 1 << 60;
+
+/// Ticks as nanoseconds, rounded down, between `-LATEST` and `LATEST`.
 pub(crate) fn nanoseconds(ticks: i64, timescale: u32) -> i64 {
     let nanoseconds = i128::from(ticks) * 1_000_000_000 / i128::from(timescale.max(1));
-    i64::try_from(nanoseconds).unwrap_or(if ticks < 0 { i64::MIN } else { i64::MAX })
+    i64::try_from(nanoseconds.clamp(i128::from(-LATEST), i128::from(LATEST))).unwrap_or(0)
 }

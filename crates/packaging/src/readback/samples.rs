@@ -4,7 +4,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::movie::TrackHeader;
 use super::nal::Picture;
-use super::{AccessUnit, Codec, ReadError};
+use super::{AccessUnit, Codec, LATEST, ReadError};
 
 /// The access unit of one MP4 sample. `time` is its composition time on the media's timeline, in ticks; `marked_sync`
 /// says whether the file marks it as a place to begin, as it must exactly for IDR pictures.
@@ -25,6 +25,7 @@ pub(crate) fn access_unit(
         }
         Codec::Aac { .. } => (true, xxh3_128(bytes)),
     };
-    let pts = time.checked_add(track.shift).ok_or_else(|| ReadError::new("a time is out of range"))?;
+    let pts = time.checked_add(track.shift).filter(|pts| (-LATEST..=LATEST).contains(pts));
+    let pts = pts.ok_or_else(|| ReadError::new("a time is out of range"))?;
     Ok(AccessUnit { pts, duration, idr, payload })
 }

@@ -81,7 +81,8 @@ fn track(
                 {
                     let scale = template.timescale;
                     segments.push(StatedSegment {
-                        path: resolver.path(&template.url(template.start_number + index as u64))?,
+                        path: resolver
+                            .path(&template.url(template.start_number.saturating_add(index as u64)))?,
                         start_ns: Some(nanoseconds(ticks(start)?, scale)),
                         duration_ns: nanoseconds(ticks(duration)?, scale),
                     });

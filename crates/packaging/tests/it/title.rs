@@ -85,7 +85,7 @@ impl Title {
                 "-bf",
                 "2",
                 "-x264-params",
-                "open-gop=0",
+                "open-gop=0:colorprim=bt709:transfer=bt709:colormatrix=bt709",
                 "-movflags",
                 "+faststart",
                 path.to_str().unwrap(),

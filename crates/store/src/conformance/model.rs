@@ -129,6 +129,17 @@ impl Model {
             task.needs.extend(needs);
             self.want(name, *number);
         }
+        let mut needed: Vec<u32> = plan.iter().map(|(number, _, _)| *number).collect();
+        while let Some(number) = needed.pop() {
+            if !self.is_done(number)
+                && let Some(task) = self.tasks.get_mut(&number)
+            {
+                if matches!(task.state, TaskState::Failed | TaskState::Cancelled) {
+                    task.reset();
+                }
+                needed.extend(&task.needs);
+            }
+        }
         // Until nothing changes any more: who wants an unfinished task wants what it needs and is not done.
         loop {
             let mut more = Vec::new();
@@ -147,12 +158,6 @@ impl Model {
             }
             for (title, need) in more {
                 self.want(title, need);
-                if title == name {
-                    let task = self.tasks.entry(need).or_insert_with(ModelTask::new);
-                    if matches!(task.state, TaskState::Failed | TaskState::Cancelled) {
-                        task.reset();
-                    }
-                }
             }
         }
         let idle: Vec<u32> =

@@ -200,6 +200,17 @@ pub async fn what_a_task_needs_is_wanted_with_it<S: Store>(store: &S) {
     assert_eq!(ready(store).await, [key(5)]);
 }
 
+/// A plan that names a task alone does not leave it waiting for one that was given up.
+pub async fn what_a_planned_task_needs_starts_afresh_with_it<S: Store>(store: &S) {
+    let plan = [planned(1, &[]), planned(2, &[1]), planned(3, &[2])];
+    let film = submit_and_plan(store, "film", &plan).await;
+    let fence = start(store, 1).await;
+    store.fail(&fence, &failure("a"), RetryDecision::Never).await.expect("asked").expect("current");
+    assert!(store.plan(&film, 1, &plan[2..]).await.expect("asked"));
+    assert_eq!(ready(store).await, [key(1)]);
+    assert_eq!(record(store, 1).await.failures, 0);
+}
+
 /// What came first is offered first, and no more than was asked for.
 pub async fn tasks_come_out_in_the_order_of_planning<S: Store>(store: &S) {
     let one = submit_and_plan(store, "one", &[planned(5, &[]), planned(2, &[])]).await;

@@ -31,11 +31,11 @@ pub(super) async fn plan(
 
     let mut place: i64 =
         sqlx::query_scalar("SELECT COALESCE(MAX(place), 0) FROM tasks").fetch_one(&mut *connection).await?;
-    let mut changed: BTreeSet<TaskKey> = BTreeSet::new();
+    let planned_keys: BTreeSet<TaskKey> = tasks.iter().map(|planned| planned.task.key).collect();
+    let mut changed = planned_keys.clone();
     for planned in tasks {
         place += 1;
         add(connection, planned, place).await?;
-        changed.insert(planned.task.key);
         if planned.redo {
             changed.extend(dependents(connection, &planned.task.key).await?);
         }
@@ -45,7 +45,8 @@ pub(super) async fn plan(
     for planned in tasks {
         add_needs(connection, planned).await?;
     }
-    want_what_is_needed(connection, title, &mut changed).await?;
+    revive_what_is_needed(connection, &planned_keys, &mut changed).await?;
+    want_what_is_needed(connection, &changed).await?;
     settle(connection, &changed).await?;
     sqlx::query("UPDATE titles SET changed_ms = $2 WHERE title = $1")
         .bind(title.as_str())
@@ -116,20 +117,24 @@ async fn reset(connection: &mut SqliteConnection, key: &str, place: i64) -> Resu
 }
 
 async fn add_needs(connection: &mut SqliteConnection, planned: &PlannedTask) -> Result<(), Fault> {
-    for need in &planned.needs {
-        let known: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM tasks WHERE task = $1")
-            .bind(need.to_string())
-            .fetch_one(&mut *connection)
-            .await?;
-        if known == 0 {
-            return Err(StoreError::UnknownNeed { task: planned.task.key, need: *need }.into());
-        }
-        sqlx::query("INSERT INTO task_needs (task, need) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-            .bind(planned.task.key.to_string())
-            .bind(need.to_string())
-            .execute(&mut *connection)
-            .await?;
+    let needs = to_json("task keys", &planned.needs)?;
+    let unknown: Option<String> = sqlx::query_scalar(
+        "SELECT value FROM json_each($1) WHERE value NOT IN (SELECT task FROM tasks) LIMIT 1",
+    )
+    .bind(&needs)
+    .fetch_optional(&mut *connection)
+    .await?;
+    if let Some(need) = unknown {
+        let need = from_text("a task's key", &need)?;
+        return Err(StoreError::UnknownNeed { task: planned.task.key, need }.into());
     }
+    sqlx::query(
+        "INSERT INTO task_needs (task, need) SELECT $1, value FROM json_each($2) WHERE true ON CONFLICT DO NOTHING",
+    )
+    .bind(planned.task.key.to_string())
+    .bind(&needs)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -152,15 +157,39 @@ async fn dependents(connection: &mut SqliteConnection, task: &TaskKey) -> Result
     Ok(dependents.iter().map(|key| from_text("a task's key", key)).collect::<Result<_, _>>()?)
 }
 
-/// Every title that wants one of the tasks `changed` comes to want what these need, directly or not, as far as it is
-/// not done: otherwise another title could cancel it under them. What this title comes to want in that way, and what
-/// had failed or been cancelled, starts afresh.
-async fn want_what_is_needed(
+/// Whatever the planned tasks still need, directly or not, starts afresh where it had failed or been cancelled: otherwise
+/// they would wait for ever.
+async fn revive_what_is_needed(
     connection: &mut SqliteConnection,
-    title: &TitleId,
+    planned: &BTreeSet<TaskKey>,
     changed: &mut BTreeSet<TaskKey>,
 ) -> Result<(), Fault> {
-    let reached: Vec<(String, String, String)> = sqlx::query_as(
+    let given_up: Vec<(String, i64)> = sqlx::query_as(
+        "WITH RECURSIVE needed (task) AS ( \
+             SELECT value FROM json_each($1) \
+             UNION \
+             SELECT task_needs.need FROM needed JOIN tasks USING (task) JOIN task_needs USING (task) \
+             WHERE tasks.state <> 'done' \
+         ) \
+         SELECT task, place FROM needed JOIN tasks USING (task) WHERE state IN ('failed', 'cancelled')",
+    )
+    .bind(to_json("task keys", planned)?)
+    .fetch_all(&mut *connection)
+    .await?;
+    for (task, place) in given_up {
+        reset(connection, &task, place).await?;
+        changed.insert(from_text("a task's key", &task)?);
+    }
+    Ok(())
+}
+
+/// Every title that wants one of the tasks `changed` comes to want what these need, directly or not, as far as it is
+/// not done: otherwise another title could cancel it under them.
+async fn want_what_is_needed(
+    connection: &mut SqliteConnection,
+    changed: &BTreeSet<TaskKey>,
+) -> Result<(), Fault> {
+    sqlx::query(
         "WITH RECURSIVE wants (title, task) AS ( \
              SELECT title_tasks.title, title_tasks.task FROM title_tasks JOIN tasks USING (task) \
              WHERE wanted = 1 AND tasks.state <> 'done' AND task IN (SELECT value FROM json_each($1)) \
@@ -168,25 +197,12 @@ async fn want_what_is_needed(
              SELECT wants.title, task_needs.need FROM wants JOIN task_needs ON task_needs.task = wants.task \
              JOIN tasks ON tasks.task = task_needs.need WHERE tasks.state <> 'done' \
          ) \
-         SELECT wants.title, wants.task, tasks.state FROM wants JOIN tasks USING (task) ORDER BY tasks.place",
+         INSERT INTO title_tasks (title, task, wanted) SELECT title, task, 1 FROM wants WHERE true \
+         ON CONFLICT DO UPDATE SET wanted = 1",
     )
     .bind(to_json("task keys", changed)?)
-    .fetch_all(&mut *connection)
+    .execute(connection)
     .await?;
-    for (wanting, task, state) in reached {
-        if wanting == title.as_str() {
-            let state: TaskState = from_text("a task's state", &state)?;
-            if matches!(state, TaskState::Failed | TaskState::Cancelled) {
-                let place: i64 = sqlx::query_scalar("SELECT place FROM tasks WHERE task = $1")
-                    .bind(&task)
-                    .fetch_one(&mut *connection)
-                    .await?;
-                reset(connection, &task, place).await?;
-            }
-        }
-        want(connection, &wanting, &task).await?;
-        changed.insert(from_text("a task's key", &task)?);
-    }
     Ok(())
 }
 

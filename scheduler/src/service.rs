@@ -424,7 +424,7 @@ impl Scheduler {
                 key: record.task.key,
                 kind: record.task.spec.kind(),
                 pool: record.task.spec.pool(),
-                submitted_ms: 0,
+                submitted_ms: record.wanted_since_ms.unwrap_or(i64::MAX),
             })
             .collect();
         order(&mut ready);

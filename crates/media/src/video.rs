@@ -1,19 +1,19 @@
 //! Video renditions: one decode of the source for all rungs.
 //!
 //! ```text
-//! decode (+ deinterlace) ─┬─ frames ─ convert ─ frames ─ encode ─ 1080p.mp4
-//!                         ├─ frames ─ convert ─ frames ─ encode ─ 720p.mp4
-//!                         └─ …
+//! decode (+ deinterlace) ─┬─ frames ─ convert ─ pictures ─ encode ─ 1080p.mp4
+//!                         └─ frames ─ convert ─ pictures ─ encode ─ 720p.mp4, 480p.mp4, 360p.mp4, …
 //! ```
-//! Every stage is a thread, every edge a bounded channel of references to frames. x264 runs with one thread a rung,
-//! because only then does rate control give the same bytes each time; the stages around it keep that thread fed.
-//! As the channels are bounded, small rungs run ahead of the largest by a few frames at most and then leave it the
-//! processors.
+//! Every stage is a thread, every edge a bounded channel of references to frames. x264 runs without threads of its
+//! own, because only then does rate control give the same bytes each time. So the largest rung's encoder sets the
+//! pace; the stages around it keep it fed, and rungs that together are no more work than the largest share a lane:
+//! more threads would only take the processor from the one that all wait for.
 //!
 //! A frame's place in time is its number: frame `n` is shown at `n / frame_rate`, in every rung.
 
 mod convert;
 mod decode;
+mod lane;
 mod x264;
 
 use std::path::{Path, PathBuf};
@@ -26,17 +26,16 @@ use ffmpeg_next::frame;
 use reelfarm_model::Progress;
 use reelfarm_model::task::EncodeVideoSpec;
 
-use self::convert::Converter;
 use self::decode::FrameSource;
-use self::x264::RungEncoder;
+use self::lane::Lane;
 use crate::MediaError;
 use crate::ffmpeg::log;
 use crate::progress::{Done, Meter, PROGRESS_PER_SECOND};
 
 /// The most bytes of decoded frames between the decoder and the slowest rung.
 const QUEUED_BYTES: u64 = 64 << 20;
-/// Converted frames that wait for a rung's encoder.
-const CONVERTED_FRAMES: usize = 4;
+/// Converted pictures that wait for a lane's encoders.
+const QUEUED_PICTURES: usize = 4;
 
 /// Why a stage stopped before its input ended.
 enum Stop {
@@ -75,61 +74,54 @@ pub fn encode_video(
     }
     let frames = FrameSource::open(source, &spec.video)?;
     let picture = frames.picture();
-    let rungs = spec
-        .rungs
-        .iter()
-        .zip(outputs)
-        .map(|(rung, output)| {
-            let converter = Converter::new(&picture, &spec.video, rung)?;
-            Ok((converter, RungEncoder::create(rung, spec.video.frame_rate, output)?))
-        })
-        .collect::<Result<Vec<_>, MediaError>>()?;
-    let queued = (QUEUED_BYTES / picture.bytes().max(1)).clamp(3, 16) as usize;
-    run(frames, rungs, queued, spec, on_progress)
+    let lanes = Lane::open_all(&picture, spec, outputs)?;
+    let queued = (QUEUED_BYTES / picture.bytes().max(1)).clamp(2, 8) as usize;
+    run(frames, lanes, queued, spec, on_progress)
 }
 
 fn run(
     frames: FrameSource,
-    rungs: Vec<(Option<Converter>, RungEncoder)>,
+    lanes: Vec<Lane>,
     queued: usize,
     spec: &EncodeVideoSpec,
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<(), MediaError> {
-    let encoded: Vec<AtomicU64> = rungs.iter().map(|_| AtomicU64::new(0)).collect();
     let expected = spec.video.frame_count;
+    let encoded: Vec<AtomicU64> = lanes.iter().map(|_| AtomicU64::new(0)).collect();
     // Nothing is ever sent: the channel closes when the last stage has dropped its end.
     let (running, ended) = mpsc::channel::<()>();
     std::thread::scope(|scope| {
         let mut stages = Vec::new();
         let mut inputs = Vec::new();
-        for ((converter, encoder), encoded) in rungs.into_iter().zip(&encoded) {
+        for (lane, encoded) in lanes.into_iter().zip(&encoded) {
+            let Lane { mut converters, mut encoders } = lane;
             let (input, decoded) = mpsc::sync_channel::<Arc<frame::Video>>(queued);
             inputs.push(input);
-            let to_encode = match converter {
-                None => decoded,
-                Some(mut converter) => {
-                    let (input, converted) = mpsc::sync_channel(CONVERTED_FRAMES);
-                    let running = running.clone();
-                    stages.push(scope.spawn(move || {
-                        let _running = running;
-                        for frame in decoded {
-                            let converted = converter.convert(&frame)?;
-                            input.send(Arc::new(converted)).map_err(|_| Stop::Downstream)?;
-                        }
-                        Ok(())
-                    }));
-                    converted
-                }
-            };
-            let running = running.clone();
+            let (output, pictures) = mpsc::sync_channel(QUEUED_PICTURES);
+            let still_running = running.clone();
             stages.push(scope.spawn(move || {
-                let _running = running;
-                let mut encoder = encoder;
-                for frame in to_encode {
-                    encoder.encode(&frame)?;
-                    encoded.store(encoder.packets(), Ordering::Relaxed);
+                let _running = still_running;
+                for frame in decoded {
+                    for (rung, converter) in converters.iter_mut().enumerate() {
+                        let picture = match converter {
+                            Some(converter) => Arc::new(converter.convert(&frame)?),
+                            None => Arc::clone(&frame),
+                        };
+                        output.send((rung, picture)).map_err(|_| Stop::Downstream)?;
+                    }
                 }
-                Ok(encoder.finish(expected)?)
+                Ok(())
+            }));
+            let still_running = running.clone();
+            stages.push(scope.spawn(move || {
+                let _running = still_running;
+                for (rung, picture) in pictures {
+                    if let Some(encoder) = encoders.get_mut(rung) {
+                        encoder.encode(&picture)?;
+                        encoded.store(encoder.packets(), Ordering::Relaxed);
+                    }
+                }
+                Ok(encoders.into_iter().try_for_each(|encoder| encoder.finish(expected))?)
             }));
         }
         stages.insert(

@@ -41,6 +41,8 @@ pub struct TaskRecord {
     pub finished_ms: Option<i64>,
     /// The small output that the scheduler itself reads.
     pub result: Option<serde_json::Value>,
+    /// When the first of the titles that want it was submitted; `None` where no title wants it any more.
+    pub wanted_since_ms: Option<i64>,
     /// The tasks that must be done first.
     pub needs: BTreeSet<TaskKey>,
 }

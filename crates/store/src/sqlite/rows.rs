@@ -95,6 +95,8 @@ macro_rules! task_columns {
         "tasks.specification, tasks.state, tasks.attempt, tasks.failures, tasks.losses, tasks.progress, \
          tasks.worker, tasks.last_failure, tasks.not_before_ms, tasks.dispatched_ms, tasks.started_ms, \
          tasks.finished_ms, tasks.result, \
+         (SELECT MIN(titles.submitted_ms) FROM title_tasks JOIN titles USING (title) \
+          WHERE title_tasks.task = tasks.task AND title_tasks.wanted = 1) AS wanted_since_ms, \
          (SELECT json_group_array(need) FROM task_needs WHERE task_needs.task = tasks.task) AS needs"
     };
 }
@@ -124,6 +126,7 @@ pub(super) struct TaskRow {
     started_ms: Option<i64>,
     finished_ms: Option<i64>,
     result: Option<String>,
+    wanted_since_ms: Option<i64>,
     needs: String,
 }
 
@@ -145,6 +148,7 @@ impl TryFrom<TaskRow> for TaskRecord {
             started_ms: row.started_ms,
             finished_ms: row.finished_ms,
             result: optional_json("a task's result", row.result.as_deref())?,
+            wanted_since_ms: row.wanted_since_ms,
             needs: from_json("a task's needs", &row.needs)?,
         })
     }

@@ -5,13 +5,13 @@ use std::process::Command;
 
 use super::{repository, tool};
 
-/// A real clip of the shared folder.
+/// A clip that the project did not make: `tests/media/README.md` says where it comes from.
 pub fn real(name: &str) -> PathBuf {
-    let folder = std::env::var_os("REELFARM_CLIPS").map(PathBuf::from);
-    let folder = folder.unwrap_or_else(|| repository().join("../shared/media"));
-    let path = folder.join(name);
-    assert!(path.exists(), "the clip {} is not there; name its folder in REELFARM_CLIPS", path.display());
-    path
+    ["tests/media", ".tools/media"]
+        .map(|folder| repository().join(folder).join(name))
+        .into_iter()
+        .find(|path| path.exists())
+        .unwrap_or_else(|| panic!("the clip {name} is not there: run scripts/setup --tests"))
 }
 
 /// Makes a clip with FFmpeg from these arguments.

@@ -37,11 +37,14 @@ impl Workspace {
     }
 }
 
-/// A clip that the project did not make: see the README beside them.
+/// A clip that the project did not make: `tests/media/README.md` says where it comes from.
 pub(crate) fn real_clip(name: &str) -> PathBuf {
-    let folder = std::env::var_os("REELFARM_CLIPS")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/media"), PathBuf::from);
-    folder.join(name)
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    ["tests/media", ".tools/media"]
+        .map(|folder| repository.join(folder).join(name))
+        .into_iter()
+        .find(|path| path.exists())
+        .unwrap_or_else(|| panic!("the clip {name} is not there: run scripts/setup --tests"))
 }
 
 /// Runs `ffprobe` and gives the values it prints, a line for each entry and a comma between values.

@@ -10,5 +10,6 @@ pub(crate) mod mp4;
 pub(crate) mod options;
 pub(crate) mod source;
 pub(crate) mod track;
+pub(crate) mod versions;
 
 pub(crate) use ffmpeg_next::Error;

@@ -16,14 +16,13 @@ mod ffmpeg;
 mod measure;
 mod progress;
 mod progressive;
-mod versions;
 mod video;
 
 pub use audio::encode_audio;
 pub use error::MediaError;
 pub use ffmpeg::source::ALLOWED_FORMATS;
+pub use ffmpeg::versions::versions;
 pub use measure::measure;
 pub use progress::PROGRESS_PER_SECOND;
 pub use progressive::mux_progressive;
-pub use versions::versions;
 pub use video::encode_video;

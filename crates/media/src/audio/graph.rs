@@ -8,8 +8,8 @@
 //! L' = (L + √½ C + √½ Ls) / (1 + 2·√½)      R' = (R + √½ C + √½ Rs) / (1 + 2·√½)
 //! ```
 //!
-//! divided by the sum of the coefficients, so that full scale in every channel cannot clip. A mono track goes to
-//! both sides as it is.
+//! divided by the sum of the coefficients, so that full scale in every channel cannot clip; other layouts are
+//! mixed by the same coefficients and divided in the same way. A mono track goes to both sides as it is.
 
 use reelfarm_model::ladder::ChannelLayout;
 

@@ -194,12 +194,7 @@ impl<S: Store> History<'_, S> {
 
     async fn plan(&mut self, title: u32, tasks: &BTreeSet<u32>, redo: &BTreeSet<u32>, stale: bool) {
         let mut closed = tasks.clone();
-        for number in (0..TASKS).rev().filter(|number| tasks.contains(number)) {
-            // Needs are named with the plan or known from an earlier one: both must do.
-            closed.extend(
-                self.graph[number as usize].iter().filter(|need| !self.model.tasks.contains_key(need)),
-            );
-        }
+        // What is needed is named with the plan or known from an earlier one: both must do.
         for number in (0..TASKS).rev() {
             if closed.contains(&number) {
                 closed.extend(

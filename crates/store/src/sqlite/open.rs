@@ -69,7 +69,7 @@ impl SqliteStore {
     pub async fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         let database = path.display().to_string();
         let work = async {
-            let there = tokio::fs::try_exists(path).await.map_err(sqlx::Error::Io)?;
+            let there = fs_err::tokio::try_exists(path).await.map_err(sqlx::Error::Io)?;
             if !there {
                 return Err(StoreError::Missing { database: database.clone() }.into());
             }

@@ -1,65 +1,74 @@
-//! Encodes five rungs of a source into a folder and prints the time it took, to hold against one FFmpeg command.
+//! The encode path alone, for `scripts/bench encode`: every rung of a ladder and its stereo sound, side by side as the
+//! farm's two encode tasks run. What QC would have found is given, because one FFmpeg command does not look either.
 //!
-//! `encode_ladder SOURCE FOLDER [PRESET]`
+//! `encode_ladder SOURCE LADDER FOLDER WIDTH HEIGHT FRAME_RATE FRAME_COUNT`; the picture is the source's stream 0 and in
+//! BT.709, the sound its stream 1.
 
-use std::io::Write as _;
+use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
-use reelfarm_media::{encode_video, measure};
-use reelfarm_model::Rung;
+use reelfarm_media::{encode_audio, encode_video};
+use reelfarm_model::Ladder;
 use reelfarm_model::key::Digest;
-use reelfarm_model::ladder::{GOP_SECONDS, fit};
-use reelfarm_model::qc::VideoConclusion;
-use reelfarm_model::task::{EncodeVideoSpec, RungSpec};
+use reelfarm_model::ladder::{ChannelLayout, GOP_SECONDS, fit};
+use reelfarm_model::qc::{AudioSource, VideoConclusion};
+use reelfarm_model::task::{AudioRenditionSpec, EncodeAudioSpec, EncodeVideoSpec, RungSpec};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let (Some(source), Some(folder)) = (arguments.next(), arguments.next()) else {
-        return Err("encode_ladder SOURCE FOLDER [PRESET]".into());
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [source, ladder, folder, width, height, frame_rate, frame_count] = arguments.as_slice() else {
+        return Err("encode_ladder SOURCE LADDER FOLDER WIDTH HEIGHT FRAME_RATE FRAME_COUNT".into());
     };
-    let preset = arguments.next().unwrap_or_else(|| "veryfast".into());
-    let measurements = measure(Path::new(&source), &mut |_| ())?;
-    let track = measurements.video.first().ok_or("no video")?;
-    let frame_rate = track.header_frame_rate.value().ok_or("no frame rate")? as u32;
-    let rungs: Vec<_> =
-        [(1920, 1080, 5000), (1280, 720, 2800), (854, 480, 1400), (640, 360, 800), (426, 240, 400)]
-            .into_iter()
-            .filter_map(|(width, height, kbps)| {
-                let rung = Rung {
-                    name: format!("{height}p"),
-                    width,
-                    height,
-                    min_source_kbps: 1,
-                    crf: 23,
-                    maxrate_kbps: kbps,
-                    bufsize_kbps: 2 * kbps,
-                    preset: preset.clone(),
-                    profile: "high".into(),
-                };
-                let (width, height) = fit(&rung, track.width, track.height)?;
-                Some(RungSpec { width, height, gop_frames: GOP_SECONDS * frame_rate, rung })
-            })
-            .collect();
-    let outputs: Vec<PathBuf> =
-        rungs.iter().map(|rung| Path::new(&folder).join(format!("{}.mp4", rung.rung.name))).collect();
-    let spec = EncodeVideoSpec {
+    let ladder = Ladder::parse(ladder, &fs_err::read_to_string(ladder)?)?;
+    let (source, folder) = (Path::new(source), Path::new(folder));
+    let video = VideoConclusion {
+        stream: 0,
+        frame_rate: frame_rate.parse()?,
+        frame_count: frame_count.parse()?,
+        width: width.parse()?,
+        height: height.parse()?,
+        rotation: 0,
+        deinterlace: false,
+        matrix: "bt709".into(),
+        full_range: false,
+    };
+    let audio = audio_spec(&ladder, &video);
+    let video = video_spec(&ladder, video);
+    let rungs: Vec<PathBuf> =
+        video.rungs.iter().map(|rung| folder.join(format!("{}.mp4", rung.rung.name))).collect();
+    let stereo = [folder.join("stereo.mp4")];
+    std::thread::scope(|scope| {
+        let sound = scope.spawn(|| encode_audio(source, &audio, &stereo, &mut |_| ()));
+        let picture = encode_video(source, &video, &rungs, &mut |_| ());
+        let sound = sound.join().map_err(|_| "the thread for the sound died")?;
+        picture.and(sound).map_err(Into::into)
+    })
+}
+
+fn video_spec(ladder: &Ladder, video: VideoConclusion) -> EncodeVideoSpec {
+    let gop_frames = GOP_SECONDS * video.frame_rate;
+    let rungs = ladder.rungs.iter().filter_map(|rung| {
+        let (width, height) = fit(rung, video.width, video.height)?;
+        Some(RungSpec { width, height, gop_frames, rung: rung.clone() })
+    });
+    EncodeVideoSpec { source: Digest::of(b""), rungs: rungs.collect(), video }
+}
+
+fn audio_spec(ladder: &Ladder, video: &VideoConclusion) -> EncodeAudioSpec {
+    let stereo = ladder.audio.iter().filter(|audio| audio.layout == ChannelLayout::Stereo);
+    EncodeAudioSpec {
         source: Digest::of(b""),
-        video: VideoConclusion {
-            stream: track.index,
-            frame_rate,
-            frame_count: track.frames,
-            width: track.width,
-            height: track.height,
-            rotation: track.rotation,
-            deinterlace: track.interlaced_frames > 0,
-            matrix: "bt709".into(),
-            full_range: track.colour.range == "pc",
-        },
-        rungs,
-    };
-    let start = Instant::now();
-    encode_video(Path::new(&source), &spec, &outputs, &mut |_| ())?;
-    writeln!(std::io::stdout(), "{:.2}", start.elapsed().as_secs_f64())?;
-    Ok(())
+        video_stream: video.stream,
+        frame_rate: video.frame_rate,
+        frame_count: video.frame_count,
+        renditions: stereo
+            .map(|audio| AudioRenditionSpec {
+                id: "stereo".into(),
+                language: "und".into(),
+                layout: audio.layout,
+                bitrate_kbps: audio.bitrate_kbps,
+                from: AudioSource::Track { stream: 1 },
+            })
+            .collect(),
+    }
 }

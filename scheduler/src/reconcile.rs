@@ -9,6 +9,7 @@ use reelfarm_artifacts::{Artifact, Origin, Receipt};
 use reelfarm_model::ladder::Ladder;
 use reelfarm_model::qc::{QcReport, Verdict};
 use reelfarm_model::source::Fingerprint;
+use reelfarm_model::title::Submission;
 use reelfarm_model::{
     Code, Digest, Failure, Measurements, SourceReference, Task, TaskKey, TaskKind, TaskSpec, TaskState,
     Title, TitleId, TitleState,
@@ -107,6 +108,9 @@ impl Scheduler {
                 return self.end(title, Some(Failure::new(Code::Internal, error.to_string()))).await;
             }
         };
+        if let Some(failure) = self.foreign_title_at_origin(title, fingerprint.sha256).await {
+            return self.end(title, Some(failure)).await;
+        }
         let facts = match self.facts(title, &graph).await? {
             Ok(facts) => facts,
             Err(failure) => return self.end(title, Some(failure)).await,
@@ -122,9 +126,10 @@ impl Scheduler {
                 redo: step.run,
             })
             .collect();
-        if !self.store.plan(&submission.title, title.generation, &planned).await? {
+        let Some(done) = self.store.plan(&submission.title, title.generation, &planned).await? else {
             return Ok(Step::Again);
-        }
+        };
+        self.stop_attempts(&submission.title, done.stopped).await;
         self.emit_plan(title, &reduction);
         let change = TitleChange {
             to: Some(TitleState::Preparing),
@@ -157,14 +162,20 @@ impl Scheduler {
         if self.stopping.values().any(|(stopping, _)| stopping == id) {
             return Ok(Step::Wait);
         }
-        let task = withdraw_task(id, &title.submission.origin, title.generation, &self.options.tools);
+        let task = withdraw_task(title, &self.options.tools);
         let record = match self.record_of(title, task).await? {
             Some(record) if matches!(record.state, TaskState::Done | TaskState::Failed) => record,
             _ => return Ok(Step::Wait),
         };
         let mut failure = title.failure.clone();
-        if let (Some(failure), TaskState::Failed) = (&mut failure, record.state) {
-            failure.message.push_str("; what it had copied to the origin could not be taken away either");
+        if record.state == TaskState::Failed {
+            let left = failure_of(&record);
+            match &mut failure {
+                Some(failure) => failure.message.push_str(
+                    "; what it had copied to the origin could not be taken away either: the next submission does that",
+                ),
+                None => failure = Some(left),
+            }
         }
         let to = if failure.is_some() { TitleState::Failed } else { TitleState::Cancelled };
         self.advance(title, TitleChange { to: Some(to), failure, ..TitleChange::default() }).await
@@ -218,7 +229,9 @@ impl Scheduler {
         let source: Option<SourceReference> =
             task.spec.reads_source().then(|| title.submission.source.clone());
         let planned = PlannedTask { task, source, needs: BTreeSet::new(), redo: false };
-        self.store.plan(id, title.generation, &[planned]).await?;
+        if let Some(done) = self.store.plan(id, title.generation, &[planned]).await? {
+            self.stop_attempts(id, done.stopped).await;
+        }
         Ok(find(self.store.tasks_of(id).await?))
     }
 
@@ -242,6 +255,29 @@ impl Scheduler {
             },
             _ => Ok(None),
         })
+    }
+
+    /// Why a title that this farm sees for the first time must not go online: the origin has one of its name that was
+    /// made from another source, by a farm that this one knows nothing of.
+    async fn foreign_title_at_origin(&self, title: &Title, source: Digest) -> Option<Failure> {
+        let Submission { title: id, origin: name, .. } = &title.submission;
+        if title.generation > 1 {
+            return None;
+        }
+        let origin = match Origin::open(name) {
+            Ok(origin) => origin,
+            Err(error) => return Some(error.into()),
+        };
+        match origin.index(id).await {
+            Ok(Some((index, _))) if index.source != source => Some(Failure::new(
+                Code::TitleNameTaken,
+                format!(
+                    "{name} has a title {id} already, made from another source; rename the file, or give another --origin or the --state folder that made it"
+                ),
+            )),
+            Ok(_) => None,
+            Err(error) => Some(error.into()),
+        }
     }
 
     /// What exists of a graph: in the store, among the artifacts and at the origin.

@@ -9,12 +9,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use reelfarm_artifacts::ArtifactStore;
+use reelfarm_artifacts::{ArtifactStore, Origin};
 use reelfarm_model::message::{ControlMessage, WorkerEvent};
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::title::Submission;
 use reelfarm_model::{
-    AttemptOutcome, Code, Failure, Fence, Pool, TaskKey, TaskKind, Title, TitleId, TitleState,
+    AttemptOutcome, Code, Failure, Fence, Pool, TaskKey, TaskKind, Title, TitleId, TitleState, WorkerId,
 };
 use reelfarm_packaging::profiles::ProfileList;
 use reelfarm_qc::Policy;
@@ -224,7 +224,9 @@ impl Scheduler {
     async fn submit(&mut self, submission: &Submission) -> Result<Title, Failure> {
         if let Some(known) = self.store.title(&submission.title).await? {
             let same_source = known.submission.source.path == submission.source.path;
-            let holds_the_name = !known.state.is_final() || known.state == TitleState::Published;
+            let holds_the_name = !known.state.is_final()
+                || known.state == TitleState::Published
+                || Origin::open(&submission.origin)?.index(&submission.title).await?.is_some();
             if holds_the_name && !same_source {
                 return Err(Failure::new(
                     Code::TitleNameTaken,
@@ -266,7 +268,7 @@ impl Scheduler {
         match event {
             WorkerEvent::Started { fence, worker } => {
                 if !self.store.started(&fence, &worker).await? {
-                    return self.refuse(fence, "started").await;
+                    return self.refuse(fence, worker, "started").await;
                 }
                 if let Some(active) = self.active_of(&fence) {
                     active.started = Some(Instant::now());
@@ -281,9 +283,9 @@ impl Scheduler {
                     });
                 }
             }
-            WorkerEvent::Heartbeat { fence, beat, progress } => {
+            WorkerEvent::Heartbeat { fence, worker, beat, progress } => {
                 if !self.store.extend(&fence, self.options.lease, progress).await? {
-                    return self.refuse(fence, "heartbeat").await;
+                    return self.refuse(fence, worker, "heartbeat").await;
                 }
                 self.broker.send_control(&ControlMessage::Extended { fence, beat }).await?;
                 if let Some(active) = self.active_of(&fence) {
@@ -291,12 +293,19 @@ impl Scheduler {
                     self.emit(FarmEvent::TaskProgress { title, task: fence.task, progress });
                 }
             }
-            WorkerEvent::Finished { fence, outcome } => self.on_finished(fence, outcome).await?,
+            WorkerEvent::Finished { fence, worker, outcome } => {
+                self.on_finished(fence, worker, outcome).await?;
+            }
         }
         Ok(())
     }
 
-    async fn on_finished(&mut self, fence: Fence, outcome: AttemptOutcome) -> Result<(), SchedulerError> {
+    async fn on_finished(
+        &mut self,
+        fence: Fence,
+        worker: WorkerId,
+        outcome: AttemptOutcome,
+    ) -> Result<(), SchedulerError> {
         if let Some((title, _)) = self.stopping.remove(&fence) {
             // Told to stop, and now it has: nothing of it counts, but a withdrawal may have waited for it.
             self.active.retain(|_, active| active.fence != fence);
@@ -306,12 +315,12 @@ impl Scheduler {
             AttemptOutcome::Completed { artifacts, result } => {
                 match self.store.complete(&fence, &artifacts, result.as_ref()).await? {
                     Some(completed) => (completed.titles, TaskResult::Done),
-                    None => return self.refuse(fence, "completed").await,
+                    None => return self.refuse(fence, worker, "completed").await,
                 }
             }
             AttemptOutcome::Failed { failure } => {
                 let Some(record) = self.store.task(&fence.task).await? else {
-                    return self.refuse(fence, "failed").await;
+                    return self.refuse(fence, worker, "failed").await;
                 };
                 let decision = self.options.retry.after_failure(failure.class, record.failures + 1);
                 match self.store.fail(&fence, &failure, decision).await? {
@@ -322,12 +331,12 @@ impl Scheduler {
                         };
                         (failed.titles, result)
                     }
-                    None => return self.refuse(fence, "failed").await,
+                    None => return self.refuse(fence, worker, "failed").await,
                 }
             }
             AttemptOutcome::Released => {
                 if !self.store.release(&fence).await? {
-                    return self.refuse(fence, "released").await;
+                    return self.refuse(fence, worker, "released").await;
                 }
                 (Vec::new(), TaskResult::Released)
             }
@@ -366,10 +375,15 @@ impl Scheduler {
     }
 
     /// A report on an attempt that is not the current one: it changes nothing, and its sender is told to stop.
-    async fn refuse(&mut self, fence: Fence, report: &'static str) -> Result<(), SchedulerError> {
+    async fn refuse(
+        &mut self,
+        fence: Fence,
+        worker: WorkerId,
+        report: &'static str,
+    ) -> Result<(), SchedulerError> {
         self.metrics.stale_report();
-        tracing::debug!(task = %fence.task.short(), attempt = fence.attempt, report, "stale report refused");
-        Ok(self.broker.send_control(&ControlMessage::Stop { fence }).await?)
+        tracing::debug!(task = %fence.task.short(), attempt = fence.attempt, %worker, report, "stale report refused");
+        Ok(self.broker.send_control(&ControlMessage::Stop { fence, worker: Some(worker) }).await?)
     }
 
     async fn on_tick(&mut self) -> Result<(), SchedulerError> {
@@ -377,7 +391,7 @@ impl Scheduler {
             let decision = self.options.retry.after_loss(expired.losses + 1);
             self.metrics.lease_rescued();
             let Some(lost) = self.store.lost(&expired.fence, decision).await? else { continue };
-            self.broker.send_control(&ControlMessage::Stop { fence: expired.fence }).await?;
+            self.broker.send_control(&ControlMessage::Stop { fence: expired.fence, worker: None }).await?;
             if let Some(active) = self.active.remove(&expired.fence.task) {
                 self.metrics.attempt_ended(active.kind, AttemptEnd::Lost);
                 tracing::warn!(title = %active.title, task = %active.label, attempt = expired.fence.attempt, "lease expired, the worker is taken for lost");
@@ -456,7 +470,8 @@ impl Scheduler {
     pub(crate) async fn stop_attempts(&mut self, title: &TitleId, fences: Vec<Fence>) {
         for fence in fences {
             self.stopping.insert(fence, (title.clone(), Instant::now() + self.options.lease));
-            if let Err(error) = self.broker.send_control(&ControlMessage::Stop { fence }).await {
+            if let Err(error) = self.broker.send_control(&ControlMessage::Stop { fence, worker: None }).await
+            {
                 // The worker learns of it at its next heartbeat, which will be refused.
                 tracing::warn!(%title, task = %fence.task.short(), %error, "stop not sent");
             }

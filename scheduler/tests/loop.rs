@@ -1,6 +1,8 @@
 //! The scheduler's loop over a real store and the in-process broker. The worker's side is played by the tests, message
 //! by message, because a real worker cannot be made to be late, silent or twice on demand.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +15,8 @@ use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::source::Fingerprint;
 use reelfarm_model::title::{LadderText, Submission};
 use reelfarm_model::{
-    AttemptOutcome, Code, Digest, Failure, Fence, Measurements, Pool, Progress, SourceReference, TaskKind, Title,
-    TitleId, TitleState, WorkerId,
+    AttemptOutcome, Code, Digest, Failure, Fence, Measurements, Pool, Progress, SourceReference, TaskKind,
+    Title, TitleId, TitleState, WorkerId,
 };
 use reelfarm_packaging::profiles::{BUILT_IN, ProfileList};
 use reelfarm_qc::Policy;
@@ -46,7 +48,7 @@ impl Farm {
         let broker = Arc::new(InProcessBroker::new(Pool::ALL));
         let control = broker.subscribe_control().await.unwrap();
         let options = Options {
-            tools: ToolVersions::default(),
+            tools: ToolVersions::default().with_recipes(),
             policy: Policy::parse("qc.toml", reelfarm_qc::BUILT_IN).unwrap(),
             profiles: ProfileList::parse("profiles.toml", BUILT_IN).unwrap(),
             lease: LEASE,
@@ -59,8 +61,7 @@ impl Farm {
         };
         let artifacts = ArtifactStore::open(folder.path()).unwrap();
         let metrics = Metrics::new("test").unwrap();
-        let (scheduler, handle) =
-            Scheduler::new(store.clone(), broker.clone(), artifacts, metrics, options);
+        let (scheduler, handle) = Scheduler::new(store.clone(), broker.clone(), artifacts, metrics, options);
         let events = handle.subscribe();
         let never = CancellationToken::new();
         tokio::spawn(scheduler.run(never.clone(), never));
@@ -78,6 +79,7 @@ impl Farm {
             profiles: vec!["mp4-clr".to_owned()],
             audio_language: None,
             origin: self.folder.path().join("origin").to_string_lossy().into_owned(),
+            tools: ToolVersions::default().with_recipes(),
         }
     }
 
@@ -98,11 +100,11 @@ impl Farm {
     }
 
     async fn start_attempt(&self, fence: Fence) {
-        self.say(WorkerEvent::Started { fence, worker: WorkerId("played".into()) }).await;
+        self.say(WorkerEvent::Started { fence, worker: played() }).await;
     }
 
     async fn finish(&self, fence: Fence, outcome: AttemptOutcome) {
-        self.say(WorkerEvent::Finished { fence, outcome }).await;
+        self.say(WorkerEvent::Finished { fence, worker: played(), outcome }).await;
     }
 
     async fn complete(&self, message: &TaskMessage, result: Option<serde_json::Value>) {
@@ -126,7 +128,12 @@ impl Farm {
                 if title.state == state {
                     return *title;
                 }
-                assert!(!title.state.is_final(), "{:?} instead of {state:?}: {:?}", title.state, title.failure);
+                assert!(
+                    !title.state.is_final(),
+                    "{:?} instead of {state:?}: {:?}",
+                    title.state,
+                    title.failure
+                );
             }
         }
     }
@@ -159,6 +166,10 @@ impl Farm {
         let attempts = self.store.attempts_of(&message.task.key).await.unwrap();
         attempts.iter().map(|attempt| attempt.outcome.map(|outcome| outcome.as_str())).collect()
     }
+}
+
+fn played() -> WorkerId {
+    WorkerId("played".into())
 }
 
 fn completed(message: &TaskMessage, result: Option<serde_json::Value>) -> AttemptOutcome {
@@ -258,11 +269,14 @@ async fn a_zombies_late_result_changes_nothing_and_it_is_told_to_stop() {
     // Silence: the lease runs out, and the task is given to another.
     let second = farm.receive(Pool::Light).await;
     assert_eq!((second.task.key, second.fence.attempt), (first.task.key, 2));
-    assert_eq!(farm.next_control().await, ControlMessage::Stop { fence: first.fence });
+    assert_eq!(farm.next_control().await, ControlMessage::Stop { fence: first.fence, worker: None });
     farm.start_attempt(second.fence).await;
     let wrong = Fingerprint { sha256: Digest::of(b"zombie"), md5: "f".repeat(32), size: 1 };
     farm.finish(first.fence, completed(&first, Some(serde_json::to_value(wrong).unwrap()))).await;
-    assert_eq!(farm.next_control().await, ControlMessage::Stop { fence: first.fence });
+    assert_eq!(
+        farm.next_control().await,
+        ControlMessage::Stop { fence: first.fence, worker: Some(played()) }
+    );
     farm.finish(second.fence, completed(&second, Some(fingerprint()))).await;
     let qc = farm.receive(Pool::Cpu).await;
     farm.complete(&qc, Some(serde_json::to_value(measurements()).unwrap())).await;
@@ -281,7 +295,13 @@ async fn heartbeats_keep_a_lease_beyond_its_length() {
     let mut beat = 0;
     while start.elapsed() < LEASE * 2 {
         beat += 1;
-        farm.say(WorkerEvent::Heartbeat { fence: message.fence, beat, progress: Progress::default() }).await;
+        farm.say(WorkerEvent::Heartbeat {
+            fence: message.fence,
+            worker: played(),
+            beat,
+            progress: Progress::default(),
+        })
+        .await;
         let answer = farm.next_control().await;
         assert_eq!(answer, ControlMessage::Extended { fence: message.fence, beat });
     }
@@ -295,7 +315,10 @@ async fn a_second_report_of_the_same_end_changes_nothing() {
     let message = farm.receive(Pool::Light).await;
     farm.complete(&message, Some(fingerprint())).await;
     farm.finish(message.fence, completed(&message, Some(fingerprint()))).await;
-    assert_eq!(farm.next_control().await, ControlMessage::Stop { fence: message.fence });
+    assert_eq!(
+        farm.next_control().await,
+        ControlMessage::Stop { fence: message.fence, worker: Some(played()) }
+    );
     assert_eq!(farm.outcomes(&message).await, [Some("completed")]);
 }
 
@@ -349,7 +372,7 @@ async fn what_a_cancelled_title_copied_is_taken_away_once_its_last_attempt_has_s
     let tasks = farm.store.tasks_of(&id).await.unwrap();
     let withdraws = |kind: TaskKind| kind == TaskKind::Withdraw;
     assert!(!tasks.iter().any(|record| withdraws(record.task.spec.kind())), "the upload may still write");
-    while farm.next_control().await != (ControlMessage::Stop { fence: upload.fence }) {}
+    while farm.next_control().await != (ControlMessage::Stop { fence: upload.fence, worker: None }) {}
     farm.finish(upload.fence, AttemptOutcome::Released).await;
     let withdraw = farm.receive(Pool::Light).await;
     assert_eq!(withdraw.task.spec.kind(), TaskKind::Withdraw);

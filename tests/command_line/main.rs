@@ -1,5 +1,7 @@
 //! The command line as scripts and people see it: texts and JSON that a person reviews.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 #[path = "../support/mod.rs"]
 mod support;
 

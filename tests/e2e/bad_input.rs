@@ -223,6 +223,7 @@ fn wrong_words_on_the_command_line_are_usage_errors() {
         (vec!["run", "film.mp4", "--ladder", "best"], "RF-CFG-004"),
         (vec!["run", "film.mp4", "--ladder", "bad.toml"], "line 2"),
         (vec!["run", "film.mp4", "--profiles", "dash-clr-3s"], "RF-CFG-004"),
+        (vec!["run", "film.mp4", "--audio-lang", "French"], "RF-CFG-004"),
         (vec!["run", "film.mp4", "--fast"], "--fast"),
     ] {
         let output = bench.output(&arguments);
@@ -234,4 +235,46 @@ fn wrong_words_on_the_command_line_are_usage_errors() {
         );
         assert!(!bench.origin().exists(), "{arguments:?}");
     }
+}
+
+#[test]
+fn a_film_that_lies_where_its_title_goes_is_left_alone() {
+    let bench = Bench::new();
+    fs_err::create_dir_all(bench.origin().join("film")).unwrap();
+    let film = clips::film(&bench.origin().join("film/film.mp4"), 3);
+    let arguments = ["run", film.to_str().unwrap(), "--ladder", "fast", "--profiles", "mp4-clr,dash-clr-2s"];
+    let before = crate::support::md5(&film);
+    assert!(bench.output(arguments).status.success());
+    assert_eq!(crate::support::md5(&film), before);
+    // A smaller set of profiles takes the others away, and still not what is not the farm's.
+    assert!(
+        bench
+            .output(["run", film.to_str().unwrap(), "--ladder", "fast", "--profiles", "mp4-clr"])
+            .status
+            .success()
+    );
+    assert_eq!(crate::support::md5(&film), before);
+    assert!(!bench.origin().join("film/dash-clr-2s").exists());
+}
+
+#[test]
+fn one_file_named_in_two_ways_is_one_title() {
+    let bench = Bench::new();
+    clips::film(&bench.path("film.mp4"), 3);
+    let output = bench.output(["run", "film.mp4", "./film.mp4", "--ladder", "fast", "--profiles", "mp4-clr"]);
+    assert!(output.status.success(), "{}", describe(&output));
+}
+
+#[test]
+fn a_title_of_another_farm_is_not_overwritten() {
+    let bench = Bench::new();
+    clips::film(&bench.path("film.mp4"), 3);
+    let arguments = ["run", "film.mp4", "--ladder", "fast", "--profiles", "mp4-clr"];
+    assert!(bench.output(arguments).status.success());
+    let online = tree(&bench.origin());
+    // Another state folder knows nothing of the title; another film of that name must not replace it.
+    clips::film(&bench.path("film.mp4"), 4);
+    let output = bench.output([&arguments[..], &["--state", "other"]].concat());
+    assert_eq!(output.status.code(), Some(4), "{}", describe(&output));
+    assert_eq!(tree(&bench.origin()), online);
 }

@@ -41,7 +41,7 @@ fn a_farm_killed_at_random_moments_ends_with_the_same_origin_and_repeats_nothing
             let start = Instant::now();
             // The moment of the kill is the point of this test: the wait is for it, or for the end.
             while start.elapsed() < moment && farm.ended().is_none() {
-                std::thread::yield_now();
+                std::thread::park_timeout(Duration::from_millis(2));
             }
             if farm.ended().is_some() || kills == KILLS {
                 break;

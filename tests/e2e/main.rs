@@ -1,5 +1,7 @@
 //! One title end to end: real clips through the real binary, outputs read back by real players.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -41,6 +41,7 @@ fn a_real_clip_comes_out_in_all_nine_profiles() {
     every_file_is_what_the_index_says(&title, &index);
     every_rung_is_aligned(&title, &index);
     segments_start_on_multiples(&title, &index);
+    other_layouts_are_aligned_too(&title, &index);
 
     let server = FileServer::start(&bench.origin());
     for (id, manifest) in &profiles {
@@ -126,6 +127,26 @@ fn segments_start_on_multiples(title: &Path, index: &Value) {
                 .map(|segment| key_frame_times(joined(&[init.clone(), segment.clone()]).path())[0])
                 .collect();
             assert_eq!(found, starts, "{profile} {name}");
+        }
+    }
+}
+
+/// On-demand files and transport streams hold the same frames with the same IDRs. A transport stream's clock starts
+/// where the packager likes, so its times count from its first picture.
+fn other_layouts_are_aligned_too(title: &Path, index: &Value) {
+    let media = |profile: &str| {
+        let entry = index["profiles"].as_array().unwrap().iter().find(|p| p["id"] == profile).unwrap();
+        title.join(entry["media_path"].as_str().unwrap())
+    };
+    for rung in ["720p", "480p", "360p", "240p"] {
+        let file = media("od-clr-2s").join(format!("video-{rung}.mp4"));
+        assert_eq!(key_frame_times(&file), [0.0, 2.0, 4.0], "on-demand {rung}");
+        for (profile, starts) in [("ts-clr-2s", vec![0.0, 2.0, 4.0]), ("ts-clr-4s", vec![0.0, 4.0])] {
+            let segments = video_renditions(title, index, profile).remove(&format!("video-{rung}")).unwrap();
+            let first: Vec<f64> = segments.iter().map(|segment| key_frame_times(segment)[0]).collect();
+            let from_start: Vec<f64> =
+                first.iter().map(|time| ((time - first[0]) * 1000.0).round() / 1000.0).collect();
+            assert_eq!(from_start, starts, "{profile} {rung}");
         }
     }
 }

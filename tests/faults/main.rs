@@ -1,5 +1,7 @@
 //! Faults that a farm on one machine survives.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -17,7 +17,7 @@ fn stopped_by(signal: Signal, exit: i32) {
     });
     farm.signal(signal);
     assert_eq!(farm.wait().code(), Some(exit), "{}", farm.log());
-    assert!(media.iter().all(|child| !is_alive(*child)), "a child outlived the farm");
+    wait_until("no child outlives the farm", || media.iter().all(|child| !is_alive(*child)));
     assert!(!bench.origin().join("film").exists(), "nothing half-made is at the origin");
     assert!(farm.log().contains("Run the same command again"), "{}", farm.log());
     for (label, outcomes) in bench.attempts("film") {

@@ -129,7 +129,8 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = std::time::Instant::now();
     while !condition() {
         assert!(start.elapsed().as_secs() < 30, "waited in vain until {what}");
-        std::thread::yield_now();
+        // A look now and then: looking without a pause would take a core from what is waited for.
+        std::thread::park_timeout(std::time::Duration::from_millis(5));
     }
 }
 

@@ -1,18 +1,22 @@
 //! One attempt at a task: reported as started, kept alive by heartbeats, ended by exactly one report.
 
+use std::path::Path;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use reelfarm_model::attempt::ArtifactRecord;
 use reelfarm_model::message::{ControlMessage, TaskMessage, WorkerEvent};
-use reelfarm_model::{AttemptOutcome, Code, Failure, Progress};
+use reelfarm_model::{AttemptOutcome, Failure, Progress};
 use reelfarm_queue::{BrokerError, Delivery};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::execute::{Execution, execute};
 use crate::lease::Lease;
+use crate::make::{Made, make};
 use crate::runtime::{Mailboxes, Worker};
+
+/// How long an attempt that is told to stop may take to leave the origin as it found it. Well below a lease.
+const ORIGIN_GRACE: Duration = Duration::from_secs(15);
 
 /// Why an attempt ended before its work did.
 enum Interruption {
@@ -56,19 +60,60 @@ async fn run_with_mailbox(
         // It will be delivered again; this attempt goes on, and the fence keeps one result.
         tracing::warn!(title = %message.title, task = %message.task.spec.label(), "acknowledgement lost");
     }
-    let progress = Arc::new(Mutex::new(Progress::default()));
-    let outcome = tokio::select! {
-        biased;
-        interruption = watch(worker.clone(), message.clone(), lease, mailbox, progress.clone(), stop.clone()) => match interruption? {
-            Interruption::LeaseLost => {
-                tracing::warn!(title = %message.title, task = %message.task.spec.label(), "lease not extended in time, work dropped");
-                AttemptOutcome::Released
+    let outcome = match worker.artifacts.staging(&fence) {
+        Ok(staging) => {
+            let outcome = run_in(staging.path(), worker, message, lease, mailbox, stop).await;
+            if let Err(error) = staging.discard().await {
+                tracing::warn!(title = %message.title, %error, "staging not removed; the next start does it");
             }
-            Interruption::Stopped | Interruption::Draining => AttemptOutcome::Released,
-        },
-        outcome = work(worker, message, &progress) => outcome,
+            outcome?
+        }
+        Err(error) => AttemptOutcome::Failed { failure: error.into() },
     };
-    worker.broker.send_event(&WorkerEvent::Finished { fence, outcome }).await
+    worker.broker.send_event(&WorkerEvent::Finished { fence, worker: worker.id.clone(), outcome }).await
+}
+
+async fn run_in(
+    staging: &Path,
+    worker: &Arc<Worker>,
+    message: &Arc<TaskMessage>,
+    lease: Lease,
+    mailbox: mpsc::UnboundedReceiver<ControlMessage>,
+    stop: &CancellationToken,
+) -> Result<AttemptOutcome, BrokerError> {
+    let progress = Arc::new(Mutex::new(Progress::default()));
+    let stop_work = CancellationToken::new();
+    let mut work = pin!(make(worker, message, staging, progress.clone(), stop_work.clone()));
+    let interruption = tokio::select! {
+        biased;
+        interruption = watch(worker.clone(), message.clone(), lease, mailbox, progress, stop.clone()) => interruption?,
+        made = &mut work => return Ok(outcome(made)),
+    };
+    stop_work.cancel();
+    let (title, task) = (&message.title, message.task.spec.label());
+    if matches!(interruption, Interruption::LeaseLost) {
+        tracing::warn!(%title, task, "lease not extended in time, work dropped");
+    }
+    if !message.task.spec.acts_on_origin() {
+        return Ok(AttemptOutcome::Released);
+    }
+    // A write that is under way goes on whether anybody waits for it or not. Whoever is told that this attempt has ended
+    // must be able to rely on nothing being written any more.
+    match tokio::time::timeout(ORIGIN_GRACE, work).await {
+        Ok(Ok(made)) if matches!(interruption, Interruption::Draining) => Ok(outcome(Ok(made))),
+        Ok(_) => Ok(AttemptOutcome::Released),
+        Err(_) => {
+            tracing::warn!(%title, task, "work at the origin did not end in time");
+            Ok(AttemptOutcome::Released)
+        }
+    }
+}
+
+fn outcome(made: Result<Made, Failure>) -> AttemptOutcome {
+    match made {
+        Ok(Made { artifacts, result }) => AttemptOutcome::Completed { artifacts, result },
+        Err(failure) => AttemptOutcome::Failed { failure },
+    }
 }
 
 /// Sends heartbeats until something says that the attempt must end.
@@ -94,79 +139,8 @@ async fn watch(
             _ = beats.tick() => {
                 let beat = lease.beat(Instant::now());
                 let progress = *progress.lock().unwrap_or_else(PoisonError::into_inner);
-                worker.broker.send_event(&WorkerEvent::Heartbeat { fence: message.fence, beat, progress }).await?;
+                worker.broker.send_event(&WorkerEvent::Heartbeat { fence: message.fence, worker: worker.id.clone(), beat, progress }).await?;
             }
         }
     }
-}
-
-async fn work(
-    worker: &Arc<Worker>,
-    message: &Arc<TaskMessage>,
-    progress: &Arc<Mutex<Progress>>,
-) -> AttemptOutcome {
-    match make_or_adopt(worker, message, progress).await {
-        Ok((artifacts, result)) => AttemptOutcome::Completed { artifacts, result },
-        Err(failure) => AttemptOutcome::Failed { failure },
-    }
-}
-
-type Made = (Vec<ArtifactRecord>, Option<serde_json::Value>);
-
-async fn make_or_adopt(
-    worker: &Arc<Worker>,
-    message: &Arc<TaskMessage>,
-    progress: &Arc<Mutex<Progress>>,
-) -> Result<Made, Failure> {
-    let task = &message.task;
-    let ours = worker.tools.only(&task.tools.0.keys().map(String::as_str).collect::<Vec<_>>());
-    if ours != task.tools {
-        return Err(Failure::new(
-            Code::ToolMismatch,
-            format!(
-                "{} was planned for {:?} and worker {} has {:?}; give all workers the same versions",
-                task.spec.label(),
-                task.tools.0,
-                worker.id,
-                ours.0
-            ),
-        ));
-    }
-    let staging = worker.artifacts.staging(&message.fence)?;
-    let latest = progress.clone();
-    let execution = Execution {
-        worker: worker.clone(),
-        message: message.clone(),
-        staging: staging.path().to_owned(),
-        report: Arc::new(move |update| *latest.lock().unwrap_or_else(PoisonError::into_inner) = update),
-    };
-    if let Some(adopted) = adopt(&execution).await? {
-        return Ok(adopted);
-    }
-    let result = execute(&execution).await?;
-    let mut artifacts = Vec::with_capacity(task.outputs.len());
-    for output in &task.outputs {
-        let taken = worker.artifacts.take_over(output.key, &staging.path().join(&output.name)).await?;
-        artifacts.push(taken.record);
-    }
-    Ok((artifacts, result))
-}
-
-/// Outputs that a worker made and could not report before it died are there already: nothing is done twice.
-/// Tasks whose effect is at the origin are always run; they leave alone what is there and right.
-async fn adopt(execution: &Execution) -> Result<Option<Made>, Failure> {
-    let task = &execution.message.task;
-    if task.spec.acts_on_origin() {
-        return Ok(None);
-    }
-    let mut artifacts = Vec::with_capacity(task.outputs.len());
-    let mut result = None;
-    for output in &task.outputs {
-        let Some(artifact) = execution.worker.artifacts.get(output.key).await? else { return Ok(None) };
-        if task.spec.has_result() {
-            result = Some(artifact.read_json(crate::execute::RESULT_FILE).await?);
-        }
-        artifacts.push(artifact.record);
-    }
-    Ok(Some((artifacts, result)))
 }

@@ -11,6 +11,7 @@ pub mod source;
 mod attempt;
 mod execute;
 mod lease;
+mod make;
 
 pub use process::MediaProcess;
 pub use runtime::Worker;

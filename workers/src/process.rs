@@ -56,10 +56,12 @@ impl MediaProcess {
         let request = serde_json::to_vec(request).map_err(|error| {
             Failure::new(Code::Internal, format!("a media request cannot be written: {error}"))
         })?;
-        // A child that died early does not read; its exit status says more than the broken pipe.
-        drop(stdin.write_all(&request).await);
-        drop(stdin);
-        let (answer, log) = tokio::join!(self.answer(&mut child, stdout, on_progress), read_end(stderr));
+        let ask = async move {
+            // A child that died early does not read; its exit status says more than the broken pipe.
+            drop(stdin.write_all(&request).await);
+        };
+        let ((), answer, log) =
+            tokio::join!(ask, self.answer(&mut child, stdout, on_progress), read_end(stderr));
         answer.map_err(|failure| if failure.log.is_empty() { failure.with_log(log) } else { failure })
     }
 
@@ -93,17 +95,8 @@ impl MediaProcess {
         let mut lines = BufReader::new(stdout).lines();
         let mut answer = None;
         loop {
-            let line = match tokio::time::timeout(self.hang_after, lines.next_line()).await {
-                Ok(line) => line,
-                Err(_) => {
-                    drop(child.start_kill());
-                    drop(child.wait().await);
-                    let seconds = self.hang_after.as_secs();
-                    return Err(Failure::new(
-                        Code::EncodeHung,
-                        format!("the media process made no progress for {seconds} s and was stopped"),
-                    ));
-                }
+            let Ok(line) = tokio::time::timeout(self.hang_after, lines.next_line()).await else {
+                return Err(self.stop(child).await);
             };
             match line {
                 Ok(Some(line)) => match serde_json::from_str(&line) {
@@ -127,7 +120,11 @@ impl MediaProcess {
                 }
             }
         }
-        let status = child.wait().await.map_err(|error| {
+        // One that closed its end of the pipe may still hang.
+        let Ok(status) = tokio::time::timeout(self.hang_after, child.wait()).await else {
+            return Err(self.stop(child).await);
+        };
+        let status = status.map_err(|error| {
             Failure::new(Code::Internal, format!("the media process cannot be waited for: {error}"))
         })?;
         match answer {
@@ -139,6 +136,17 @@ impl MediaProcess {
                 ),
             )),
         }
+    }
+
+    /// Kills a child that hangs, and gives the failure that says so.
+    async fn stop(&self, child: &mut Child) -> Failure {
+        drop(child.start_kill());
+        drop(child.wait().await);
+        let seconds = self.hang_after.as_secs();
+        Failure::new(
+            Code::EncodeHung,
+            format!("the media process made no progress for {seconds} s and was stopped"),
+        )
     }
 }
 

@@ -70,7 +70,8 @@ impl Worker {
         let mailboxes = Mailboxes::default();
         let control = worker.broker.subscribe_control().await?;
         let stop_control = CancellationToken::new();
-        let forwarding = tokio::spawn(forward(control, mailboxes.clone(), stop_control.clone()));
+        let forwarding =
+            tokio::spawn(forward(worker.id.clone(), control, mailboxes.clone(), stop_control.clone()));
         let mut slots = JoinSet::new();
         for (pool, count) in &worker.slots {
             let busy = Arc::new(Busy {
@@ -119,7 +120,12 @@ async fn slot(
     }
 }
 
-async fn forward(mut control: ControlStream, mailboxes: Mailboxes, stop: CancellationToken) {
+async fn forward(
+    worker: WorkerId,
+    mut control: ControlStream,
+    mailboxes: Mailboxes,
+    stop: CancellationToken,
+) {
     loop {
         let message = tokio::select! {
             () = stop.cancelled() => return,
@@ -127,7 +133,8 @@ async fn forward(mut control: ControlStream, mailboxes: Mailboxes, stop: Cancell
         };
         let Some(message) = message else { return };
         let fence = match &message {
-            ControlMessage::Extended { fence, .. } | ControlMessage::Stop { fence } => *fence,
+            ControlMessage::Stop { worker: Some(other), .. } if *other != worker => continue,
+            ControlMessage::Extended { fence, .. } | ControlMessage::Stop { fence, .. } => *fence,
         };
         let mailboxes = mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(mailbox) = mailboxes.get(&fence) {

@@ -63,7 +63,7 @@ impl Project {
     /// The origin as an absolute path or a URL.
     ///
     /// # Errors
-    /// The current folder is gone.
+    /// The current folder is gone, or the path is not UTF-8.
     pub fn origin(&self, flag: Option<&str>) -> Result<String, Failure> {
         let origin = flag.or(self.origin.as_deref()).unwrap_or("origin");
         if origin.contains("://") {
@@ -71,7 +71,15 @@ impl Project {
         }
         let absolute = std::path::absolute(origin)
             .map_err(|error| Failure::new(Code::OriginUnreachable, format!("origin {origin:?}: {error}")))?;
-        Ok(absolute.to_string_lossy().into_owned())
+        // Spelt one way, because the origin's name is part of keys: `out/` is `out`.
+        let normal: PathBuf = absolute.components().collect();
+        let text = normal.to_str().ok_or_else(|| {
+            Failure::new(
+                Code::OriginUnreachable,
+                format!("the origin's path {} is not UTF-8", normal.display()),
+            )
+        })?;
+        Ok(text.to_owned())
     }
 
     /// The state folder.

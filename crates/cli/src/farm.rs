@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reelfarm_artifacts::ArtifactStore;
+use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::{Code, Failure, Pool, WorkerId};
 use reelfarm_packaging::profiles::ProfileList;
 use reelfarm_qc::Policy;
@@ -32,9 +33,12 @@ const LEASE: Duration = Duration::from_secs(60);
 pub struct Farm {
     /// Talks to its scheduler.
     pub handle: Handle,
+    /// Its store, for reading.
+    pub store: Arc<dyn Store>,
+    /// The tools that it works with.
+    pub tools: ToolVersions,
     scheduler: JoinHandle<Result<(), SchedulerError>>,
     worker: JoinHandle<Result<(), reelfarm_queue::BrokerError>>,
-    store: Arc<dyn Store>,
     drain: CancellationToken,
     stop: CancellationToken,
     /// Held for as long as the farm runs: one farm a state folder.
@@ -83,7 +87,7 @@ impl Farm {
             artifacts,
             media: tools::media_process(),
             packager,
-            tools: versions,
+            tools: versions.clone(),
             metrics,
         };
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
@@ -92,6 +96,7 @@ impl Farm {
             scheduler: tokio::spawn(scheduler.run(drain.clone(), stop.clone())),
             worker: tokio::spawn(worker.run(drain.clone())),
             store,
+            tools: versions,
             drain,
             stop,
             _lock: lock,
@@ -145,6 +150,12 @@ fn lock(state: &Path) -> Result<fs_err::File, Failure> {
             ),
         )
     };
+    // The packager's command line cannot name such a path; better said now than after the encodes.
+    if std::path::absolute(state).map_err(unusable)?.to_string_lossy().contains(',') {
+        return Err(unusable(std::io::Error::other(
+            "its path has a comma, which Shaka Packager cannot take",
+        )));
+    }
     fs_err::create_dir_all(state).map_err(unusable)?;
     let file = fs_err::OpenOptions::new()
         .create(true)

@@ -25,10 +25,9 @@ pub fn media_process() -> MediaProcess {
 
 /// Shaka Packager as it is configured.
 pub fn packager(project: &Project) -> Packager {
-    let executable = project
-        .packager
-        .clone()
-        .or_else(|| std::env::var_os("REELFARM_PACKAGER").map(PathBuf::from))
+    let executable = std::env::var_os("REELFARM_PACKAGER")
+        .map(PathBuf::from)
+        .or_else(|| project.packager.clone())
         .unwrap_or_else(|| PathBuf::from("packager"));
     Packager::new(executable, media_process().launcher())
 }
@@ -40,7 +39,7 @@ pub fn packager(project: &Project) -> Packager {
 pub async fn versions(packager: &Packager) -> Result<ToolVersions, Failure> {
     let mut versions = media_versions().await?;
     versions.0.insert(ToolVersions::PACKAGER.to_owned(), packager.version().await?);
-    Ok(versions)
+    Ok(versions.with_recipes())
 }
 
 /// The versions of FFmpeg's libraries and x264.

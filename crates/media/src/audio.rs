@@ -21,10 +21,10 @@ use self::rendition::Rendition;
 use self::zero::Timeline;
 use crate::MediaError;
 use crate::ffmpeg::decoder::{Decoded, Decoder};
-use crate::ffmpeg::frame::take;
+use crate::ffmpeg::frame::{self, take};
 use crate::ffmpeg::log;
 use crate::ffmpeg::source::{Read, Source};
-use crate::progress::{Done, Meter};
+use crate::progress::{Count, Done, watch};
 
 /// Samples per second of every rendition.
 const SAMPLE_RATE: u32 = 48_000;
@@ -61,25 +61,39 @@ pub fn encode_audio(
         )));
     }
     let samples = samples(spec.frame_count, spec.frame_rate)?;
-    let timeline = Timeline::of(source, spec.video_stream)?;
-    let decoders = TrackDecoders::open(source, &streams(spec))?;
-    let renditions = spec
-        .renditions
-        .iter()
-        .zip(outputs)
-        .map(|(rendition, output)| Rendition::create(rendition, samples, output))
-        .collect::<Result<Vec<_>, _>>()?;
-    run(decoders, renditions, timeline, samples, on_progress)
+    let decoded = Count::default();
+    let encoded: Vec<Count> = spec.renditions.iter().map(|_| Count::default()).collect();
+    let done = || {
+        let least = encoded.iter().map(Count::get).min().unwrap_or(0);
+        Done {
+            steps: decoded.get() + encoded.iter().map(Count::get).sum::<u64>(),
+            fraction: least as f64 / samples.max(1) as f64,
+            frames: 0,
+            seconds: least as f64 / f64::from(SAMPLE_RATE),
+        }
+    };
+    watch(on_progress, done, || {
+        let timeline = Timeline::of(source, spec.video_stream)?;
+        let decoders = TrackDecoders::open(source, &streams(spec))?;
+        let renditions = spec
+            .renditions
+            .iter()
+            .zip(outputs)
+            .zip(&encoded)
+            .map(|((rendition, output), encoded)| {
+                Rendition::create(rendition, samples, output, encoded.clone())
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        run(decoders, renditions, timeline, &decoded)
+    })
 }
 
 fn run(
     decoders: TrackDecoders,
     renditions: Vec<Rendition>,
     timeline: Timeline,
-    samples: u64,
-    on_progress: &mut dyn FnMut(Progress),
+    handled: &Count,
 ) -> Result<(), MediaError> {
-    let total = samples as f64 / f64::from(SAMPLE_RATE);
     std::thread::scope(|scope| {
         let mut inputs = Vec::new();
         let mut encoders = Vec::new();
@@ -93,8 +107,8 @@ fn run(
                 rendition.finish()
             }));
         }
-        let mut meter = Meter::new(on_progress);
-        let decoded = decoders.decode_all(timeline, |sound, seconds| {
+        let decoded = decoders.decode_all(timeline, |sound| {
+            handled.add(frame::sample_count(&sound.frame));
             for (streams, input) in &mut inputs {
                 let sound = Sound { stream: sound.stream, frame: Arc::clone(&sound.frame) };
                 if streams.contains(&sound.stream)
@@ -105,7 +119,6 @@ fn run(
                     return false;
                 }
             }
-            meter.update(Done { fraction: seconds / total.max(f64::MIN_POSITIVE), frames: 0, seconds });
             true
         });
         drop(inputs);
@@ -137,20 +150,17 @@ impl TrackDecoders {
         Ok(Self { source, decoders })
     }
 
-    /// Hands out every frame with its time from the sound's zero and the seconds reached, until `deliver` wants no
-    /// more.
+    /// Hands out every frame with its time from the sound's zero, until `deliver` wants no more.
     fn decode_all(
         mut self,
         timeline: Timeline,
-        mut deliver: impl FnMut(Sound, f64) -> bool,
+        mut deliver: impl FnMut(Sound) -> bool,
     ) -> Result<(), MediaError> {
         let mut wanted = true;
         let mut deliver_frame = |stream: u32, time_base, frame: &mut Frame| {
             let mut frame = take(frame);
-            let time = frame.timestamp().map(|ticks| timeline.time(ticks, time_base));
-            frame.set_pts(time);
-            let seconds = time.map_or(0.0, zero::seconds);
-            wanted = wanted && deliver(Sound { stream, frame: Arc::new(frame) }, seconds);
+            frame.set_pts(frame.timestamp().map(|ticks| timeline.time(ticks, time_base)));
+            wanted = wanted && deliver(Sound { stream, frame: Arc::new(frame) });
             wanted
         };
         loop {

@@ -56,7 +56,8 @@ pub enum Request {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Response {
-    /// How far the work is, at most [`PROGRESS_PER_SECOND`](crate::PROGRESS_PER_SECOND) times a second.
+    /// How far the work is, at most [`PROGRESS_PER_SECOND`](crate::PROGRESS_PER_SECOND) times a second and once at the
+    /// end. Only work that has moved is reported: a child that says nothing for long hangs.
     Progress(Progress),
     /// The work is done. The last line.
     Result(serde_json::Value),
@@ -107,7 +108,7 @@ fn run(request: Request, on_progress: &mut dyn FnMut(Progress)) -> Result<serde_
             encode_audio(&path, &spec, &outputs, on_progress).map(|()| serde_json::Value::Null)
         }
         Request::MuxProgressive { video, audio, output } => {
-            mux_progressive(&video, &audio, &output).map(|()| serde_json::Value::Null)
+            mux_progressive(&video, &audio, &output, on_progress).map(|()| serde_json::Value::Null)
         }
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod mp4;
 pub(crate) mod options;
 pub(crate) mod source;
 pub(crate) mod track;
+pub(crate) mod transfer;
 pub(crate) mod versions;
 
 pub(crate) use ffmpeg_next::Error;

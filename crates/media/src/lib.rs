@@ -6,7 +6,8 @@
 //! itself and choose no demuxer but those of [`ALLOWED_FORMATS`]; frames in flight are bounded, however long the
 //! source; what FFmpeg says goes to the standard error stream and into the error.
 //!
-//! All functions block, and report progress at most [`PROGRESS_PER_SECOND`] times a second.
+//! All functions block, and report progress at most [`PROGRESS_PER_SECOND`] times a second and once at the end. Work
+//! that does not move reports nothing, so silence means that it hangs.
 
 pub mod child;
 

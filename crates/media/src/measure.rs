@@ -9,6 +9,7 @@ mod grid;
 mod video;
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use ffmpeg_next::{Packet, Stream, media};
 use reelfarm_model::Progress;
@@ -21,7 +22,7 @@ use crate::ffmpeg::decoder::Decoder;
 use crate::ffmpeg::log::{self, Capture};
 use crate::ffmpeg::source::{Read, Source};
 use crate::ffmpeg::track;
-use crate::progress::{Done, Meter};
+use crate::progress::{Done, watch};
 
 const QUICK_THREADS: u32 = 4;
 
@@ -34,13 +35,19 @@ const QUICK_THREADS: u32 = 4;
 /// Only where the file is not there, is no regular file or cannot be read by this host.
 pub fn measure(path: &Path, on_progress: &mut dyn FnMut(Progress)) -> Result<Measurements, MediaError> {
     log::install();
-    let quick = Pass::run(path, QUICK_THREADS, on_progress)?;
-    match quick {
+    let latest = Mutex::new(Done::default());
+    let done = || *latest.lock().unwrap_or_else(PoisonError::into_inner);
+    let note = |now: Done| {
+        let mut latest = latest.lock().unwrap_or_else(PoisonError::into_inner);
+        // Over both passes, where all else begins again.
+        *latest = Done { steps: latest.steps + now.steps, ..now };
+    };
+    watch(on_progress, done, || match Pass::run(path, QUICK_THREADS, &note)? {
         Some(measurements) => Ok(measurements),
-        None => Pass::run(path, 1, on_progress)?.ok_or_else(|| {
+        None => Pass::run(path, 1, &note)?.ok_or_else(|| {
             MediaError::Unsupported(format!("the exact pass over {} gave no result", path.display()))
         }),
-    }
+    })
 }
 
 /// A track that is measured.
@@ -58,12 +65,9 @@ struct Pass {
 }
 
 impl Pass {
-    /// One pass; `None` where a pass with several threads met damage.
-    fn run(
-        path: &Path,
-        threads: u32,
-        on_progress: &mut dyn FnMut(Progress),
-    ) -> Result<Option<Measurements>, MediaError> {
+    /// One pass; `None` where a pass with several threads met damage. `note` is told after each packet; its steps are
+    /// the bytes of that packet.
+    fn run(path: &Path, threads: u32, note: &dyn Fn(Done)) -> Result<Option<Measurements>, MediaError> {
         let capture = Capture::start();
         let size = fs_err::metadata(path).map_err(MediaError::SourceFile)?.len();
         let mut pass = match Source::open(path) {
@@ -77,7 +81,7 @@ impl Pass {
             }
             Err(error) => return Err(error),
         };
-        let whole = pass.read_all(threads > 1, &capture, &mut Meter::new(on_progress))?;
+        let whole = pass.read_all(threads > 1, &capture, note)?;
         Ok(whole.then(|| pass.finish(&capture)))
     }
 
@@ -108,7 +112,7 @@ impl Pass {
         &mut self,
         give_up_on_damage: bool,
         capture: &Capture,
-        meter: &mut Meter,
+        note: &dyn Fn(Done),
     ) -> Result<bool, MediaError> {
         let mut position = 0;
         loop {
@@ -121,7 +125,7 @@ impl Pass {
                     if let Some(track) = self.tracks.get_mut(packet.stream()) {
                         track.packet(&packet)?;
                     }
-                    meter.update(self.done(position));
+                    note(Done { steps: packet.size() as u64, ..self.done(position) });
                 }
                 Read::Damaged => self.measurements.read_errors += 1,
                 Read::End => break,
@@ -158,7 +162,7 @@ impl Pass {
                 TrackMeter::Other => {}
             }
         }
-        Done { fraction, frames, seconds }
+        Done { steps: 0, fraction, frames, seconds }
     }
 
     fn finish(mut self, capture: &Capture) -> Measurements {

@@ -4,19 +4,42 @@ use std::path::{Path, PathBuf};
 
 use ffmpeg_next::{Packet, Rational};
 use isolang::Language;
+use reelfarm_model::Progress;
 
 use crate::MediaError;
 use crate::ffmpeg::log;
 use crate::ffmpeg::mp4::{IndexPlace, Mp4Writer};
 use crate::ffmpeg::source::{Read, Source};
+use crate::progress::{Count, Done, watch};
 
 /// Copies a video rendition and audio renditions, each with its language tag (BCP 47), into one MP4 file that starts
 /// to play before it is whole. The first audio track is the default.
 ///
+/// The fraction of the progress is the share of the renditions' bytes that is copied. It stays while the media is then
+/// moved behind the index, which is reported all the same.
+///
 /// # Errors
 /// See [`MediaError`]; the output is then of no use.
-pub fn mux_progressive(video: &Path, audio: &[(PathBuf, String)], output: &Path) -> Result<(), MediaError> {
+pub fn mux_progressive(
+    video: &Path,
+    audio: &[(PathBuf, String)],
+    output: &Path,
+    on_progress: &mut dyn FnMut(Progress),
+) -> Result<(), MediaError> {
     log::install();
+    let mut size = 0;
+    for path in std::iter::once(video).chain(audio.iter().map(|(path, _)| path.as_path())) {
+        size += fs_err::metadata(path).map_err(MediaError::SourceFile)?.len();
+    }
+    let copied = Count::default();
+    let done = || {
+        let bytes = copied.get();
+        Done { steps: bytes, fraction: bytes as f64 / size.max(1) as f64, ..Done::default() }
+    };
+    watch(on_progress, done, || copy(video, audio, output, &copied))
+}
+
+fn copy(video: &Path, audio: &[(PathBuf, String)], output: &Path, copied: &Count) -> Result<(), MediaError> {
     let mut writer = Mp4Writer::create(output, IndexPlace::Start)?;
     let mut tracks = vec![CopiedTrack::open(video, None, true, &mut writer)?];
     for (index, (path, language)) in audio.iter().enumerate() {
@@ -30,6 +53,7 @@ pub fn mux_progressive(video: &Path, audio: &[(PathBuf, String)], output: &Path)
         .min_by(|a, b| a.next_time().total_cmp(&b.next_time()))
     {
         if let Some(packet) = earliest.next.take() {
+            copied.add(packet.size() as u64);
             writer.write(earliest.track, packet, earliest.time_base)?;
         }
         earliest.advance()?;

@@ -18,9 +18,7 @@ mod x264;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
+use std::sync::mpsc;
 
 use ffmpeg_next::frame;
 use reelfarm_model::Progress;
@@ -30,7 +28,7 @@ use self::decode::FrameSource;
 use self::lane::Lane;
 use crate::MediaError;
 use crate::ffmpeg::log;
-use crate::progress::{Done, Meter, PROGRESS_PER_SECOND};
+use crate::progress::{Count, Done, watch};
 
 /// The most bytes of decoded frames between the decoder and the slowest rung.
 const QUEUED_BYTES: u64 = 64 << 20;
@@ -72,53 +70,60 @@ pub fn encode_video(
             outputs.len()
         )));
     }
-    let frames = FrameSource::open(source, &spec.video)?;
-    let picture = frames.picture();
-    let lanes = Lane::open_all(&picture, spec, outputs)?;
-    let queued = (QUEUED_BYTES / picture.bytes().max(1)).clamp(2, 8) as usize;
-    run(frames, lanes, queued, spec, on_progress)
+    let handled = Count::default();
+    let packets: Vec<Count> = spec.rungs.iter().map(|_| Count::default()).collect();
+    let done = || {
+        let frames = packets.iter().map(Count::get).min().unwrap_or(0);
+        Done {
+            steps: handled.get() + packets.iter().map(Count::get).sum::<u64>(),
+            fraction: frames as f64 / spec.video.frame_count.max(1) as f64,
+            frames,
+            seconds: frames as f64 / f64::from(spec.video.frame_rate),
+        }
+    };
+    watch(on_progress, done, || {
+        let frames = FrameSource::open(source, &spec.video)?;
+        let picture = frames.picture();
+        let lanes = Lane::open_all(&picture, spec, outputs, &packets)?;
+        let queued = (QUEUED_BYTES / picture.bytes().max(1)).clamp(2, 8) as usize;
+        run(frames, lanes, queued, spec.video.frame_count, &handled)
+    })
 }
 
+/// Runs all stages to their end. `handled` counts the frames that any of them has dealt with.
 fn run(
     frames: FrameSource,
     lanes: Vec<Lane>,
     queued: usize,
-    spec: &EncodeVideoSpec,
-    on_progress: &mut dyn FnMut(Progress),
+    expected: u64,
+    handled: &Count,
 ) -> Result<(), MediaError> {
-    let expected = spec.video.frame_count;
-    let encoded: Vec<AtomicU64> = lanes.iter().map(|_| AtomicU64::new(0)).collect();
-    // Nothing is ever sent: the channel closes when the last stage has dropped its end.
-    let (running, ended) = mpsc::channel::<()>();
     std::thread::scope(|scope| {
         let mut stages = Vec::new();
         let mut inputs = Vec::new();
-        for (lane, encoded) in lanes.into_iter().zip(&encoded) {
+        for lane in lanes {
             let Lane { mut converters, mut encoders } = lane;
             let (input, decoded) = mpsc::sync_channel::<Arc<frame::Video>>(queued);
             inputs.push(input);
             let (output, pictures) = mpsc::sync_channel(QUEUED_PICTURES);
-            let still_running = running.clone();
             stages.push(scope.spawn(move || {
-                let _running = still_running;
                 for frame in decoded {
                     for (rung, converter) in converters.iter_mut().enumerate() {
                         let picture = match converter {
                             Some(converter) => Arc::new(converter.convert(&frame)?),
                             None => Arc::clone(&frame),
                         };
+                        handled.add(1);
                         output.send((rung, picture)).map_err(|_| Stop::Downstream)?;
                     }
                 }
                 Ok(())
             }));
-            let still_running = running.clone();
             stages.push(scope.spawn(move || {
-                let _running = still_running;
                 for (rung, picture) in pictures {
                     if let Some(encoder) = encoders.get_mut(rung) {
                         encoder.encode(&picture)?;
-                        encoded.store(encoder.packets(), Ordering::Relaxed);
+                        handled.add(1);
                     }
                 }
                 Ok(encoders.into_iter().try_for_each(|encoder| encoder.finish(expected))?)
@@ -127,8 +132,8 @@ fn run(
         stages.insert(
             0,
             scope.spawn(move || {
-                let _running = running;
                 frames.decode_all(expected, |frame| {
+                    handled.add(1);
                     let frame = Arc::new(frame);
                     inputs
                         .iter()
@@ -136,17 +141,6 @@ fn run(
                 })
             }),
         );
-        let mut meter = Meter::new(on_progress);
-        while ended.recv_timeout(Duration::from_secs(1) / PROGRESS_PER_SECOND)
-            == Err(RecvTimeoutError::Timeout)
-        {
-            let frames = encoded.iter().map(|count| count.load(Ordering::Relaxed)).min().unwrap_or(0);
-            meter.update(Done {
-                fraction: frames as f64 / expected.max(1) as f64,
-                frames,
-                seconds: frames as f64 / f64::from(spec.video.frame_rate),
-            });
-        }
         // In the order of the pipeline, so that the first failure is the cause of those after it.
         stages.into_iter().try_for_each(|stage| match stage.join() {
             Ok(Err(Stop::Failed(error))) => Err(error),

@@ -13,6 +13,8 @@ pub struct Index {
     pub schema: u32,
     /// The title.
     pub title: TitleId,
+    /// The SHA-256 of the source that it was made from.
+    pub source: Digest,
     /// Every profile, in the order of the profile list.
     pub profiles: Vec<IndexProfile>,
     /// Every file but this one, in the order of their paths.

@@ -44,6 +44,8 @@ pub enum WorkerEvent {
     Heartbeat {
         /// The attempt.
         fence: Fence,
+        /// Who works on it.
+        worker: WorkerId,
         /// Echoed in [`ControlMessage::Extended`], so that the worker knows which heartbeat was heard.
         beat: u64,
         /// How far it is.
@@ -53,12 +55,23 @@ pub enum WorkerEvent {
     Finished {
         /// The attempt.
         fence: Fence,
+        /// Who worked on it.
+        worker: WorkerId,
         /// How.
         outcome: AttemptOutcome,
     },
 }
 
 impl WorkerEvent {
+    /// The worker that reports it.
+    pub const fn worker(&self) -> &WorkerId {
+        match self {
+            Self::Started { worker, .. } | Self::Heartbeat { worker, .. } | Self::Finished { worker, .. } => {
+                worker
+            }
+        }
+    }
+
     /// The attempt that the event is about.
     pub const fn fence(&self) -> &Fence {
         match self {
@@ -85,5 +98,8 @@ pub enum ControlMessage {
     Stop {
         /// The attempt.
         fence: Fence,
+        /// Who is to stop; everybody where it is `None`. Where a message was delivered twice, only the worker whose
+        /// report was refused is told, and the one that holds the attempt goes on.
+        worker: Option<WorkerId>,
     },
 }

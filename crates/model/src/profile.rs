@@ -20,7 +20,8 @@ pub struct Profile {
     pub segment_seconds: Option<u32>,
     /// The media set that it plays.
     pub media_set: MediaSetId,
-    /// The devices it is for.
+    /// The devices it is for, for people; empty inside task specifications, because it shapes no byte.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub purpose: String,
 }
 

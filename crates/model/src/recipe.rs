@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Our own code's part in fingerprints and measurements. Raise on any change of what they contain.
-pub const MEASURE_RECIPE: u32 = 1;
-/// Our own code's part in renditions. Raise on any change of the bytes that encoding gives.
-pub const ENCODE_RECIPE: u32 = 1;
-/// Our own code's part in media sets. Raise on any change of the packager's options or of our engines.
-pub const PACKAGE_RECIPE: u32 = 1;
-/// Our own code's part in manifests. Raise on any change of the manifests' text.
-pub const MANIFEST_RECIPE: u32 = 1;
-/// Our own code's part in verification. Raise when verification checks more.
-pub const VERIFY_RECIPE: u32 = 1;
+/// Our own code, a number a kind of work. Raise one with any change of the bytes that this work gives: artifacts made
+/// with the old number are then made again, and workers of the old program no longer take such tasks.
+const RECIPES: [(&str, u32); 6] = [
+    (ToolVersions::MEASURE_RECIPE, 1),
+    (ToolVersions::ENCODE_RECIPE, 1),
+    (ToolVersions::PACKAGE_RECIPE, 1),
+    (ToolVersions::MANIFEST_RECIPE, 1),
+    (ToolVersions::VERIFY_RECIPE, 1),
+    (ToolVersions::PUBLISH_RECIPE, 1),
+];
 
-/// Outside tools by name with the version that they state, such as `x264` → `164`.
+/// Tools by name with the version that they state, such as `x264` → `164`; our own recipes are among them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ToolVersions(pub BTreeMap<String, String>);
@@ -28,16 +28,30 @@ impl ToolVersions {
     pub const X264: &'static str = "x264";
     /// Name of Shaka Packager.
     pub const PACKAGER: &'static str = "packager";
+    /// Our own part in fingerprints and measurements.
+    pub const MEASURE_RECIPE: &'static str = "measure-recipe";
+    /// Our own part in renditions.
+    pub const ENCODE_RECIPE: &'static str = "encode-recipe";
+    /// Our own part in media sets: the packager's options, and our engines.
+    pub const PACKAGE_RECIPE: &'static str = "package-recipe";
+    /// Our own part in manifests.
+    pub const MANIFEST_RECIPE: &'static str = "manifest-recipe";
+    /// What verification checks.
+    pub const VERIFY_RECIPE: &'static str = "verify-recipe";
+    /// The layout of the origin and the form of its index.
+    pub const PUBLISH_RECIPE: &'static str = "publish-recipe";
+
+    /// The same versions with those of this program's own code.
+    #[must_use]
+    pub fn with_recipes(mut self) -> Self {
+        self.0.extend(RECIPES.map(|(name, number)| (name.to_owned(), number.to_string())));
+        self
+    }
 
     /// The versions of `names` alone.
     #[must_use]
     pub fn only(&self, names: &[&str]) -> Self {
-        Self(
-            self.0
-                .iter()
-                .filter(|(name, _)| names.contains(&name.as_str()))
-                .map(|(n, v)| (n.clone(), v.clone()))
-                .collect(),
-        )
+        let named = self.0.iter().filter(|(name, _)| names.contains(&name.as_str()));
+        Self(named.map(|(name, version)| (name.clone(), version.clone())).collect())
     }
 }

@@ -3,6 +3,8 @@
 //! A specification says everything that shapes the outputs, and nothing else: no path, no attempt, no time. What a
 //! worker also needs to find the source travels beside it in the [`TaskMessage`](crate::message::TaskMessage).
 
+mod material;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +13,7 @@ use crate::key::{ArtifactKey, Digest, TaskKey, digest_of};
 use crate::ladder::{ChannelLayout, Rung};
 use crate::profile::{MediaFormat, MediaSetId, Profile};
 use crate::qc::{AudioSource, VideoConclusion};
-use crate::recipe::{self, ToolVersions};
+use crate::recipe::ToolVersions;
 use crate::title::TitleId;
 
 /// Workers of one capability.
@@ -275,6 +277,8 @@ pub struct PublishSpec {
     pub origin: String,
     /// The title.
     pub title: TitleId,
+    /// The source.
+    pub source: Digest,
     /// Every profile of the title.
     pub profiles: Vec<PublishProfile>,
 }
@@ -303,6 +307,8 @@ pub struct WithdrawSpec {
     pub title: TitleId,
     /// The title's generation whose failure this cleans up.
     pub generation: u64,
+    /// The profiles that it was to have, by id: their folders are the farm's.
+    pub profiles: Vec<String>,
 }
 
 /// One output of a task: an artifact known by its key before it is made.
@@ -434,102 +440,21 @@ impl TaskSpec {
         matches!(self, Self::Fingerprint(_) | Self::Qc(_) | Self::Publish(_))
     }
 
-    fn tool_names(&self) -> &'static [&'static str] {
+    /// The same work for those outputs alone that `wanted` names, where outputs can be made one without the other.
+    #[must_use]
+    pub fn narrowed(&self, wanted: impl Fn(&str) -> bool) -> Self {
         match self {
-            Self::EncodeVideo(_) => &[ToolVersions::FFMPEG, ToolVersions::X264],
-            Self::Qc(_) | Self::EncodeAudio(_) => &[ToolVersions::FFMPEG],
-            Self::Package(spec) if matches!(spec.format, MediaFormat::Progressive) => &[ToolVersions::FFMPEG],
-            Self::Package(_) => &[ToolVersions::PACKAGER],
-            _ => &[],
-        }
-    }
-
-    fn outputs(&self, tools: &ToolVersions) -> Vec<TaskOutput> {
-        let one = |name: &str, key: Digest| vec![TaskOutput { name: name.to_owned(), key: ArtifactKey(key) }];
-        match self {
-            Self::Fingerprint(spec) => {
-                one("fingerprint", digest_of("fingerprint", &(spec, recipe::MEASURE_RECIPE)))
+            Self::EncodeVideo(spec) => {
+                let mut spec = spec.clone();
+                spec.rungs.retain(|rung| wanted(&rung.rung.name));
+                Self::EncodeVideo(spec)
             }
-            Self::Qc(spec) => {
-                one("measurements", digest_of("measurements", &(spec, tools, recipe::MEASURE_RECIPE)))
+            Self::EncodeAudio(spec) => {
+                let mut spec = spec.clone();
+                spec.renditions.retain(|rendition| wanted(&rendition.id));
+                Self::EncodeAudio(spec)
             }
-            Self::EncodeVideo(spec) => spec
-                .rungs
-                .iter()
-                .map(|rung| TaskOutput {
-                    name: rung.rung.name.clone(),
-                    key: ArtifactKey(digest_of(
-                        "video",
-                        &(spec.source, &spec.video, RungMaterial::from(rung), tools, recipe::ENCODE_RECIPE),
-                    )),
-                })
-                .collect(),
-            Self::EncodeAudio(spec) => spec
-                .renditions
-                .iter()
-                .map(|rendition| TaskOutput {
-                    name: rendition.id.clone(),
-                    key: ArtifactKey(digest_of(
-                        "audio",
-                        &(
-                            (spec.source, spec.video_stream, spec.frame_rate, spec.frame_count),
-                            (rendition.layout, rendition.bitrate_kbps, &rendition.from),
-                            tools,
-                            recipe::ENCODE_RECIPE,
-                        ),
-                    )),
-                })
-                .collect(),
-            Self::Package(spec) => one("media", digest_of("media", &(spec, tools, recipe::PACKAGE_RECIPE))),
-            Self::Manifest(spec) => {
-                one("manifests", digest_of("manifests", &(spec, recipe::MANIFEST_RECIPE)))
-            }
-            Self::Verify(spec) => {
-                one("verification", digest_of("verification", &(spec, recipe::VERIFY_RECIPE)))
-            }
-            Self::Upload(spec) => one("receipt", digest_of("receipt", spec)),
-            Self::Publish(spec) => one("index", digest_of("index", spec)),
-            Self::Withdraw(spec) => one("withdrawal", digest_of("withdrawal", spec)),
-        }
-    }
-}
-
-/// What of a rung shapes the encoder's output: not its name, not the box, not QC's threshold.
-#[derive(Serialize)]
-struct RungMaterial<'a> {
-    width: u32,
-    height: u32,
-    gop_frames: u32,
-    crf: u8,
-    maxrate_kbps: u32,
-    bufsize_kbps: u32,
-    preset: &'a str,
-    profile: &'a str,
-}
-
-impl<'a> From<&'a RungSpec> for RungMaterial<'a> {
-    fn from(spec: &'a RungSpec) -> Self {
-        // Taken apart by name, so that a new field cannot be forgotten here.
-        let Rung {
-            name: _,
-            width: _,
-            height: _,
-            min_source_kbps: _,
-            crf,
-            maxrate_kbps,
-            bufsize_kbps,
-            preset,
-            profile,
-        } = &spec.rung;
-        Self {
-            width: spec.width,
-            height: spec.height,
-            gop_frames: spec.gop_frames,
-            crf: *crf,
-            maxrate_kbps: *maxrate_kbps,
-            bufsize_kbps: *bufsize_kbps,
-            preset,
-            profile,
+            other => other.clone(),
         }
     }
 }

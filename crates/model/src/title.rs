@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::failure::Failure;
 use crate::key::Digest;
 use crate::qc::QcReport;
+use crate::recipe::ToolVersions;
 use crate::source::SourceReference;
 
 /// A title's name: 1 to 100 of `A-Z a-z 0-9 . _ -`, beginning with a letter or digit. It is a folder at the origin.
@@ -84,6 +85,9 @@ pub struct Submission {
     pub audio_language: Option<String>,
     /// The origin's URL or absolute path.
     pub origin: String,
+    /// The tools of the farm when it was submitted: what it is planned with. After an upgrade the same submission is
+    /// another one, and is planned anew.
+    pub tools: ToolVersions,
 }
 
 /// A ladder as its file's text, with the name that errors use for the file.

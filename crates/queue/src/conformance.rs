@@ -58,6 +58,7 @@ pub fn task_message(pool: Pool, number: u32) -> TaskMessage {
             audio: Vec::new(),
         }),
         Pool::Light => TaskSpec::Withdraw(WithdrawSpec {
+            profiles: Vec::new(),
             origin: "/origin".to_owned(),
             title: "a-title".parse().expect("a title's name"),
             generation: u64::from(number),
@@ -78,6 +79,7 @@ fn numbered_fence(number: u32) -> Fence {
 fn event(number: u32) -> WorkerEvent {
     WorkerEvent::Heartbeat {
         fence: numbered_fence(0),
+        worker: WorkerId("worker".into()),
         beat: u64::from(number),
         progress: Progress::default(),
     }
@@ -194,10 +196,11 @@ pub async fn events_of_one_sender_keep_their_order<B: Broker>(broker: Arc<B>) {
         WorkerEvent::Started { fence, worker: WorkerId("worker-1".to_owned()) },
         WorkerEvent::Heartbeat {
             fence,
+            worker: WorkerId("worker".into()),
             beat: 1,
             progress: Progress { fraction: 0.25, frames_per_second: 80.5, speed: 3.25 },
         },
-        WorkerEvent::Finished { fence, outcome: AttemptOutcome::Released },
+        WorkerEvent::Finished { fence, worker: WorkerId("worker".into()), outcome: AttemptOutcome::Released },
     ];
     for event in &sent {
         broker.send_event(event).await.expect("the event is sent");
@@ -247,7 +250,7 @@ pub async fn control_messages_reach_every_subscriber<B: Broker>(broker: Arc<B>) 
     assert_eq!(next(&mut early).await, first);
 
     let mut late = subscribe(&*broker).await;
-    let second = ControlMessage::Stop { fence: numbered_fence(2) };
+    let second = ControlMessage::Stop { fence: numbered_fence(2), worker: None };
     broker.send_control(&second).await.expect("the message is sent");
     assert_eq!(next(&mut early).await, second);
     assert_eq!(next(&mut late).await, second);
@@ -264,12 +267,15 @@ pub async fn a_lagging_subscriber_gets_every_stop<B: Broker>(broker: Arc<B>) {
         }
         if round < u64::from(STOPS) {
             let fence = numbered_fence(u32::try_from(round).expect("a small number"));
-            broker.send_control(&ControlMessage::Stop { fence }).await.expect("the message is sent");
+            broker
+                .send_control(&ControlMessage::Stop { fence, worker: None })
+                .await
+                .expect("the message is sent");
         }
     }
     let mut waiting: BTreeSet<_> = (0..STOPS).map(|number| numbered_fence(number).task).collect();
     while !waiting.is_empty() {
-        if let ControlMessage::Stop { fence } = next(&mut stream).await {
+        if let ControlMessage::Stop { fence, .. } = next(&mut stream).await {
             waiting.remove(&fence.task);
         }
     }
@@ -283,7 +289,7 @@ pub async fn a_cancelled_wait_for_control_takes_nothing<B: Broker>(broker: Arc<B
         let broker = Arc::clone(&broker);
         async move {
             for number in 0..STOPS {
-                let stop = ControlMessage::Stop { fence: numbered_fence(number) };
+                let stop = ControlMessage::Stop { fence: numbered_fence(number), worker: None };
                 broker.send_control(&stop).await.expect("the message is sent");
                 tokio::task::yield_now().await;
             }
@@ -294,7 +300,7 @@ pub async fn a_cancelled_wait_for_control_takes_nothing<B: Broker>(broker: Arc<B
         tokio::select! {
             biased;
             message = stream.next() => {
-                let ControlMessage::Stop { fence } = message.expect("the connection is there") else {
+                let ControlMessage::Stop { fence, .. } = message.expect("the connection is there") else {
                     panic!("nobody sent this");
                 };
                 received.insert(fence.task);

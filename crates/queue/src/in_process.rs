@@ -166,7 +166,7 @@ mod tests {
     }
 
     fn stop(number: u8) -> ControlMessage {
-        ControlMessage::Stop { fence: fence(number) }
+        ControlMessage::Stop { fence: fence(number), worker: None }
     }
 
     #[tokio::test]
@@ -236,7 +236,12 @@ mod tests {
     #[tokio::test]
     async fn a_scheduler_that_is_far_behind_makes_its_workers_wait() {
         let broker = InProcessBroker::default();
-        let event = WorkerEvent::Heartbeat { fence: fence(1), beat: 1, progress: Progress::default() };
+        let event = WorkerEvent::Heartbeat {
+            fence: fence(1),
+            worker: reelfarm_model::WorkerId("worker".into()),
+            beat: 1,
+            progress: Progress::default(),
+        };
         for _ in 0..EVENT_BUFFER {
             broker.send_event(&event).await.unwrap();
         }

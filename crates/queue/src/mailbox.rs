@@ -66,7 +66,7 @@ impl Mailbox {
 
 const fn fence(message: &ControlMessage) -> &Fence {
     match message {
-        ControlMessage::Extended { fence, .. } | ControlMessage::Stop { fence } => fence,
+        ControlMessage::Extended { fence, .. } | ControlMessage::Stop { fence, .. } => fence,
     }
 }
 

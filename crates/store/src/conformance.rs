@@ -9,6 +9,7 @@ pub mod fences;
 pub mod fixtures;
 pub mod histories;
 mod model;
+pub mod needs;
 pub mod plans;
 pub mod submissions;
 pub mod titles;
@@ -42,11 +43,17 @@ macro_rules! store_conformance {
             plans::a_done_task_is_shared_and_redone_only_if_asked,
             plans::a_redone_task_makes_its_dependents_wait_again,
             plans::a_redone_task_is_wanted_by_all_that_wait_for_it,
-            plans::a_second_plan_may_add_needs,
             plans::what_a_task_needs_is_wanted_with_it,
             plans::what_a_planned_task_needs_starts_afresh_with_it,
             plans::tasks_come_out_in_the_order_of_planning,
             plans::every_kind_of_structure_survives_the_database,
+            needs::a_second_plan_says_anew_what_is_needed,
+            needs::a_dropped_need_is_not_revived,
+            needs::an_old_encode_does_not_come_back_with_an_unchanged_package,
+            needs::a_shared_task_keeps_the_other_titles_needs,
+            needs::what_only_a_dropped_need_kept_wanted_is_cancelled,
+            needs::a_dropped_need_goes_on_where_it_is_still_needed,
+            needs::a_plan_does_not_disturb_an_attempt,
             attempts::an_attempt_runs_from_dispatch_to_done,
             attempts::only_a_ready_task_is_dispatched,
             attempts::a_failed_attempt_waits_for_its_back_off,

@@ -16,5 +16,6 @@ pub use error::StoreError;
 pub use records::{AttemptEnd, AttemptRecord, Counts, ExpiredAttempt, TaskRecord, TitleGeneration};
 pub use sqlite::SqliteStore;
 pub use store::{
-    Advanced, Completed, Failed, PlannedTask, RetryDecision, Store, SubmitOutcome, Submitted, TitleChange,
+    Advanced, Completed, Failed, Planned, PlannedTask, RetryDecision, Store, SubmitOutcome, Submitted,
+    TitleChange,
 };

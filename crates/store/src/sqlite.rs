@@ -27,7 +27,9 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use crate::error::StoreError;
 use crate::records::{AttemptRecord, Counts, ExpiredAttempt, TaskRecord};
-use crate::store::{Advanced, Completed, Failed, PlannedTask, RetryDecision, Store, Submitted, TitleChange};
+use crate::store::{
+    Advanced, Completed, Failed, Planned, PlannedTask, RetryDecision, Store, Submitted, TitleChange,
+};
 use fault::Fault;
 
 /// A store in a SQLite file. Cheap to clone.
@@ -90,7 +92,7 @@ impl Store for SqliteStore {
         title: &TitleId,
         generation: u64,
         tasks: &[PlannedTask],
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<Planned>, StoreError> {
         write!(self, "record a plan", planning::plan, title, generation, tasks)
     }
 

@@ -50,6 +50,13 @@ pub struct PlannedTask {
     pub redo: bool,
 }
 
+/// What [`Store::plan`] did beyond the plan itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Planned {
+    /// Attempts that nobody wants any more: tell their workers to stop.
+    pub stopped: Vec<Fence>,
+}
+
 /// A change to a title. What is `None` stays as it is.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TitleChange {
@@ -116,15 +123,25 @@ pub trait Store: Send + Sync + 'static {
 
     /// Adds tasks to what a title wants. Unknown tasks are inserted. Known ones that failed or were cancelled start
     /// afresh (their counts of failures and losses too), and so do done ones with `redo`, whose artifacts are
-    /// forgotten; all others are shared as they are, and need from now on what either plan says. Whatever
-    /// these need, directly or not, and is not done, becomes wanted too, and starts afresh where it had failed or been
-    /// cancelled. `false`, and nothing changed, where the generation is not the title's
-    /// current one or the title is final.
+    /// forgotten; all others are shared as they are.
+    ///
+    /// Each needs from now on exactly what this plan says, so that nothing of an older plan comes back to life with it.
+    /// Only where another title wants it too, its earlier needs stay beside the new ones: that title's order must hold.
+    /// Whatever these tasks need, directly or not, and is not done, becomes wanted too, and starts afresh where it had
+    /// failed or been cancelled. A task that no plan of this generation names, that is not done, and that nothing
+    /// unfinished of the title needs any more, is no longer one of its tasks; it is cancelled where it is unfinished and
+    /// no other title wants it.
+    ///
+    /// `None`, and nothing changed, where the generation is not the title's current one or the title is final.
     ///
     /// # Errors
     /// [`StoreError::UnknownNeed`] where a task needs one that is neither here nor known; otherwise the database.
-    async fn plan(&self, title: &TitleId, generation: u64, tasks: &[PlannedTask])
-    -> Result<bool, StoreError>;
+    async fn plan(
+        &self,
+        title: &TitleId,
+        generation: u64,
+        tasks: &[PlannedTask],
+    ) -> Result<Option<Planned>, StoreError>;
 
     /// Changes a title that is in the state `from` of this generation; `None`, and nothing changed, where it is not.
     /// Where the title becomes withdrawing or final, it wants nothing any more, and its unfinished tasks that no

@@ -11,8 +11,9 @@ use reelfarm_model::task::{
     PackageSpec, PublishProfile, PublishSpec, QcSpec, RungSpec, UploadSpec, VerifySpec, VideoRendition,
     WithdrawSpec,
 };
+use reelfarm_model::title::Submission;
 use reelfarm_model::{
-    ArtifactKey, Digest, Ladder, Profile, SourceReference, Task, TaskKey, TaskSpec, TitleId,
+    ArtifactKey, Digest, Ladder, Profile, SourceReference, Task, TaskKey, TaskSpec, Title, TitleId,
 };
 
 /// What a plan is made from.
@@ -111,8 +112,9 @@ pub fn measure_task(source: Digest, tools: &ToolVersions) -> Task {
 }
 
 /// The task that takes away what a failed generation left at the origin.
-pub fn withdraw_task(title: &TitleId, origin: &str, generation: u64, tools: &ToolVersions) -> Task {
-    let spec = WithdrawSpec { origin: origin.to_owned(), title: title.clone(), generation };
+pub fn withdraw_task(title: &Title, tools: &ToolVersions) -> Task {
+    let Submission { origin, title: id, profiles, .. } = title.submission.clone();
+    let spec = WithdrawSpec { origin, title: id, generation: title.generation, profiles };
     Task::new(TaskSpec::Withdraw(spec), tools)
 }
 
@@ -125,13 +127,24 @@ impl Graph {
         if input.profiles.is_empty() {
             return Err(PlanError::NoProfiles { title: input.title.clone() });
         }
+        // What a profile is for shapes no byte, so a better wording must change no key.
+        let profiles: Vec<_> = input
+            .profiles
+            .iter()
+            .map(|profile| Profile { purpose: String::new(), ..profile.clone() })
+            .collect();
+        let input = &PlanInput { profiles: &profiles, ..*input };
         let mut builder = Builder { input, nodes: Vec::new(), makers: BTreeMap::new() };
         let video = builder.encode_video()?;
         let audio = builder.encode_audio()?;
         let media_sets = builder.package(&video, &audio)?;
         let published = builder.profiles(&media_sets)?;
-        let publication =
-            PublishSpec { origin: input.origin.to_owned(), title: input.title.clone(), profiles: published };
+        let publication = PublishSpec {
+            origin: input.origin.to_owned(),
+            title: input.title.clone(),
+            source: input.source,
+            profiles: published,
+        };
         builder.add(TaskSpec::Publish(publication), BTreeSet::new());
         Ok(Self { nodes: builder.nodes })
     }

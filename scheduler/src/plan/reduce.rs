@@ -44,42 +44,37 @@ pub struct Reduction {
 impl Reduction {
     /// Reduces `graph` by what exists.
     pub fn of(graph: &Graph, facts: &Facts, tools: &ToolVersions) -> Self {
-        let mut wanted_artifacts: BTreeSet<ArtifactKey> = BTreeSet::new();
-        let mut wanted_tasks: BTreeSet<TaskKey> = BTreeSet::new();
-        let mut decided: Vec<(Option<TaskKey>, Step)> = Vec::new();
-        for (index, node) in graph.nodes.iter().enumerate().rev() {
-            let goal = index + 1 == graph.nodes.len();
-            let run =
-                if goal { !facts.published } else { must_run(node, facts, &wanted_artifacts, &wanted_tasks) };
-            if !run {
-                if facts.done.contains(&node.task.key) {
-                    let step = Step { task: node.task.clone(), needs: node.needs.clone(), run: false };
-                    decided.push((None, step));
-                }
+        // What is made again is read back again, and reading back may need more than was missing so far.
+        let mut forced = BTreeSet::new();
+        loop {
+            let running = running(graph, facts, &forced);
+            let stale = graph.nodes.iter().filter(|node| {
+                matches!(node.task.spec, TaskSpec::Verify(_))
+                    && !running.contains(&node.task.key)
+                    && node.needs.iter().any(|need| running.contains(need))
+            });
+            let before = forced.len();
+            forced.extend(stale.map(|node| node.task.key));
+            if forced.len() == before {
+                return Self::with(graph, facts, tools, &running);
+            }
+        }
+    }
+
+    fn with(graph: &Graph, facts: &Facts, tools: &ToolVersions, running: &BTreeSet<TaskKey>) -> Self {
+        let mut renamed: BTreeMap<TaskKey, TaskKey> = BTreeMap::new();
+        let mut steps: Vec<Step> = Vec::new();
+        for node in &graph.nodes {
+            let run = running.contains(&node.task.key);
+            if !run && !facts.done.contains(&node.task.key) {
                 continue;
             }
-            let task = narrowed(node, facts, tools);
-            wanted_artifacts.extend(task.spec.inputs());
-            wanted_tasks.extend(node.needs.iter().copied());
-            let replaced = (task.key != node.task.key).then_some(node.task.key);
-            decided.push((replaced, Step { task, needs: node.needs.clone(), run: true }));
+            let task = if run { narrowed(node, facts, tools) } else { node.task.clone() };
+            // A need that is neither done nor run is one whose outputs are there all the same.
+            let needs = node.needs.iter().filter_map(|need| renamed.get(need).copied()).collect();
+            renamed.insert(node.task.key, task.key);
+            steps.push(Step { task, needs, run });
         }
-        decided.reverse();
-        let renamed: BTreeMap<TaskKey, TaskKey> =
-            decided.iter().filter_map(|(replaced, step)| replaced.map(|old| (old, step.task.key))).collect();
-        let present: BTreeSet<TaskKey> = decided.iter().map(|(_, step)| step.task.key).collect();
-        let steps = decided
-            .into_iter()
-            .map(|(_, mut step)| {
-                step.needs = step
-                    .needs
-                    .iter()
-                    .map(|key| renamed.get(key).copied().unwrap_or(*key))
-                    .filter(|key| present.contains(key))
-                    .collect();
-                step
-            })
-            .collect();
         Self { steps }
     }
 
@@ -87,6 +82,27 @@ impl Reduction {
     pub fn to_run(&self) -> impl Iterator<Item = &Task> {
         self.steps.iter().filter(|step| step.run).map(|step| &step.task)
     }
+}
+
+/// The tasks that must run, `forced` ones among them, by the keys that they have in the graph.
+fn running(graph: &Graph, facts: &Facts, forced: &BTreeSet<TaskKey>) -> BTreeSet<TaskKey> {
+    let mut wanted_artifacts: BTreeSet<ArtifactKey> = BTreeSet::new();
+    let mut wanted_tasks: BTreeSet<TaskKey> = BTreeSet::new();
+    let mut running = BTreeSet::new();
+    for (index, node) in graph.nodes.iter().enumerate().rev() {
+        let goal = index + 1 == graph.nodes.len();
+        let run = if goal {
+            !facts.published
+        } else {
+            forced.contains(&node.task.key) || must_run(node, facts, &wanted_artifacts, &wanted_tasks)
+        };
+        if run {
+            wanted_artifacts.extend(node.task.spec.inputs());
+            wanted_tasks.extend(node.needs.iter().copied());
+            running.insert(node.task.key);
+        }
+    }
+    running
 }
 
 fn must_run(
@@ -121,17 +137,5 @@ fn narrowed(node: &Node, facts: &Facts, tools: &ToolVersions) -> Task {
     if missing.is_empty() {
         return node.task.clone();
     }
-    match &node.task.spec {
-        TaskSpec::EncodeVideo(spec) => {
-            let mut spec = spec.clone();
-            spec.rungs.retain(|rung| missing.contains(rung.rung.name.as_str()));
-            Task::new(TaskSpec::EncodeVideo(spec), tools)
-        }
-        TaskSpec::EncodeAudio(spec) => {
-            let mut spec = spec.clone();
-            spec.renditions.retain(|rendition| missing.contains(rendition.id.as_str()));
-            Task::new(TaskSpec::EncodeAudio(spec), tools)
-        }
-        _ => node.task.clone(),
-    }
+    Task::new(node.task.spec.narrowed(|output| missing.contains(output)), tools)
 }

@@ -284,6 +284,42 @@ fn a_media_set_that_vanished_from_the_origin_is_copied_again() {
     assert_eq!(kinds, [(TaskKind::Upload, 1), (TaskKind::Publish, 1)].into());
 }
 
+#[test]
+fn media_that_is_made_again_is_read_back_again_before_it_is_copied() {
+    let world = world();
+    let graph = world.graph();
+    let mut facts = everything_done(&graph);
+    facts.published = false;
+    let package = graph.nodes.iter().find(|node| node.task.spec.label() == "package ts-clear-2s").unwrap();
+    facts.available.remove(&package.task.only_output().unwrap());
+    let upload =
+        graph.nodes.iter().find(|node| node.task.spec.label().starts_with("upload media/ts-clear-2s"));
+    facts.at_origin.remove(&upload.unwrap().task.only_output().unwrap());
+    let kinds = kinds_to_run(&graph, &facts, &world.tools);
+    let expected =
+        [TaskKind::Package, TaskKind::Verify, TaskKind::Upload, TaskKind::Publish].map(|kind| (kind, 1));
+    assert_eq!(kinds, expected.into());
+}
+
+#[test]
+fn a_better_wording_of_a_profiles_purpose_changes_no_key() {
+    let before = world().graph();
+    let mut after = world();
+    after.profiles[0].purpose = "browsers".into();
+    assert_eq!(after.graph(), before);
+}
+
+#[test]
+fn a_raised_recipe_makes_its_own_work_again_and_no_other() {
+    let mut facts = everything_done(&world().graph());
+    facts.published = false;
+    let mut after = world();
+    after.tools.0.insert(ToolVersions::PACKAGE_RECIPE.into(), "2".into());
+    let kinds = kinds_to_run(&after.graph(), &facts, &after.tools);
+    assert_eq!(kinds.get(&TaskKind::EncodeVideo), None);
+    assert_eq!(kinds[&TaskKind::Package], 4);
+}
+
 proptest! {
     /// Whatever has been made so far: each step stands after its needs, all that a running step reads is there or
     /// is made before it, and nothing that is there is made again.
@@ -300,15 +336,22 @@ proptest! {
         let reduction = Reduction::of(&graph, &facts, &world.tools);
         let mut seen = BTreeSet::new();
         let mut there = facts.available.clone();
+        let mut remade = BTreeSet::new();
         for step in &reduction.steps {
             prop_assert!(step.needs.is_subset(&seen), "{} comes before its needs", step.task.spec.label());
             seen.insert(step.task.key);
+            if step.task.spec.kind() == TaskKind::Verify && !step.run {
+                prop_assert!(step.task.spec.inputs().is_disjoint(&remade), "made again and not read back again");
+            }
             if step.run {
                 for input in step.task.spec.inputs() {
                     prop_assert!(there.contains(&input), "{} reads what is not there", step.task.spec.label());
                 }
                 if step.task.spec.kind() == TaskKind::EncodeVideo {
                     prop_assert!(step.task.outputs.iter().all(|output| !facts.available.contains(&output.key)));
+                }
+                if step.task.spec.kind() == TaskKind::Package {
+                    remade.extend(step.task.outputs.iter().map(|output| output.key));
                 }
                 there.extend(step.task.outputs.iter().map(|output| output.key));
             }

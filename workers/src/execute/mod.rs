@@ -22,6 +22,7 @@ use reelfarm_artifacts::Artifact;
 use reelfarm_model::message::TaskMessage;
 use reelfarm_model::{ArtifactKey, Code, Failure, Progress, TaskSpec};
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use crate::runtime::Worker;
 
@@ -40,6 +41,10 @@ pub(crate) struct Execution {
     pub(crate) message: Arc<TaskMessage>,
     pub(crate) staging: PathBuf,
     pub(crate) report: Report,
+    /// Cancelled when the attempt is to end; work at the origin then leaves it as it found it.
+    pub(crate) stop: CancellationToken,
+    /// What is to be made: the task's specification without the outputs that are there already.
+    pub(crate) spec: TaskSpec,
 }
 
 /// Takes in how far an attempt is. Owned, so that it can go along into streams and threads.
@@ -47,7 +52,7 @@ pub(crate) type Report = Arc<dyn Fn(Progress) + Send + Sync>;
 
 /// Does a task's work. The result is there for the kinds whose result the scheduler reads.
 pub(crate) async fn execute(execution: &Execution) -> Result<Option<serde_json::Value>, Failure> {
-    match &execution.message.task.spec {
+    match &execution.spec {
         TaskSpec::Fingerprint(_) => fingerprint::run(execution).await.map(Some),
         TaskSpec::Qc(_) => qc::run(execution).await.map(Some),
         TaskSpec::EncodeVideo(spec) => encode_video::run(execution, spec).await.map(|()| None),
@@ -95,6 +100,13 @@ impl Execution {
                 ),
             )
         })
+    }
+
+    /// Takes away an artifact that is not what it should be, so that it can be made again.
+    pub(crate) async fn forget(&self, key: ArtifactKey) {
+        if let Err(error) = self.worker.artifacts.remove(key).await {
+            tracing::error!(artifact = %key.short(), %error, "an artifact that is wrong could not be removed");
+        }
     }
 
     /// Takes in the share of the work that is done, for work that counts no frames.

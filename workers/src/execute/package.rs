@@ -57,7 +57,7 @@ async fn mux(
     let request = Request::MuxProgressive {
         video: file(plan.video.artifact)?,
         audio,
-        output: output.join(&plan.file_name),
+        output: output.join(plan.file_name),
     };
     execution.worker.media.run(&request, |progress| (execution.report)(progress)).await?;
     Ok(())

@@ -50,5 +50,5 @@ fn index(title: &TitleId, spec: &PublishSpec, files: Vec<IndexFile>) -> Index {
             verification: published.verification.0,
         })
         .collect();
-    Index { schema: 1, title: title.clone(), profiles, files }
+    Index { schema: 1, title: title.clone(), source: spec.source, profiles, files }
 }

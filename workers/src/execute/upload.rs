@@ -13,14 +13,20 @@ pub(super) async fn run(execution: &Execution, spec: &UploadSpec) -> Result<(), 
     let origin = Origin::open(&spec.origin)?;
     let share_done = execution.share_done();
     let progress = move |done: u64, total: u64| share_done(done as f64 / total.max(1) as f64);
-    let receipt = origin
-        .upload(&spec.title, &spec.media_path, &media, is_media_file, progress)
-        .await
-        .inspect_err(|error| {
+    let uploaded =
+        origin.upload(&spec.title, &spec.media_path, &media, is_media_file, progress, &execution.stop).await;
+    let receipt = match uploaded {
+        Ok(receipt) => receipt,
+        Err(error) => {
             if matches!(error, OriginError::Mismatch { .. }) {
                 metrics.origin_mismatch();
             }
-        })?;
+            if matches!(error, OriginError::ArtifactDamaged { .. }) {
+                execution.forget(spec.media).await;
+            }
+            return Err(error.into());
+        }
+    };
     metrics.origin_written(receipt.files.iter().map(|file| file.size).sum());
     execution.write_json("receipt", RECEIPT_FILE, &receipt).await?;
     Ok(())

@@ -21,13 +21,24 @@ pub(super) async fn run(execution: &Execution, spec: &VerifySpec) -> Result<(), 
     let result =
         blocking(move || Ok(verify(&checked, &media.folder, manifests.as_deref(), &renditions))).await?;
     execution.worker.metrics.profile_verified(spec.profile.container, result.is_ok());
+    if result.is_err() {
+        // Kept, they would be found wanting again for ever; forgotten, the next submission has them made again.
+        execution.forget(spec.media).await;
+        if let Some(manifests) = spec.manifests {
+            execution.forget(manifests).await;
+        }
+    }
     let report = result.map_err(|findings| {
         let shown: Vec<_> = findings.iter().take(FINDINGS_SHOWN).map(ToString::to_string).collect();
         let more = findings.len().saturating_sub(FINDINGS_SHOWN);
         let more = if more == 0 { String::new() } else { format!("; and {more} more") };
         Failure::new(
             Code::VerifyFailed,
-            format!("profile {} did not read back: {}{more}", spec.profile.id, shown.join("; ")),
+            format!(
+                "profile {} did not read back: {}{more}; submit the title again to have it packaged again",
+                spec.profile.id,
+                shown.join("; ")
+            ),
         )
     })?;
     execution.write_json("verification", "verification.json", &report).await?;

@@ -8,7 +8,7 @@ use super::Execution;
 
 pub(super) async fn run(execution: &Execution, spec: &WithdrawSpec) -> Result<(), Failure> {
     let origin = Origin::open(&spec.origin)?;
-    let files = origin.withdraw(&spec.title).await?;
+    let files = origin.withdraw(&spec.title, &spec.profiles).await?;
     execution.write_json("withdrawal", "withdrawal.json", &serde_json::json!({ "files": files })).await?;
     Ok(())
 }

@@ -52,10 +52,8 @@ pub enum OriginError {
         /// The MD5 of what was read back.
         found: String,
     },
-    /// A file that the index is to name is not there, or has another size.
-    #[error(
-        "{path} of the title {title} is not at the origin {origin}, or has another size than was recorded"
-    )]
+    /// A file that the index is to name is not there, or is another one.
+    #[error("{path} of the title {title} is not at the origin {origin}, or is not as it was recorded")]
     Missing {
         /// The origin.
         origin: String,
@@ -64,6 +62,23 @@ pub enum OriginError {
         /// The file, as a path from the title's folder.
         path: String,
     },
+    /// A publication failed, and files of the version that was online could not be set back: players may get new
+    /// manifests with the old index. The next publication that succeeds mends it.
+    #[error(
+        "{source}; and of the title {title} these could not be set back to what was online: {}",
+        paths.join(", ")
+    )]
+    NotSetBack {
+        /// The title.
+        title: TitleId,
+        /// The files, as paths from the title's folder.
+        paths: Vec<String>,
+        /// Why the publication failed.
+        source: Box<OriginError>,
+    },
+    /// The copying was stopped from outside; what it had written was removed.
+    #[error("the copying to the origin was stopped before its end")]
+    Stopped,
     /// A published index cannot be read.
     #[error("the index.json of the title {title} at the origin {origin} cannot be read: {detail}")]
     IndexDamaged {
@@ -140,17 +155,21 @@ fn says_full(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
+impl OriginError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Unsupported { .. } | Self::Unreachable { .. } => Code::OriginUnreachable,
+            Self::Full { .. } => Code::OriginFull,
+            Self::Mismatch { .. } | Self::Missing { .. } | Self::IndexDamaged { .. } => Code::OriginMismatch,
+            Self::NotSetBack { source, .. } => source.code(),
+            Self::ArtifactDamaged { .. } => Code::ArtifactMissing,
+            Self::BadPath { .. } | Self::Inconsistent { .. } | Self::Stopped => Code::Internal,
+        }
+    }
+}
+
 impl From<OriginError> for Failure {
     fn from(error: OriginError) -> Self {
-        let code = match &error {
-            OriginError::Unsupported { .. } | OriginError::Unreachable { .. } => Code::OriginUnreachable,
-            OriginError::Full { .. } => Code::OriginFull,
-            OriginError::Mismatch { .. } | OriginError::Missing { .. } | OriginError::IndexDamaged { .. } => {
-                Code::OriginMismatch
-            }
-            OriginError::ArtifactDamaged { .. } => Code::ArtifactMissing,
-            OriginError::BadPath { .. } | OriginError::Inconsistent { .. } => Code::Internal,
-        };
-        Failure::new(code, error.to_string())
+        Failure::new(error.code(), error.to_string())
     }
 }

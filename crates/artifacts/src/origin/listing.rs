@@ -1,6 +1,6 @@
 //! What lies at the origin of a title, and taking away what should not.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -8,6 +8,7 @@ use object_store::ObjectStoreExt as _;
 use object_store::path::Path;
 use reelfarm_model::TitleId;
 
+use super::ownership::Sweep;
 use super::path::title_folder;
 use super::{Origin, OriginError, local};
 use crate::blocking::blocking;
@@ -29,25 +30,19 @@ impl Origin {
             .map_err(|source| self.failed("list", &folder, source))
     }
 
-    /// Removes every file of a title that `keep` does not name; answers how many.
-    pub(super) async fn remove_others(
-        &self,
-        title: &TitleId,
-        keep: BTreeSet<String>,
-    ) -> Result<u64, OriginError> {
+    /// Removes the files of a title that `sweep` takes; answers how many.
+    pub(super) async fn sweep(&self, title: &TitleId, sweep: Sweep) -> Result<u64, OriginError> {
         let folder = title_folder(title);
         self.refuse_links(&folder).await?;
         if let Some(root) = &self.folder {
             let place = root.join(title.as_str());
-            return blocking(move || local::remove_others(&place, |path| keep.contains(path)))
+            return blocking(move || local::sweep(&place, &sweep))
                 .await
                 .map_err(|source| self.failed_locally("remove", &folder, source));
         }
         let listing = self.listing(title).await?;
-        let surplus = listing.into_keys().filter(|path| !keep.contains(path));
-        let locations: Vec<_> = surplus
-            .map(|path| Ok(Path::from_iter([title.as_str()].into_iter().chain(path.split('/')))))
-            .collect();
+        let surplus = listing.into_keys().filter(|path| sweep.takes(path));
+        let locations: Vec<_> = surplus.map(|path| Ok(Path::parse(format!("{folder}/{path}"))?)).collect();
         let count = locations.len() as u64;
         self.store
             .delete_stream(futures::stream::iter(locations).boxed())

@@ -1,10 +1,12 @@
 //! What only an origin that is a folder needs.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
 
+use super::ownership::Sweep;
 use crate::folder;
 
 /// Makes the origin's folder and sees that it can be written; answers its path without links.
@@ -38,18 +40,20 @@ pub(super) fn refuse_links(root: &Path, location: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes everything below `folder` but the files that `keep` names (by their path from it), and the folders that
-/// are empty then, `folder` included. So it also takes what listings through `object_store` do not show: files that
-/// were being written when a process died, and links (never what they lead to). Answers how many files went.
-pub(super) fn remove_others(folder: &Path, keep: impl Fn(&str) -> bool) -> io::Result<u64> {
+/// Removes the files below `folder` that `sweep` takes (by their path from it), and the folders that are empty then,
+/// `folder` included. So it also takes what listings through `object_store` do not show: files that were being written
+/// when a process died, and links (never what they lead to). Answers how many files went.
+pub(super) fn sweep(folder: &Path, sweep: &Sweep) -> io::Result<u64> {
     let tree = folder::walk(folder)?;
     let mut removed = 0;
-    let files = tree.files.iter().filter(|(path, _)| !keep(path)).map(|(path, _)| folder.join(path));
-    for file in files.chain(tree.others) {
+    let files = tree.files.iter().filter(|(path, _)| sweep.takes(path)).map(|(path, _)| folder.join(path));
+    let others = tree.others.iter().filter(|path| sweep.takes(&from(folder, path))).cloned();
+    for file in files.chain(others) {
         folder::remove_all(&file)?;
         removed += 1;
     }
-    for empty in tree.folders.iter().rev().map(PathBuf::as_path).chain([folder]) {
+    let empty = tree.folders.iter().rev().filter(|path| sweep.takes_folder(&from(folder, path)));
+    for empty in empty.map(PathBuf::as_path).chain([folder]) {
         match fs_err::remove_dir(empty) {
             Err(error)
                 if !matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound) =>
@@ -60,4 +64,9 @@ pub(super) fn remove_others(folder: &Path, keep: impl Fn(&str) -> bool) -> io::R
         }
     }
     Ok(removed)
+}
+
+/// The path of `place` from `folder`, which holds it. What is not UTF-8 in it has no name of the farm's anyway.
+fn from<'a>(folder: &Path, place: &'a Path) -> Cow<'a, str> {
+    place.strip_prefix(folder).unwrap_or(place).to_string_lossy()
 }

@@ -3,26 +3,29 @@
 use reelfarm_model::index::Index;
 use reelfarm_model::{Digest, TitleId};
 
-use object_store::ObjectStoreExt as _;
 use object_store::path::Path;
 
+use super::ownership::Sweep;
 use super::path::file_path;
-use super::{Audit, INDEX_NAME, Origin, OriginError};
+use super::set_back::Replacement;
+use super::{INDEX_NAME, Origin, OriginError};
 use crate::hashing::md5_of;
 
 impl Origin {
     /// Writes the manifests and reads them back; sees that everything that `index` names is there; writes `index.json`,
-    /// which replaces the old one in one step; and removes the title's files that the new index does not name. Answers
-    /// the digest of `index.json`'s bytes. Doing it again does no harm.
+    /// which replaces the old one in one step; and removes what is the farm's in the title's folder and not named by
+    /// the new index. Answers the digest of `index.json`'s bytes. Doing it again does no harm.
     ///
     /// Manifests have the same paths in every generation, so between the first manifest and the index a player of the
-    /// old generation may get the new one: both are whole, as the old media set is removed only at the end.
+    /// old generation may get the new one: both are whole, as the old media set is removed only at the end. On an error
+    /// the old manifests are set back, and the old version plays on.
     ///
     /// # Errors
     /// [`OriginError::Inconsistent`] where `index` is another title's or does not name a manifest as it is;
     /// [`OriginError::Missing`] where something that it names is not there; [`OriginError::Mismatch`] where a file read
     /// back is not what was written; [`OriginError::Full`]; [`OriginError::Unreachable`]; [`OriginError::BadPath`].
-    /// The old index stays in force. (That old files cannot be removed is logged, and is no error: the title is online.)
+    /// The old version stays in force; where that failed too, [`OriginError::NotSetBack`] says of which files. (That
+    /// old files cannot be removed is logged, and is no error: the title is online.)
     pub async fn publish(
         &self,
         title: &TitleId,
@@ -36,9 +39,8 @@ impl Origin {
         if index.files.iter().any(|file| file.path == INDEX_NAME) {
             return Err(inconsistent(format!("{INDEX_NAME} names itself")));
         }
-        let mut locations = Vec::with_capacity(manifests.len());
         for (path, bytes) in &manifests {
-            locations.push(file_path(title, path)?);
+            file_path(title, path)?;
             let (size, md5) = (bytes.len() as u64, md5_of(bytes));
             if !index.files.iter().any(|file| file.path == *path && file.size == size && file.md5 == md5) {
                 return Err(inconsistent(format!("it does not name {path} with {size} bytes and MD5 {md5}")));
@@ -46,18 +48,32 @@ impl Origin {
         }
         let text = serde_json::to_vec_pretty(index).map_err(|error| inconsistent(error.to_string()))?;
 
-        for ((_, bytes), location) in manifests.into_iter().zip(&locations) {
-            self.put_proven(bytes, location).await?;
-        }
-        let Audit { missing, resized, .. } = self.compare(title, index).await?;
-        if let Some(path) = missing.into_iter().chain(resized).next() {
-            return Err(OriginError::Missing { origin: self.name.to_string(), title: title.clone(), path });
+        let old = match self.index(title).await {
+            Ok(found) => Ok(found.map(|(index, _)| index)),
+            Err(error @ OriginError::IndexDamaged { .. }) => Err(error),
+            Err(error) => return Err(error),
+        };
+        // Nobody knows what a damaged index names.
+        let is_online = |path: &str| match &old {
+            Ok(Some(old)) => old.files.iter().any(|file| file.path == path),
+            Ok(None) => false,
+            Err(_) => true,
+        };
+        let mut replacements = Vec::with_capacity(manifests.len());
+        for (path, bytes) in manifests {
+            let is_online = is_online(&path);
+            replacements.push(self.replacement(title, path, bytes, is_online).await?);
         }
         let digest = Digest::of(&text);
-        self.put_proven(text, &file_path(title, INDEX_NAME)?).await?;
+        let index_file = self.replacement(title, INDEX_NAME.to_owned(), text, true).await?;
+        let mut begun = Vec::with_capacity(replacements.len() + 1);
+        if let Err(error) = self.replace(title, &replacements, index, &index_file, &mut begun).await {
+            return Err(self.set_back(title, &begun, error).await);
+        }
 
-        let named = index.files.iter().map(|file| file.path.clone()).chain([INDEX_NAME.to_owned()]).collect();
-        match self.remove_others(title, named).await {
+        let sweep = Sweep::default().but_for(index);
+        let sweep = old.iter().flatten().fold(sweep, Sweep::and_of);
+        match self.sweep(title, sweep).await {
             Ok(0) => {}
             Ok(files) => tracing::info!(%title, files, "removed files of older generations from the origin"),
             Err(error) => {
@@ -67,19 +83,34 @@ impl Origin {
         Ok(digest)
     }
 
+    /// Writes the manifests, and the index where all that it names is there; notes in `begun` what it began to write.
+    async fn replace<'a>(
+        &self,
+        title: &TitleId,
+        manifests: &'a [Replacement],
+        index: &Index,
+        index_file: &'a Replacement,
+        begun: &mut Vec<&'a Replacement>,
+    ) -> Result<(), OriginError> {
+        for manifest in manifests {
+            begun.push(manifest);
+            self.put_proven(manifest.new.clone(), &manifest.location).await?;
+        }
+        if let Some(path) = self.compare(title, index).await?.damaged().next() {
+            let (origin, path) = (self.name.to_string(), path.clone());
+            return Err(OriginError::Missing { origin, title: title.clone(), path });
+        }
+        begun.push(index_file);
+        self.put_proven(index_file.new.clone(), &index_file.location).await
+    }
+
     /// The title's published index, with the digest of its bytes; `None` where nothing is published.
     ///
     /// # Errors
     /// [`OriginError::IndexDamaged`] where there is one that cannot be read; [`OriginError::Unreachable`].
     pub async fn index(&self, title: &TitleId) -> Result<Option<(Index, Digest)>, OriginError> {
         let location = file_path(title, INDEX_NAME)?;
-        self.refuse_links(&location).await?;
-        let got = match self.store.get(&location).await {
-            Ok(got) => got.bytes().await,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(error) => Err(error),
-        };
-        let bytes = got.map_err(|source| self.failed("read", &location, source))?;
+        let Some(bytes) = self.bytes_at(&location).await? else { return Ok(None) };
         let damaged = |detail| OriginError::IndexDamaged {
             origin: self.name.to_string(),
             title: title.clone(),
@@ -93,7 +124,7 @@ impl Origin {
     }
 
     /// Writes a small file and reads it back.
-    async fn put_proven(&self, bytes: Vec<u8>, to: &Path) -> Result<(), OriginError> {
+    pub(super) async fn put_proven(&self, bytes: Vec<u8>, to: &Path) -> Result<(), OriginError> {
         self.refuse_links(to).await?;
         let sent = md5_of(&bytes);
         self.put(bytes, to).await?;

@@ -8,6 +8,7 @@ use object_store::path::Path;
 use object_store::{
     GetOptions, GetRange, MultipartUpload, ObjectStore as _, ObjectStoreExt as _, PutPayload,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{Origin, OriginError};
 use crate::blocking::blocking;
@@ -20,6 +21,8 @@ const MOST_PARTS: u64 = 9_000;
 pub(super) enum SendError {
     /// The file itself cannot be read.
     Source(io::Error),
+    /// It was asked for; nothing is at the place.
+    Stopped,
     Origin(OriginError),
 }
 
@@ -31,13 +34,14 @@ impl From<io::Error> for SendError {
 
 impl Origin {
     /// Writes a file to the origin and answers the MD5 of what was read from it. A large one goes part by part; it
-    /// appears at its place whole, at the end.
+    /// appears at its place whole, at the end, and can be stopped between two parts.
     pub(super) async fn send(
         &self,
         file: &FilePath,
         size: u64,
         to: &Path,
         on_bytes: impl Fn(u64) + Send + Sync,
+        stop: &CancellationToken,
     ) -> Result<String, SendError> {
         let failed = |source| SendError::Origin(self.failed("write", to, source));
         let path = file.to_owned();
@@ -53,7 +57,7 @@ impl Origin {
             return Ok(reader.md5());
         }
         let mut upload = self.bulk.put_multipart(to).await.map_err(failed)?;
-        let sent = send_parts(&mut *upload, reader, PART.max(size / MOST_PARTS), &on_bytes).await;
+        let sent = send_parts(&mut *upload, reader, PART.max(size / MOST_PARTS), &on_bytes, stop).await;
         match sent {
             Ok(md5) => {
                 upload.complete().await.map_err(failed)?;
@@ -66,6 +70,7 @@ impl Origin {
                 }
                 Err(match error {
                     PartError::Source(error) => SendError::Source(error),
+                    PartError::Stopped => SendError::Stopped,
                     PartError::Origin(error) => failed(error),
                 })
             }
@@ -148,6 +153,7 @@ impl Reader {
 
 enum PartError {
     Source(io::Error),
+    Stopped,
     Origin(object_store::Error),
 }
 
@@ -156,8 +162,12 @@ async fn send_parts(
     mut reader: Reader,
     part: u64,
     on_bytes: &(impl Fn(u64) + Send + Sync),
+    stop: &CancellationToken,
 ) -> Result<String, PartError> {
     loop {
+        if stop.is_cancelled() {
+            return Err(PartError::Stopped);
+        }
         let (next, bytes) = reader.read(part).await.map_err(PartError::Source)?;
         reader = next;
         if bytes.is_empty() {

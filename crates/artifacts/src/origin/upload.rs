@@ -9,6 +9,7 @@ use object_store::path::Path;
 use reelfarm_model::TitleId;
 use reelfarm_model::index::IndexFile;
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 use super::path::file_path;
 use super::transfer::SendError;
@@ -34,13 +35,16 @@ impl Origin {
     /// `on_progress` is told how much is done and how much there is to do, in bytes; each byte counts once when it is
     /// written and once when it is read back.
     ///
+    /// Once `stop` is cancelled no further file is begun, and those under way are brought to an end.
+    ///
     /// On an error, what this call wrote is removed again. Dropped before it ends, it may leave files behind; they are
-    /// harmless, as no index names them, and go with the next [`publish`](Self::publish) or [`withdraw`](Self::withdraw).
+    /// harmless, as no index names them, and where `media_path` is `media/<set>/<12 hexadecimal digits>` they go with the
+    /// next [`publish`](Self::publish) or [`withdraw`](Self::withdraw).
     ///
     /// # Errors
     /// [`OriginError::Mismatch`] where a file read back is not what was sent; [`OriginError::ArtifactDamaged`] where the
     /// artifact is not what its list says; [`OriginError::Full`]; [`OriginError::Unreachable`];
-    /// [`OriginError::BadPath`] for names that an origin does not take.
+    /// [`OriginError::BadPath`] for names that an origin does not take; [`OriginError::Stopped`].
     pub async fn upload(
         &self,
         title: &TitleId,
@@ -48,6 +52,7 @@ impl Origin {
         artifact: &Artifact,
         include: impl Fn(&str) -> bool + Send,
         on_progress: impl Fn(u64, u64) + Send + Sync,
+        stop: &CancellationToken,
     ) -> Result<Receipt, OriginError> {
         let mut jobs = Vec::new();
         for file in artifact.files.iter().filter(|file| include(&file.path)) {
@@ -60,6 +65,7 @@ impl Origin {
             done: AtomicU64::new(0),
             total: jobs.iter().map(|job| 2 * job.file.size).sum(),
             on_progress,
+            stop,
             failed: AtomicBool::new(false),
             written: Mutex::default(),
         };
@@ -68,6 +74,7 @@ impl Origin {
         let copies: Vec<_> = jobs.iter().map(|job| batch.copy(job).boxed()).collect();
         let results: Vec<_> = futures::stream::iter(copies).buffer_unordered(AT_ONCE).collect().await;
         let settled = match results.into_iter().find_map(Result::err) {
+            None if stop.is_cancelled() => Err(OriginError::Stopped),
             None => self.settle().await,
             Some(error) => Err(error),
         };
@@ -99,13 +106,14 @@ struct Batch<'a, P> {
     done: AtomicU64,
     total: u64,
     on_progress: P,
+    stop: &'a CancellationToken,
     failed: AtomicBool,
     written: Mutex<Vec<Path>>,
 }
 
 impl<P: Fn(u64, u64) + Send + Sync> Batch<'_, P> {
     async fn copy(&self, job: &Job<'_>) -> Result<(), OriginError> {
-        if self.failed.load(Ordering::Relaxed) {
+        if self.failed.load(Ordering::Relaxed) || self.stop.is_cancelled() {
             return Ok(());
         }
         let result = self.copy_one(job).await;
@@ -127,7 +135,11 @@ impl<P: Fn(u64, u64) + Send + Sync> Batch<'_, P> {
         }
         self.written.lock().unwrap_or_else(PoisonError::into_inner).push(location.clone());
         let source = self.artifact.path_of(file);
-        let sent = match self.origin.send(&source, file.size, location, |bytes| self.advance(bytes)).await {
+        let on_bytes = |bytes| self.advance(bytes);
+        let sent = match self.origin.send(&source, file.size, location, on_bytes, self.stop).await {
+            // What is removed in a moment need not be read back: the whole upload ends as stopped.
+            Ok(_) if self.stop.is_cancelled() => return Ok(()),
+            Err(SendError::Stopped) => return Ok(()),
             Ok(md5) => md5,
             Err(SendError::Source(error)) => return Err(self.damaged(file, error.to_string())),
             Err(SendError::Origin(error)) => return Err(error),

@@ -11,6 +11,12 @@ mod origin_faults;
 #[cfg(test)]
 mod origin_folder;
 #[cfg(test)]
+mod origin_foreign;
+#[cfg(test)]
+mod origin_set_back;
+#[cfg(test)]
+mod origin_stop;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod take_over;

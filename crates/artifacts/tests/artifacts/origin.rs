@@ -12,7 +12,10 @@ use reelfarm_artifacts::{Artifact, ArtifactStore, Audit, Origin, OriginError};
 use reelfarm_model::index::Index;
 use reelfarm_model::{Code, Digest, Failure};
 
-use crate::support::{artifact, bytes, index, index_file, title};
+use crate::support::{artifact, bytes, index, index_file, running, title};
+
+/// Where a media set lies that no index names yet.
+const SET: &str = "media/set/0123456789ab";
 
 /// Makes a test of every case for each kind of origin.
 macro_rules! cases {
@@ -57,6 +60,7 @@ cases![
     publishing_removes_older_generations,
     publishing_twice_gives_the_same,
     an_audit_finds_what_is_missing_or_resized,
+    an_audit_finds_a_manifest_of_the_same_length_with_other_bytes,
     an_unpublished_title_is_withdrawn_whole,
     a_withdrawal_spares_what_is_published,
     a_damaged_index_is_not_withdrawn_and_can_be_replaced,
@@ -88,7 +92,8 @@ impl Bench {
         media_path: &str,
         artifact: &Artifact,
     ) -> Result<Vec<reelfarm_model::index::IndexFile>, OriginError> {
-        let uploaded = self.origin.upload(&title(name), media_path, artifact, |_| true, |_, _| {}).await;
+        let uploaded =
+            self.origin.upload(&title(name), media_path, artifact, |_| true, |_, _| {}, &running()).await;
         uploaded.map(|receipt| receipt.files)
     }
 
@@ -112,8 +117,11 @@ impl Bench {
 async fn an_upload_is_found_as_it_was_sent(bench: &Bench) {
     let (long, short) = (bytes(1, 300_000), bytes(2, 7));
     let made = artifact(&bench.store, "m", &[("v/2.m4s", &long), ("v/1.m4s", &short), ("empty", b"")]).await;
-    let receipt =
-        bench.origin.upload(&title("film"), "media/set/0f", &made, |_| true, |_, _| {}).await.unwrap();
+    let receipt = bench
+        .origin
+        .upload(&title("film"), "media/set/0f", &made, |_| true, |_, _| {}, &running())
+        .await
+        .unwrap();
     assert_eq!(receipt.media_path, "media/set/0f");
     assert_eq!(
         receipt.files,
@@ -131,9 +139,10 @@ async fn an_upload_is_found_as_it_was_sent(bench: &Bench) {
 async fn only_what_is_included_goes(bench: &Bench) {
     let made = artifact(&bench.store, "m", &[("a.m4s", b"a"), ("layout.json", b"{}")]).await;
     let include = |path: &str| path.ends_with(".m4s");
-    let receipt = bench.origin.upload(&title("film"), "media", &made, include, |_, _| {}).await.unwrap();
-    assert_eq!(receipt.files, [index_file("media/a.m4s", b"a")]);
-    assert_eq!(bench.origin.withdraw(&title("film")).await.unwrap(), 1);
+    let receipt =
+        bench.origin.upload(&title("film"), SET, &made, include, |_, _| {}, &running()).await.unwrap();
+    assert_eq!(receipt.files, [index_file(&format!("{SET}/a.m4s"), b"a")]);
+    assert_eq!(bench.origin.withdraw(&title("film"), &[]).await.unwrap(), 1);
 }
 
 async fn progress_counts_every_byte_twice_and_ends_at_the_total(bench: &Bench) {
@@ -148,7 +157,7 @@ async fn progress_counts_every_byte_twice_and_ends_at_the_total(bench: &Bench) {
             assert!(last.swap(done, Ordering::Relaxed) < done && done <= total, "{round}");
             all.store(total, Ordering::Relaxed);
         };
-        bench.origin.upload(&title("film"), "media", &made, |_| true, on_progress).await.unwrap();
+        bench.origin.upload(&title("film"), "media", &made, |_| true, on_progress, &running()).await.unwrap();
         assert_eq!(last.into_inner(), 2 * made.record.size, "{round}");
         assert_eq!(all.into_inner(), 2 * made.record.size, "{round}");
     }
@@ -177,7 +186,8 @@ async fn large_files_go_part_by_part(bench: &Bench) {
     let count = |_, _| {
         steps.fetch_add(1, Ordering::Relaxed);
     };
-    let receipt = bench.origin.upload(&title("film"), "media", &made, |_| true, count).await.unwrap();
+    let receipt =
+        bench.origin.upload(&title("film"), "media", &made, |_| true, count, &running()).await.unwrap();
     assert_eq!(receipt.files, [index_file("media/film.mp4", &content)]);
     assert_eq!(steps.into_inner(), 6, "three parts there, three parts back");
 }
@@ -193,9 +203,9 @@ async fn hostile_names_are_refused(bench: &Bench) {
         assert!(matches!(refused, OriginError::BadPath { .. }), "{media_path:?}: {refused}");
     }
     let hostile = artifact(&bench.store, "h", &[("a", b"a"), ("b#1", b"b")]).await;
-    let refused = bench.upload("film", "media", &hostile).await.unwrap_err();
+    let refused = bench.upload("film", SET, &hostile).await.unwrap_err();
     assert!(matches!(refused, OriginError::BadPath { .. }), "{refused}");
-    assert_eq!(bench.origin.withdraw(&title("film")).await.unwrap(), 0, "nothing was written");
+    assert_eq!(bench.origin.withdraw(&title("film"), &[]).await.unwrap(), 0, "nothing was written");
 }
 
 async fn a_damaged_artifact_is_not_passed_on(bench: &Bench) {
@@ -206,19 +216,19 @@ async fn a_damaged_artifact_is_not_passed_on(bench: &Bench) {
             Some(content) => fs_err::write(made.folder.join("a"), content).unwrap(),
             None => fs_err::remove_file(made.folder.join("a")).unwrap(),
         }
-        let refused = bench.upload("film", "media", &made).await.unwrap_err();
+        let refused = bench.upload("film", SET, &made).await.unwrap_err();
         assert!(
             matches!(&refused, OriginError::ArtifactDamaged { path, .. } if path == "a"),
             "{damage}: {refused}"
         );
         assert_eq!(Failure::from(refused).code, Code::ArtifactMissing);
-        assert_eq!(bench.origin.withdraw(&title("film")).await.unwrap(), 0, "{damage}: nothing is left");
+        assert_eq!(bench.origin.withdraw(&title("film"), &[]).await.unwrap(), 0, "{damage}: nothing is left");
     }
 }
 
 async fn a_published_title_is_whole(bench: &Bench) {
     assert_eq!(bench.origin.index(&title("film")).await.unwrap(), None);
-    let (index, digest) = bench.publish("film", "media/one", b"1").await;
+    let (index, digest) = bench.publish("film", "media/set/111111111111", b"1").await;
     assert_eq!(bench.origin.index(&title("film")).await.unwrap(), Some((index, digest)));
     let audit = bench.audit("film").await;
     assert!(audit.is_whole());
@@ -255,51 +265,67 @@ async fn an_index_that_contradicts_its_manifests_is_refused(bench: &Bench) {
         let refused = bench.origin.publish(&film, manifests, &contradiction).await.unwrap_err();
         assert!(matches!(&refused, OriginError::Inconsistent { .. }), "{refused}");
     }
-    assert_eq!(bench.origin.withdraw(&film).await.unwrap(), 0);
+    assert_eq!(bench.origin.withdraw(&film, &["m.mpd".to_owned()]).await.unwrap(), 0);
 }
 
 async fn publishing_removes_older_generations(bench: &Bench) {
-    bench.publish("film", "media/one", b"1").await;
-    let other = bench.publish("other", "media/one", b"1").await;
-    let (index, digest) = bench.publish("film", "media/two", b"2").await;
+    bench.publish("film", "media/set/111111111111", b"1").await;
+    let other = bench.publish("other", "media/set/111111111111", b"1").await;
+    let (index, digest) = bench.publish("film", "media/set/222222222222", b"2").await;
     assert_eq!(bench.origin.index(&title("film")).await.unwrap(), Some((index, digest)));
     assert!(bench.audit("film").await.is_whole());
-    assert_eq!(bench.origin.withdraw(&title("film")).await.unwrap(), 0, "the old files are gone already");
+    assert_eq!(
+        bench.origin.withdraw(&title("film"), &[]).await.unwrap(),
+        0,
+        "the old files are gone already"
+    );
     assert_eq!(bench.origin.index(&title("other")).await.unwrap(), Some(other));
     assert!(bench.audit("other").await.is_whole());
 }
 
 async fn publishing_twice_gives_the_same(bench: &Bench) {
-    let first = bench.publish("film", "media/one", b"1").await;
-    assert_eq!(bench.publish("film", "media/one", b"1").await, first);
+    let first = bench.publish("film", "media/set/111111111111", b"1").await;
+    assert_eq!(bench.publish("film", "media/set/111111111111", b"1").await, first);
     assert!(bench.audit("film").await.is_whole());
 }
 
 async fn an_audit_finds_what_is_missing_or_resized(bench: &Bench) {
-    let (_, digest) = bench.publish("film", "media/one", b"12").await;
-    bench.put("film/media/one/a/1.m4s", b"1").await;
-    bench.raw.delete(&Path::from("film/media/one/init.mp4")).await.unwrap();
+    let (_, digest) = bench.publish("film", "media/set/111111111111", b"12").await;
+    bench.put("film/media/set/111111111111/a/1.m4s", b"1").await;
+    bench.raw.delete(&Path::from("film/media/set/111111111111/init.mp4")).await.unwrap();
     let audit = bench.audit("film").await;
-    let (missing, resized) = (vec!["media/one/init.mp4".to_owned()], vec!["media/one/a/1.m4s".to_owned()]);
-    assert_eq!(audit, Audit { index: Some(digest), missing, resized });
+    let (missing, resized) = (
+        vec!["media/set/111111111111/init.mp4".to_owned()],
+        vec!["media/set/111111111111/a/1.m4s".to_owned()],
+    );
+    assert_eq!(audit, Audit { index: Some(digest), missing, resized, changed: vec![] });
     assert!(!audit.is_whole());
-    bench.publish("film", "media/one", b"12").await;
+    bench.publish("film", "media/set/111111111111", b"12").await;
     assert!(bench.audit("film").await.is_whole(), "what was missing was sent again");
+}
+
+async fn an_audit_finds_a_manifest_of_the_same_length_with_other_bytes(bench: &Bench) {
+    bench.publish("film", "media/set/111111111111", b"1").await;
+    bench.put("film/dash-clr-2s/manifest.mpd", b"<MPD>media/set/222222222222</MPD>").await;
+    let audit = bench.audit("film").await;
+    assert_eq!(audit.changed, ["dash-clr-2s/manifest.mpd"]);
+    assert_eq!((&audit.missing, &audit.resized), (&vec![], &vec![]));
+    assert!(!audit.is_whole());
 }
 
 async fn an_unpublished_title_is_withdrawn_whole(bench: &Bench) {
     let made = artifact(&bench.store, "m", &[("a/b/c", b"1"), ("d", b"2")]).await;
-    bench.upload("film", "media/set", &made).await.unwrap();
-    assert_eq!(bench.origin.withdraw(&title("film")).await.unwrap(), 2);
-    assert_eq!(bench.origin.withdraw(&title("film")).await.unwrap(), 0);
-    assert_eq!(bench.origin.withdraw(&title("unknown")).await.unwrap(), 0);
+    bench.upload("film", SET, &made).await.unwrap();
+    assert_eq!(bench.origin.withdraw(&title("film"), &[]).await.unwrap(), 2);
+    assert_eq!(bench.origin.withdraw(&title("film"), &[]).await.unwrap(), 0);
+    assert_eq!(bench.origin.withdraw(&title("unknown"), &[]).await.unwrap(), 0);
 }
 
 async fn a_withdrawal_spares_what_is_published(bench: &Bench) {
-    let published = bench.publish("film", "media/one", b"1").await;
+    let published = bench.publish("film", "media/set/111111111111", b"1").await;
     let half = artifact(&bench.store, "m", &[("a", b"1"), ("b", b"2")]).await;
-    bench.upload("film", "media/two", &half).await.unwrap();
-    assert_eq!(bench.origin.withdraw(&title("film")).await.unwrap(), 2);
+    bench.upload("film", SET, &half).await.unwrap();
+    assert_eq!(bench.origin.withdraw(&title("film"), &[]).await.unwrap(), 2);
     assert!(bench.audit("film").await.is_whole());
     assert_eq!(bench.origin.index(&title("film")).await.unwrap(), Some(published));
 }
@@ -307,28 +333,28 @@ async fn a_withdrawal_spares_what_is_published(bench: &Bench) {
 async fn a_damaged_index_is_not_withdrawn_and_can_be_replaced(bench: &Bench) {
     let other = serde_json::to_vec(&index(&title("other"), vec![])).unwrap();
     for damage in [&b"{\"schema\":1,"[..], &other] {
-        let published = bench.publish("film", "media/one", b"1").await;
+        let published = bench.publish("film", "media/set/111111111111", b"1").await;
         bench.put("film/index.json", damage).await;
         for refused in [
             bench.origin.index(&title("film")).await.map(|_| ()),
-            bench.origin.withdraw(&title("film")).await.map(|_| ()),
+            bench.origin.withdraw(&title("film"), &[]).await.map(|_| ()),
         ] {
             let refused = refused.unwrap_err();
             assert!(matches!(&refused, OriginError::IndexDamaged { .. }), "{refused}");
             assert_eq!(Failure::from(refused).code, Code::OriginMismatch);
         }
         assert_eq!(bench.audit("film").await, Audit::default(), "it counts as not published");
-        assert_eq!(bench.publish("film", "media/one", b"1").await, published);
+        assert_eq!(bench.publish("film", "media/set/111111111111", b"1").await, published);
     }
 }
 
 async fn titles_with_a_common_beginning_are_kept_apart(bench: &Bench) {
     for name in ["film", "film-2", "film.2"] {
-        bench.publish(name, "media/one", b"1").await;
+        bench.publish(name, "media/set/111111111111", b"1").await;
     }
     let half = artifact(&bench.store, "m", &[("a", b"1")]).await;
-    bench.upload("film", "media/two", &half).await.unwrap();
-    assert_eq!(bench.origin.withdraw(&title("film")).await.unwrap(), 1);
+    bench.upload("film", SET, &half).await.unwrap();
+    assert_eq!(bench.origin.withdraw(&title("film"), &[]).await.unwrap(), 1);
     for name in ["film", "film-2", "film.2"] {
         assert!(bench.audit(name).await.is_whole(), "{name}");
     }

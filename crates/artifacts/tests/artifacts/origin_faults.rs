@@ -8,7 +8,7 @@ use reelfarm_artifacts::{ArtifactStore, Origin, OriginError};
 use reelfarm_model::{Code, Failure};
 
 use crate::faulty::{Fault, Faulty};
-use crate::support::{artifact, bytes, files_below, index, index_file, title};
+use crate::support::{artifact, bytes, files_below, index, index_file, running, title};
 
 fn open(folder: &Path, fault: Fault) -> Origin {
     Origin::over("faulty", Faulty::new(Arc::new(LocalFileSystem::new_with_prefix(folder).unwrap()), fault))
@@ -35,7 +35,8 @@ async fn failing_upload(fault: Fault) -> (OriginError, Vec<String>) {
         names.iter().zip(&content).map(|(name, content)| (name.as_str(), &content[..])).collect();
     let made = artifact(&folders.store, "m", &files).await;
     let origin = open(folders.origin.path(), fault);
-    let failed = origin.upload(&title("film"), "media", &made, |_| true, |_, _| {}).await.unwrap_err();
+    let failed =
+        origin.upload(&title("film"), "media", &made, |_| true, |_, _| {}, &running()).await.unwrap_err();
     (failed, files_below(folders.origin.path()))
 }
 
@@ -77,10 +78,10 @@ async fn what_was_there_before_a_failed_upload_stays() {
     let folders = folders();
     let whole = Origin::open(folders.origin.path().to_str().unwrap()).unwrap();
     let first = artifact(&folders.store, "first", &[("1", b"1"), ("2", b"2")]).await;
-    whole.upload(&title("film"), "media", &first, |_| true, |_, _| {}).await.unwrap();
+    whole.upload(&title("film"), "media", &first, |_| true, |_, _| {}, &running()).await.unwrap();
     let second = artifact(&folders.store, "second", &[("1", b"1"), ("2", b"2"), ("3", b"3")]).await;
     let faulty = open(folders.origin.path(), Fault::Changes("3"));
-    faulty.upload(&title("film"), "media", &second, |_| true, |_, _| {}).await.unwrap_err();
+    faulty.upload(&title("film"), "media", &second, |_| true, |_, _| {}, &running()).await.unwrap_err();
     assert_eq!(files_below(folders.origin.path()), ["film/media/1", "film/media/2"]);
 }
 

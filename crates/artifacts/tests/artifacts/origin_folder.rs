@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use reelfarm_artifacts::{ArtifactStore, Origin, OriginError};
 use reelfarm_model::{Code, Failure};
 
-use crate::support::{artifact, files_below, index, title, write};
+use crate::support::{artifact, files_below, index, running, title, write};
 
 struct Bench {
     folder: tempfile::TempDir,
@@ -26,27 +26,39 @@ fn bench() -> Bench {
 async fn files_lie_where_players_look_for_them() {
     let bench = bench();
     let made = artifact(&bench.store, "m", &[("v/1.m4s", b"1"), ("a+b=c@d,e~f", b"2")]).await;
-    bench.origin.upload(&title("film"), "media/set", &made, |_| true, |_, _| {}).await.unwrap();
+    bench
+        .origin
+        .upload(&title("film"), "media/set/0123456789ab", &made, |_| true, |_, _| {}, &running())
+        .await
+        .unwrap();
     bench.origin.publish(&title("film"), Vec::new(), &index(&title("film"), vec![])).await.unwrap();
     assert_eq!(files_below(bench.folder.path()), ["film/index.json"], "what the index does not name goes");
-    bench.origin.upload(&title("film"), "media/set", &made, |_| true, |_, _| {}).await.unwrap();
+    bench
+        .origin
+        .upload(&title("film"), "media/set/0123456789ab", &made, |_| true, |_, _| {}, &running())
+        .await
+        .unwrap();
     assert_eq!(
         files_below(bench.folder.path()),
-        ["film/index.json", "film/media/set/a+b=c@d,e~f", "film/media/set/v/1.m4s"]
+        ["film/index.json", "film/media/set/0123456789ab/a+b=c@d,e~f", "film/media/set/0123456789ab/v/1.m4s"]
     );
-    assert_eq!(fs_err::read(bench.folder.path().join("film/media/set/v/1.m4s")).unwrap(), b"1");
+    assert_eq!(fs_err::read(bench.folder.path().join("film/media/set/0123456789ab/v/1.m4s")).unwrap(), b"1");
 }
 
 #[tokio::test]
 async fn a_withdrawal_leaves_no_folder_and_no_unfinished_file() {
     let bench = bench();
     let made = artifact(&bench.store, "m", &[("v/1.m4s", b"1")]).await;
-    bench.origin.upload(&title("film"), "media/set", &made, |_| true, |_, _| {}).await.unwrap();
+    bench
+        .origin
+        .upload(&title("film"), "media/set/0123456789ab", &made, |_| true, |_, _| {}, &running())
+        .await
+        .unwrap();
     // What a process leaves that dies while it writes.
-    write(bench.folder.path(), "film/media/set/v/2.m4s#1", b"half");
-    fs_err::create_dir_all(bench.folder.path().join("film/media/other/empty")).unwrap();
+    write(bench.folder.path(), "film/media/set/0123456789ab/v/2.m4s#1", b"half");
+    fs_err::create_dir_all(bench.folder.path().join("film/media/set/ba9876543210/empty")).unwrap();
     write(bench.folder.path(), "neighbour/media/1", b"1");
-    assert_eq!(bench.origin.withdraw(&title("film")).await.unwrap(), 2);
+    assert_eq!(bench.origin.withdraw(&title("film"), &[]).await.unwrap(), 2);
     assert!(!bench.folder.path().join("film").exists());
     assert_eq!(files_below(bench.folder.path()), ["neighbour/media/1"]);
 }
@@ -54,7 +66,7 @@ async fn a_withdrawal_leaves_no_folder_and_no_unfinished_file() {
 #[tokio::test]
 async fn publishing_takes_unfinished_files_and_empty_folders_along() {
     let bench = bench();
-    write(bench.folder.path(), "film/media/old/1.m4s#12", b"half");
+    write(bench.folder.path(), "film/media/set/ba9876543210/1.m4s#12", b"half");
     bench.origin.publish(&title("film"), Vec::new(), &index(&title("film"), vec![])).await.unwrap();
     assert_eq!(files_below(bench.folder.path()), ["film/index.json"]);
     assert!(!bench.folder.path().join("film/media").exists());
@@ -66,26 +78,30 @@ async fn no_link_leads_out_of_the_origin() {
     let outside = tempfile::tempdir().unwrap();
     write(outside.path(), "media/1", b"precious");
     symlink(outside.path(), bench.folder.path().join("linked")).unwrap();
-    write(bench.folder.path(), "film/there", b"1");
-    symlink(outside.path().join("media"), bench.folder.path().join("film/media")).unwrap();
+    write(bench.folder.path(), "film/media/set/ba9876543210/1", b"1");
+    symlink(outside.path().join("media"), bench.folder.path().join("film/media/set/0123456789ab")).unwrap();
     let made = artifact(&bench.store, "m", &[("1", b"1"), ("2", b"2")]).await;
 
     let refused = |error: OriginError| {
         assert!(error.to_string().contains("is a symbolic link"), "{error}");
         assert_eq!(Failure::from(error).code, Code::OriginUnreachable);
     };
-    for (name, media_path) in [("linked", "media"), ("film", "media")] {
-        let upload = bench.origin.upload(&title(name), media_path, &made, |_| true, |_, _| {}).await;
+    for (name, media_path) in [("linked", "media"), ("film", "media/set/0123456789ab")] {
+        let upload =
+            bench.origin.upload(&title(name), media_path, &made, |_| true, |_, _| {}, &running()).await;
         refused(upload.unwrap_err());
     }
-    refused(bench.origin.withdraw(&title("linked")).await.unwrap_err());
+    refused(bench.origin.withdraw(&title("linked"), &[]).await.unwrap_err());
     refused(bench.origin.index(&title("linked")).await.unwrap_err());
     refused(bench.origin.audit(&title("linked")).await.unwrap_err());
     let empty = index(&title("linked"), vec![]);
     refused(bench.origin.publish(&title("linked"), Vec::new(), &empty).await.unwrap_err());
 
-    // A link among a title's files goes; what it leads to stays.
-    assert_eq!(bench.origin.withdraw(&title("film")).await.unwrap(), 2);
+    // A link among the farm's files goes; what it leads to stays.
+    let inside = bench.folder.path().join("film/media/set/ba9876543210/v");
+    symlink(outside.path().join("media"), inside).unwrap();
+    fs_err::remove_file(bench.folder.path().join("film/media/set/0123456789ab")).unwrap();
+    assert_eq!(bench.origin.withdraw(&title("film"), &[]).await.unwrap(), 2);
     assert!(!bench.folder.path().join("film").exists());
     assert_eq!(fs_err::read(outside.path().join("media/1")).unwrap(), b"precious");
 }
@@ -95,7 +111,11 @@ async fn a_file_in_the_way_is_an_error_and_not_removed() {
     let bench = bench();
     write(bench.folder.path(), "film", b"a file called as the title");
     let made = artifact(&bench.store, "m", &[("1", b"1")]).await;
-    let failed = bench.origin.upload(&title("film"), "media", &made, |_| true, |_, _| {}).await.unwrap_err();
+    let failed = bench
+        .origin
+        .upload(&title("film"), "media", &made, |_| true, |_, _| {}, &running())
+        .await
+        .unwrap_err();
     assert!(matches!(&failed, OriginError::Unreachable { .. }), "{failed}");
     assert_eq!(files_below(bench.folder.path()), ["film"]);
 }

@@ -7,6 +7,7 @@ use reelfarm_model::attempt::{Fence, LeaseToken};
 use reelfarm_model::index::{Index, IndexFile};
 use reelfarm_model::key::TaskKey;
 use reelfarm_model::{ArtifactKey, Digest, TitleId};
+use tokio_util::sync::CancellationToken;
 
 pub(crate) fn key(name: &str) -> ArtifactKey {
     ArtifactKey(Digest::of(name.as_bytes()))
@@ -14,6 +15,11 @@ pub(crate) fn key(name: &str) -> ArtifactKey {
 
 pub(crate) fn fence(name: &str) -> Fence {
     Fence { task: TaskKey(Digest::of(name.as_bytes())), attempt: 1, lease: LeaseToken(7) }
+}
+
+/// The token of work that nobody stops.
+pub(crate) fn running() -> CancellationToken {
+    CancellationToken::new()
 }
 
 pub(crate) fn title(name: &str) -> TitleId {
@@ -69,7 +75,8 @@ pub(crate) fn files_below(folder: &Path) -> Vec<String> {
 
 pub(crate) fn index(title: &TitleId, mut files: Vec<IndexFile>) -> Index {
     files.sort();
-    Index { schema: 1, title: title.clone(), profiles: Vec::new(), files }
+    let source = Digest::of(b"source");
+    Index { schema: 1, title: title.clone(), source, profiles: Vec::new(), files }
 }
 
 pub(crate) fn index_file(path: &str, content: &[u8]) -> IndexFile {

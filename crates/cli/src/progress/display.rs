@@ -13,12 +13,13 @@ use crate::printer::Printer;
 /// How often a title's plain line is written where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 const BAR_STEPS: u64 = 1000;
+/// Characters for a title's name before its bar; longer names push it.
+const NAME_WIDTH: usize = 20;
 
 /// The display of all titles of a call.
 pub struct Display {
     printer: Printer,
     titles: HashMap<TitleId, Shown>,
-    name_width: usize,
 }
 
 struct Shown {
@@ -30,22 +31,22 @@ struct Shown {
 }
 
 impl Display {
-    /// A display for these titles, in this order.
-    pub fn new(printer: &Printer, titles: &[TitleId]) -> Self {
-        let name_width = titles.iter().map(|title| title.as_str().len()).max().unwrap_or(0).min(32);
-        let mut display = Self { printer: printer.clone(), titles: HashMap::new(), name_width };
-        for title in titles {
-            let bar = printer.is_terminal().then(|| display.bar(title));
-            let shown = Shown {
-                tracker: Tracker::default(),
-                bar,
-                planned_at: None,
-                line_at: Instant::now(),
-                stage: String::new(),
-            };
-            display.titles.insert(title.clone(), shown);
-        }
-        display
+    /// An empty display.
+    pub fn new(printer: &Printer) -> Self {
+        Self { printer: printer.clone(), titles: HashMap::new() }
+    }
+
+    /// Adds a title below those that are there.
+    pub fn add(&mut self, title: &TitleId) {
+        let bar = self.printer.is_terminal().then(|| self.bar(title));
+        let shown = Shown {
+            tracker: Tracker::default(),
+            bar,
+            planned_at: None,
+            line_at: Instant::now(),
+            stage: String::new(),
+        };
+        self.titles.insert(title.clone(), shown);
     }
 
     fn bar(&self, title: &TitleId) -> ProgressBar {
@@ -55,7 +56,7 @@ impl Display {
             .unwrap_or_else(|_| ProgressStyle::default_bar())
             .progress_chars("━╸ ");
         bar.set_style(style);
-        bar.set_prefix(format!("{:<width$}", title.as_str(), width = self.name_width));
+        bar.set_prefix(format!("{:<NAME_WIDTH$}", title.as_str()));
         bar.set_message("waiting");
         bar
     }

@@ -13,6 +13,7 @@ mod qc;
 mod report;
 mod run;
 mod status;
+mod watch;
 
 use reelfarm_model::Failure;
 use reelfarm_packaging::profiles::ProfileList;
@@ -67,6 +68,13 @@ fn policy(project: &Project) -> Result<Policy, Failure> {
         None => ("ladders/qc.toml".to_owned(), reelfarm_qc::BUILT_IN.to_owned()),
     };
     Policy::parse(&file, &text).map_err(|error| Failure::new(PolicyInvalid, error.to_string()))
+}
+
+/// The language of audio tracks that state none, checked before anything is made of it.
+fn audio_language(flag: Option<&str>, project: &Project) -> Result<Option<String>, Failure> {
+    let Some(language) = flag.or(project.audio_lang.as_deref()) else { return Ok(None) };
+    reelfarm_qc::language::parse(language)
+        .map_err(|error| Failure::new(reelfarm_model::Code::UnknownName, format!("--audio-lang: {error}")))
 }
 
 /// The profile list: the project's own, or the one that comes with the farm.

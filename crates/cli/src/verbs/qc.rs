@@ -16,9 +16,9 @@ pub async fn run(verb: Qc, printer: &Printer) -> Result<Exit, Failure> {
     let project = Project::load()?;
     let (_, ladder) = project.ladder(verb.ladder.as_deref())?;
     let policy = super::policy(&project)?;
+    let language = super::audio_language(verb.audio_lang.as_deref(), &project)?;
     let measurements = measure(&verb.file).await?;
-    let language = verb.audio_lang.as_deref().or(project.audio_lang.as_deref());
-    let report = reelfarm_qc::evaluate(&policy, &measurements, &ladder, language);
+    let report = reelfarm_qc::evaluate(&policy, &measurements, &ladder, language.as_deref());
     if verb.json.json {
         printer.json(&report);
     } else {

@@ -1,6 +1,6 @@
 //! What a run came to, title by title.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use reelfarm_model::qc::Verdict;
 use reelfarm_model::{Failure, Title, TitleState};
@@ -14,7 +14,7 @@ pub struct Outcome {
     /// The title's name, where the file has one.
     pub title: Option<String>,
     /// The file as it was named.
-    pub source: PathBuf,
+    pub source: String,
     /// `published`, `rejected`, `failed`, `cancelled`, `refused`, or `interrupted`.
     pub state: String,
     /// The title's folder at the origin, once it is published.
@@ -42,7 +42,7 @@ impl Outcome {
         let state = "refused".to_owned();
         Self {
             title,
-            source: source.to_owned(),
+            source: source.to_string_lossy().into_owned(),
             state,
             origin: None,
             findings: Vec::new(),
@@ -59,7 +59,7 @@ impl Outcome {
         Self {
             origin: published.then(|| format!("{}/{id}", title.submission.origin.trim_end_matches('/'))),
             title: Some(id),
-            source: source.to_owned(),
+            source: source.to_string_lossy().into_owned(),
             state: state.to_owned(),
             findings: findings
                 .filter(|check| check.verdict != Verdict::Pass)

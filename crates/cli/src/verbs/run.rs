@@ -1,24 +1,23 @@
 //! `reelfarm run`: files to a finished origin in this one process.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use reelfarm_artifacts::Origin;
+use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::title::{LadderText, Submission};
-use reelfarm_model::{Code, Failure, Title, TitleId};
-use reelfarm_scheduler::FarmEvent;
+use reelfarm_model::{Code, Failure, SourceReference, Title, TitleId};
 use reelfarm_telemetry::metrics::Metrics;
 use reelfarm_telemetry::server;
 use reelfarm_workers::source::source_reference;
-use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::report::Outcome;
+use super::watch::{End, Watch};
 use crate::arguments::Run;
 use crate::config::Project;
 use crate::exit::Exit;
 use crate::farm::Farm;
 use crate::printer::Printer;
-use crate::progress::Display;
 use crate::signals::Signals;
 
 /// What is asked of every title of the call.
@@ -29,89 +28,82 @@ struct Wish {
     origin: String,
 }
 
-/// Runs the call to its end or to a signal.
+/// A file that can be submitted.
+struct Candidate {
+    file: PathBuf,
+    title: TitleId,
+    source: SourceReference,
+}
+
+/// Runs the call to its end or to a signal. Whatever happens, each file gets its line in the result.
 pub async fn run(verb: Run, printer: &Printer) -> Result<Exit, Failure> {
     let project = Project::load()?;
-    let (ladder, _) = project.ladder(verb.ladder.as_deref())?;
-    let profiles = super::profile_list(&project)?;
-    let all = || vec!["all".to_owned()];
-    let patterns = verb.profiles.clone().or_else(|| project.profiles.clone()).unwrap_or_else(all);
-    let selected =
-        profiles.select(&patterns).map_err(|error| Failure::new(Code::UnknownName, error.to_string()))?;
-    let wish = Wish {
-        ladder,
-        profiles: selected.into_iter().map(|profile| profile.id).collect(),
-        audio_language: verb.audio_lang.clone().or_else(|| project.audio_lang.clone()),
-        origin: project.origin(verb.origin.as_deref())?,
-    };
-    let policy = super::policy(&project)?;
-    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))
-        .map_err(|error| Failure::new(Code::Internal, error.to_string()))?;
+    let wish = wish(&verb, &project)?;
     let mut signals = Signals::listen()
         .map_err(|error| Failure::new(Code::Internal, format!("signals cannot be received: {error}")))?;
-
-    let (accepted, refused) = look_at(&verb.files, printer).await?;
-    let mut outcomes: BTreeMap<PathBuf, Outcome> =
-        refused.into_iter().map(|outcome| (outcome.source.clone(), outcome)).collect();
-    if !accepted.is_empty() {
-        Origin::open(&wish.origin)?;
-        let server = match verb.metrics_addr {
-            Some(address) => Some(
-                server::serve(metrics.clone(), address)
-                    .await
-                    .map_err(|error| Failure::new(Code::Internal, error.to_string()))?,
-            ),
-            None => None,
-        };
-        if let Some(server) = &server {
-            printer.line(&format!("metrics at http://{}/metrics", server.address()));
-        }
-        let state = project.state(verb.state.state.as_ref());
-        let mut farm = Farm::start(&state, &project, policy, profiles, metrics).await?;
-        let (made, signal) = make(&mut farm, accepted, &wish, &mut signals, printer).await?;
-        if signal.is_some() {
-            printer.line("stopping; a second signal ends at once. Run the same command again to go on.");
-        }
-        tokio::select! {
-            () = farm.stop() => {}
-            exit = signals.next() => return Ok(exit),
-        }
-        if let Some(server) = server {
-            server.stop().await;
-        }
-        outcomes.extend(made.into_iter().map(|outcome| (outcome.source.clone(), outcome)));
-        if let Some(exit) = signal {
-            report(&verb, outcomes, printer);
-            return Ok(exit);
+    let (candidates, mut outcomes) = look_at(&verb.files, printer).await?;
+    let mut end = End::Finished;
+    if !candidates.is_empty() {
+        let files: Vec<_> =
+            candidates.iter().map(|known| (known.file.clone(), known.title.to_string())).collect();
+        match make(&verb, &project, &wish, candidates, &mut signals, printer).await {
+            Ok((made, ended)) => {
+                outcomes.extend(made);
+                end = ended;
+            }
+            Err(failure) => {
+                printer.failure(None, &failure);
+                let refused =
+                    |(file, title): (PathBuf, String)| Outcome::refused(&file, Some(title), failure.clone());
+                outcomes.extend(files.into_iter().map(refused));
+            }
         }
     }
-    Ok(report(&verb, outcomes, printer))
+    // In the order of the files; titles that an earlier call left unfinished come last.
+    let place =
+        |outcome: &Outcome| verb.files.iter().position(|file| file.to_string_lossy() == outcome.source);
+    outcomes.sort_by_key(|outcome| place(outcome).unwrap_or(usize::MAX));
+    report(&verb, &outcomes, printer);
+    let exit = outcomes.iter().map(Outcome::exit).fold(Exit::Done, Exit::worst);
+    Ok(match end {
+        End::Finished => exit,
+        End::Signal(signal) => signal,
+        End::Broken(failure) => {
+            printer.failure(None, &failure);
+            exit.worst(Exit::of(&failure))
+        }
+    })
+}
+
+fn wish(verb: &Run, project: &Project) -> Result<Wish, Failure> {
+    let (ladder, _) = project.ladder(verb.ladder.as_deref())?;
+    let all = || vec!["all".to_owned()];
+    let patterns = verb.profiles.clone().or_else(|| project.profiles.clone()).unwrap_or_else(all);
+    let profiles = super::profile_list(project)?
+        .select(&patterns)
+        .map_err(|error| Failure::new(Code::UnknownName, error.to_string()))?;
+    Ok(Wish {
+        ladder,
+        profiles: profiles.into_iter().map(|profile| profile.id).collect(),
+        audio_language: super::audio_language(verb.audio_lang.as_deref(), project)?,
+        origin: project.origin(verb.origin.as_deref())?,
+    })
 }
 
 /// Looks at the files before anything starts: what can be submitted, and what cannot and why.
-async fn look_at(
-    files: &[PathBuf],
-    printer: &Printer,
-) -> Result<(Vec<(PathBuf, Submitted)>, Vec<Outcome>), Failure> {
+async fn look_at(files: &[PathBuf], printer: &Printer) -> Result<(Vec<Candidate>, Vec<Outcome>), Failure> {
     let files = files.to_vec();
     let looked = tokio::task::spawn_blocking(move || {
-        let mut names: BTreeMap<TitleId, PathBuf> = BTreeMap::new();
-        let mut seen = BTreeSet::new();
-        let mut accepted = Vec::new();
+        let mut candidates: Vec<Candidate> = Vec::new();
         let mut refused = Vec::new();
         for file in files {
-            if !seen.insert(file.clone()) {
-                continue;
-            }
-            match look(&file, &names) {
-                Ok(submitted) => {
-                    names.insert(submitted.title.clone(), file.clone());
-                    accepted.push((file, submitted));
-                }
+            match look(&file, &candidates) {
+                Ok(Some(candidate)) => candidates.push(candidate),
+                Ok(None) => {}
                 Err((title, failure)) => refused.push(Outcome::refused(&file, title, failure)),
             }
         }
-        (accepted, refused)
+        (candidates, refused)
     })
     .await
     .map_err(|error| Failure::new(Code::Internal, format!("the files cannot be looked at: {error}")))?;
@@ -123,13 +115,8 @@ async fn look_at(
     Ok(looked)
 }
 
-/// A file that can be submitted.
-struct Submitted {
-    title: TitleId,
-    source: reelfarm_model::SourceReference,
-}
-
-fn look(file: &Path, names: &BTreeMap<TitleId, PathBuf>) -> Result<Submitted, (Option<String>, Failure)> {
+/// `None` for a file that is among the candidates already.
+fn look(file: &Path, others: &[Candidate]) -> Result<Option<Candidate>, (Option<String>, Failure)> {
     let source = source_reference(file).map_err(|failure| (None, failure))?;
     let stem = file.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
     let title = TitleId::from_file_stem(&stem).map_err(|_| {
@@ -139,117 +126,115 @@ fn look(file: &Path, names: &BTreeMap<TitleId, PathBuf>) -> Result<Submitted, (O
         );
         (None, Failure::new(Code::TitleNameInvalid, message))
     })?;
-    if let Some(first) = names.get(&title) {
-        let message = format!(
-            "{} and {} would both be the title {title}; rename one of them (only the first is made now)",
-            first.display(),
-            file.display()
-        );
-        return Err((Some(title.to_string()), Failure::new(Code::TitleNameTaken, message)));
+    match others.iter().find(|other| other.title == title) {
+        None => Ok(Some(Candidate { file: file.to_owned(), title, source })),
+        Some(same) if same.source.path == source.path => Ok(None),
+        Some(other) => {
+            let message = format!(
+                "{} and {} would both be the title {title}; rename one of them (only the first is made now)",
+                other.file.display(),
+                file.display()
+            );
+            Err((Some(title.to_string()), Failure::new(Code::TitleNameTaken, message)))
+        }
     }
-    Ok(Submitted { title, source })
 }
 
-/// Submits the titles and waits until all have ended, or for a signal.
+/// Starts a farm, submits the candidates and waits until all have ended, or for a signal.
 async fn make(
-    farm: &mut Farm,
-    accepted: Vec<(PathBuf, Submitted)>,
+    verb: &Run,
+    project: &Project,
     wish: &Wish,
+    candidates: Vec<Candidate>,
     signals: &mut Signals,
     printer: &Printer,
-) -> Result<(Vec<Outcome>, Option<Exit>), Failure> {
-    let mut events = farm.handle.subscribe();
-    let titles: Vec<_> = accepted.iter().map(|(_, submitted)| submitted.title.clone()).collect();
-    let mut display = Display::new(printer, &titles);
-    let mut outcomes = Vec::new();
-    let mut waiting: BTreeMap<TitleId, (PathBuf, Title)> = BTreeMap::new();
-    for (file, submitted) in accepted {
-        let submission = Submission {
-            title: submitted.title.clone(),
-            source: submitted.source,
-            ladder: wish.ladder.clone(),
-            profiles: wish.profiles.clone(),
-            audio_language: wish.audio_language.clone(),
-            origin: wish.origin.clone(),
-        };
-        match farm.handle.submit(submission).await {
-            Ok(title) => drop(waiting.insert(submitted.title, (file, title))),
-            Err(failure) => {
-                printer.failure(Some(submitted.title.as_str()), &failure);
-                outcomes.push(Outcome::refused(&file, Some(submitted.title.to_string()), failure));
-            }
-        }
+) -> Result<(Vec<Outcome>, End), Failure> {
+    Origin::open(&wish.origin)?;
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))
+        .map_err(|error| Failure::new(Code::Internal, error.to_string()))?;
+    let server = match verb.metrics_addr {
+        Some(address) => Some(
+            server::serve(metrics.clone(), address)
+                .await
+                .map_err(|error| Failure::new(Code::SettingsInvalid, error.to_string()))?,
+        ),
+        None => None,
+    };
+    if let Some(server) = &server {
+        printer.line(&format!("metrics at http://{}/metrics", server.address()));
     }
-    let mut signal = None;
-    while !waiting.is_empty() && signal.is_none() {
-        tokio::select! {
-            event = next_event(&mut events) => {
-                display.on_event(&event);
-                if let FarmEvent::TitleChanged(title) = event {
-                    on_title(*title, &mut waiting, &mut outcomes, printer);
-                }
-            }
-            exit = signals.next() => signal = Some(exit),
-            failure = farm.broken() => {
-                display.end();
-                return Err(failure);
-            }
-        }
+    let state = project.state(verb.state.state.as_ref());
+    let (policy, profiles) = (super::policy(project)?, super::profile_list(project)?);
+    let mut farm = Farm::start(&state, project, policy, profiles, metrics).await?;
+
+    let unfinished: Vec<Title> = farm.store.live_titles().await?;
+    let mut watch = Watch::new(&farm, printer);
+    let submissions = submissions(candidates, unfinished, wish, &farm.tools, printer);
+    for (file, submission) in submissions {
+        watch.submit(&farm, file, submission).await;
     }
-    display.end();
-    outcomes.extend(waiting.into_values().map(|(file, title)| Outcome::of(&file, &title)));
-    Ok((outcomes, signal))
+    let end = watch.until_all_have_ended(&mut farm, signals).await;
+    if let End::Signal(_) = end {
+        printer.line("stopping; a second signal ends at once. Run the same command again to go on.");
+    }
+    let mut end = end;
+    tokio::select! {
+        () = farm.stop() => {}
+        exit = signals.next() => end = End::Signal(exit),
+    }
+    if let Some(server) = server {
+        server.stop().await;
+    }
+    Ok((watch.into_outcomes(), end))
 }
 
-fn on_title(
-    title: Title,
-    waiting: &mut BTreeMap<TitleId, (PathBuf, Title)>,
-    outcomes: &mut Vec<Outcome>,
+/// What is submitted: the candidates, and what an earlier call left unfinished, as it was asked for then.
+fn submissions(
+    candidates: Vec<Candidate>,
+    unfinished: Vec<Title>,
+    wish: &Wish,
+    tools: &ToolVersions,
     printer: &Printer,
-) {
-    let Some((_, known)) = waiting.get_mut(&title.submission.title) else { return };
-    // An event from before this call's submission says nothing about it.
-    if title.generation < known.generation {
-        return;
-    }
-    *known = title;
-    if !known.state.is_final() {
-        return;
-    }
-    if let Some(failure) = &known.failure {
-        printer.failure(Some(known.submission.title.as_str()), failure);
-    }
-    let id = known.submission.title.clone();
-    if let Some((file, title)) = waiting.remove(&id) {
-        outcomes.push(Outcome::of(&file, &title));
-    }
-}
-
-async fn next_event(events: &mut broadcast::Receiver<FarmEvent>) -> FarmEvent {
-    loop {
-        match events.recv().await {
-            Ok(event) => return event,
-            Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "progress events missed"),
-            // The scheduler is gone; whoever waits for it says so.
-            Err(RecvError::Closed) => std::future::pending().await,
+) -> Vec<(PathBuf, Submission)> {
+    let mut submissions: Vec<(PathBuf, Submission)> = candidates
+        .into_iter()
+        .map(|Candidate { file, title, source }| {
+            let submission = Submission {
+                title,
+                source,
+                ladder: wish.ladder.clone(),
+                profiles: wish.profiles.clone(),
+                audio_language: wish.audio_language.clone(),
+                origin: wish.origin.clone(),
+                tools: tools.clone(),
+            };
+            (file, submission)
+        })
+        .collect();
+    let asked_for: BTreeSet<TitleId> =
+        submissions.iter().map(|(_, submission)| submission.title.clone()).collect();
+    for title in unfinished {
+        let submission = Submission { tools: tools.clone(), ..title.submission };
+        if !asked_for.contains(&submission.title) {
+            printer
+                .line(&format!("going on with {}, which an earlier run left unfinished", submission.title));
+            submissions.push((submission.source.path.clone(), submission));
         }
     }
+    submissions
 }
 
-/// Prints what the call came to, in the order of the files; returns the exit code.
-fn report(verb: &Run, mut outcomes: BTreeMap<PathBuf, Outcome>, printer: &Printer) -> Exit {
-    let in_order: Vec<Outcome> = verb.files.iter().filter_map(|file| outcomes.remove(file)).collect();
+fn report(verb: &Run, outcomes: &[Outcome], printer: &Printer) {
     if verb.json.json {
-        printer.json(&serde_json::json!({ "titles": in_order }));
-    } else {
-        for outcome in &in_order {
-            let name = outcome.title.clone().unwrap_or_else(|| outcome.source.display().to_string());
-            let place = outcome.origin.clone().unwrap_or_default();
-            printer.data(format!("{name}  {}  {place}", outcome.state).trim_end());
-            for finding in outcome.findings.iter().filter(|_| outcome.failure.is_none()) {
-                printer.line(&format!("  note: {} ({})", finding.text, finding.code));
-            }
+        printer.json(&serde_json::json!({ "titles": outcomes }));
+        return;
+    }
+    for outcome in outcomes {
+        let name = outcome.title.as_deref().unwrap_or(&outcome.source);
+        let place = outcome.origin.as_deref().unwrap_or_default();
+        printer.data(format!("{name}  {}  {place}", outcome.state).trim_end());
+        for finding in outcome.findings.iter().filter(|_| outcome.failure.is_none()) {
+            printer.line(&format!("  note: {} ({})", finding.text, finding.code));
         }
     }
-    in_order.iter().map(Outcome::exit).fold(Exit::Done, Exit::worst)
 }

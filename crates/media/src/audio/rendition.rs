@@ -16,6 +16,7 @@ use crate::ffmpeg::filter::{FilterGraph, Pulled};
 use crate::ffmpeg::mp4::{IndexPlace, Mp4Writer};
 use crate::ffmpeg::options::Options;
 use crate::ffmpeg::{frame, track};
+use crate::progress::Count;
 
 /// Samples in a frame of AAC-LC (ISO/IEC 14496-3, 4.5.1.1).
 const FRAME_SAMPLES: i32 = 1024;
@@ -34,12 +35,18 @@ pub(super) struct Rendition {
     writer: Mp4Writer,
     track: usize,
     samples: u64,
-    encoded: u64,
+    encoded: Count,
 }
 
 impl Rendition {
-    /// Opens the encoder and creates the file of a rendition of so many samples.
-    pub(super) fn create(spec: &AudioRenditionSpec, samples: u64, output: &Path) -> Result<Self, MediaError> {
+    /// Opens the encoder and creates the file of a rendition of so many samples. Those that are encoded are counted in
+    /// `encoded`.
+    pub(super) fn create(
+        spec: &AudioRenditionSpec,
+        samples: u64,
+        output: &Path,
+        encoded: Count,
+    ) -> Result<Self, MediaError> {
         let mut writer = Mp4Writer::create(output, IndexPlace::End)?;
         let encoder = Encoder::open(
             "aac",
@@ -68,7 +75,7 @@ impl Rendition {
             writer,
             track,
             samples,
-            encoded: 0,
+            encoded,
         })
     }
 
@@ -118,12 +125,13 @@ impl Rendition {
             }
         }
         self.encode_ready()?;
-        if self.encoded != self.samples {
+        let found = self.encoded.get();
+        if found != self.samples {
             return Err(MediaError::Count {
                 subject: format!("{} ({})", self.id, self.path.display()),
                 unit: "samples",
                 expected: self.samples,
-                found: self.encoded,
+                found,
             });
         }
         self.encode(None)?;
@@ -153,8 +161,8 @@ impl Rendition {
             if graph.pull_samples(&mut mixed, FRAME_SAMPLES)? != Pulled::Frame {
                 break;
             }
-            mixed.set_pts(i64::try_from(self.encoded).ok());
-            self.encoded += frame::sample_count(&mixed);
+            mixed.set_pts(i64::try_from(self.encoded.get()).ok());
+            self.encoded.add(frame::sample_count(&mixed));
             self.encode(Some(&mixed))?;
         }
         Ok(())

@@ -53,11 +53,6 @@ impl Timeline {
     }
 }
 
-/// A time in seconds.
-pub(super) fn seconds(time: i64) -> f64 {
-    time as f64 / f64::from(TICKS_PER_SECOND)
-}
-
 fn ticks(time: i64, time_base: Rational) -> i64 {
     let denominator = i128::from(time_base.denominator().max(1));
     let numerator = i128::from(time) * i128::from(time_base.numerator()) * i128::from(TICKS_PER_SECOND);

@@ -12,6 +12,7 @@ use ffmpeg_next::{Dictionary, Packet, Rational, Stream, codec, ffi};
 
 use super::Error;
 use super::options::Options;
+use super::transfer;
 use crate::MediaError;
 
 /// Where the index of a file lies.
@@ -54,10 +55,18 @@ impl Mp4Writer {
             if status < 0 {
                 return Err(fail("avformat_alloc_output_context2", status));
             }
-            let status = ffi::avio_open(&raw mut (*context).pb, url.as_ptr(), ffi::AVIO_FLAG_WRITE);
+            // Also for the handle through which the muxer reads the file to move its media.
+            (*context).interrupt_callback = transfer::writing();
+            let status = ffi::avio_open2(
+                &raw mut (*context).pb,
+                url.as_ptr(),
+                ffi::AVIO_FLAG_WRITE,
+                &raw const (*context).interrupt_callback,
+                ptr::null_mut(),
+            );
             if status < 0 {
                 ffi::avformat_free_context(context);
-                return Err(fail("avio_open", status));
+                return Err(fail("avio_open2", status));
             }
             (*context).flags |= ffi::AVFMT_FLAG_BITEXACT;
             Output::wrap(context)
@@ -160,5 +169,42 @@ impl Mp4Writer {
             return Err(MediaError::Write { path: self.path.clone(), call, source: Error::from(status) });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ffmpeg_next::format::sample::{Sample, Type};
+
+    use super::*;
+    use crate::ffmpeg::codec::{Encoder, set_sample_format};
+
+    #[test]
+    fn the_media_that_moves_behind_the_index_is_seen_to_move() {
+        const PACKETS: usize = 64;
+        const PACKET_BYTES: usize = 1 << 18;
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = Mp4Writer::create(&folder.path().join("film.mp4"), IndexPlace::Start).unwrap();
+        let encoder = Encoder::open(
+            "aac",
+            "test".into(),
+            |context| set_sample_format(context, Sample::F32(Type::Planar)),
+            Options::new([("ar", "48000"), ("ch_layout", "stereo")]),
+        )
+        .unwrap();
+        let time_base = Rational::new(1, 48_000);
+        let track = writer.add_encoder(encoder.context(), time_base).unwrap();
+        writer.start().unwrap();
+        for number in 0..PACKETS as i64 {
+            let mut packet = Packet::copy(&[7; PACKET_BYTES]);
+            packet.set_pts(Some(number * 1024));
+            packet.set_dts(Some(number * 1024));
+            packet.set_duration(1024);
+            writer.write(track, packet, time_base).unwrap();
+        }
+        let before = transfer::steps();
+        writer.finish().unwrap();
+        // FFmpeg's file protocol moves at most 256 KiB at once.
+        assert!(transfer::steps() - before >= PACKETS as u64, "{} steps", transfer::steps() - before);
     }
 }

@@ -11,6 +11,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::ptr;
+use std::sync::Arc;
 
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::{Packet, Stream, ffi, media};
@@ -19,6 +20,7 @@ use reelfarm_model::measurement::{OpenError, OpenErrorKind};
 use super::Error;
 use super::codec::check;
 use super::options::Options;
+use super::transfer::Reach;
 use crate::MediaError;
 
 /// FFmpeg's names of the formats that sources may have.
@@ -36,7 +38,9 @@ const MOST_ERRORS_IN_A_ROW: u32 = 100;
 
 /// An opened source.
 pub(crate) struct Source {
+    // Before `_reach`: fields are dropped in this order, and the input uses it to its end.
     input: Input,
+    _reach: Arc<Reach>,
     path: PathBuf,
     size: u64,
     errors_in_a_row: u32,
@@ -69,8 +73,8 @@ impl Source {
         }
         let url = url(path).map_err(MediaError::SourceFile)?;
         let format = probe(path, &url)?;
-        let input = open_as(path, &url, format)?;
-        Ok(Self { input, path: path.to_owned(), size: metadata.len(), errors_in_a_row: 0 })
+        let (input, reach) = open_as(path, &url, format)?;
+        Ok(Self { input, _reach: reach, path: path.to_owned(), size: metadata.len(), errors_in_a_row: 0 })
     }
 
     /// Opens a file and checks that a track is of the kind that the caller needs.
@@ -213,18 +217,29 @@ fn probe(path: &Path, url: &CStr) -> Result<*const ffi::AVInputFormat, MediaErro
     Ok(format)
 }
 
-fn open_as(path: &Path, url: &CStr, format: *const ffi::AVInputFormat) -> Result<Input, MediaError> {
+fn open_as(
+    path: &Path,
+    url: &CStr,
+    format: *const ffi::AVInputFormat,
+) -> Result<(Input, Arc<Reach>), MediaError> {
     let subject = path.display().to_string();
     let options = Options::new([("protocol_whitelist", "file")])
         .with("format_whitelist", &ALLOWED_FORMATS.join(","))
         .with("probesize", &PROBE_BYTES)
         .with("analyzeduration", &ANALYZE_MICROSECONDS);
-    let mut context = ptr::null_mut();
+    // SAFETY: a new context, or null.
+    let mut context = unsafe { ffi::avformat_alloc_context() };
+    if context.is_null() {
+        let source = Error::Other { errno: ffmpeg_next::error::ENOMEM };
+        return Err(MediaError::Call { subject, call: "avformat_alloc_context", source });
+    }
+    // SAFETY: the context is valid; `reach` is dropped after the input that owns it.
+    let reach = unsafe { Reach::watch(context) };
     let not_media = |call: &str, status: i32| {
         refused(path, OpenErrorKind::NotMedia, format!("{} ({call})", Error::from(status)))
     };
     options.pass(&subject, |dictionary| {
-        // SAFETY: all pointers are valid; on failure FFmpeg frees what it allocated and nulls the context.
+        // SAFETY: all pointers are valid; on failure FFmpeg frees the context and nulls it.
         let status = unsafe { ffi::avformat_open_input(&raw mut context, url.as_ptr(), format, dictionary) };
         if status < 0 { Err(not_media("avformat_open_input", status)) } else { Ok(()) }
     })?;
@@ -234,7 +249,7 @@ fn open_as(path: &Path, url: &CStr, format: *const ffi::AVInputFormat) -> Result
     let status = unsafe { ffi::avformat_find_stream_info(input.as_mut_ptr(), ptr::null_mut()) };
     check(status, "avformat_find_stream_info", &subject)
         .map_err(|_| not_media("avformat_find_stream_info", status))?;
-    Ok(input)
+    Ok((input, reach))
 }
 
 /// FFmpeg's short names of a demuxer, separated by commas.

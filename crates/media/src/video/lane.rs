@@ -7,6 +7,7 @@ use reelfarm_model::task::{EncodeVideoSpec, RungSpec};
 use super::convert::{Converter, Picture};
 use super::x264::RungEncoder;
 use crate::MediaError;
+use crate::progress::Count;
 
 /// Rungs that are converted one after the other and encoded one after the other.
 pub(super) struct Lane {
@@ -17,20 +18,23 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    /// Opens converters and encoders for all rungs and shares them out.
+    /// Opens converters and encoders for all rungs and shares them out. The packets of each rung are counted in the
+    /// count of the same place in `packets`.
     pub(super) fn open_all(
         picture: &Picture,
         spec: &EncodeVideoSpec,
         outputs: &[PathBuf],
+        packets: &[Count],
     ) -> Result<Vec<Self>, MediaError> {
-        let mut rungs = spec.rungs.iter().zip(outputs);
+        let mut rungs = spec.rungs.iter().zip(outputs).zip(packets);
         share_out(&spec.rungs)
             .into_iter()
             .map(|count| {
                 let mut lane = Self { converters: Vec::new(), encoders: Vec::new() };
-                for (rung, output) in rungs.by_ref().take(count) {
+                for ((rung, output), packets) in rungs.by_ref().take(count) {
                     lane.converters.push(Converter::new(picture, &spec.video, rung)?);
-                    lane.encoders.push(RungEncoder::create(rung, spec.video.frame_rate, output)?);
+                    let frame_rate = spec.video.frame_rate;
+                    lane.encoders.push(RungEncoder::create(rung, frame_rate, output, packets.clone())?);
                 }
                 Ok(lane)
             })

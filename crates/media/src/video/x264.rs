@@ -11,6 +11,7 @@ use crate::ffmpeg::codec::Encoder;
 use crate::ffmpeg::frame::share;
 use crate::ffmpeg::mp4::{IndexPlace, Mp4Writer};
 use crate::ffmpeg::options::Options;
+use crate::progress::Count;
 
 /// libx264 and an MP4 file.
 pub(super) struct RungEncoder {
@@ -21,12 +22,17 @@ pub(super) struct RungEncoder {
     track: usize,
     time_base: Rational,
     gop_frames: i64,
-    packets: u64,
+    packets: Count,
 }
 
 impl RungEncoder {
-    /// Opens the encoder and creates the file.
-    pub(super) fn create(rung: &RungSpec, frame_rate: u32, output: &Path) -> Result<Self, MediaError> {
+    /// Opens the encoder and creates the file. The packets written are counted in `packets`.
+    pub(super) fn create(
+        rung: &RungSpec,
+        frame_rate: u32,
+        output: &Path,
+        packets: Count,
+    ) -> Result<Self, MediaError> {
         let time_base = Rational::new(1, i32::try_from(frame_rate).unwrap_or(i32::MAX));
         let mut writer = Mp4Writer::create(output, IndexPlace::End)?;
         let encoder = Encoder::open(
@@ -49,7 +55,7 @@ impl RungEncoder {
             track,
             time_base,
             gop_frames: i64::from(rung.gop_frames),
-            packets: 0,
+            packets,
         })
     }
 
@@ -61,23 +67,19 @@ impl RungEncoder {
         self.write(Some(&frame))
     }
 
-    /// Packets written so far.
-    pub(super) fn packets(&self) -> u64 {
-        self.packets
-    }
-
     /// Encodes what the encoder still holds and completes the file.
     ///
     /// # Errors
     /// Also where the file does not have exactly `expected` frames.
     pub(super) fn finish(mut self, expected: u64) -> Result<(), MediaError> {
         self.write(None)?;
-        if self.packets != expected {
+        let found = self.packets.get();
+        if found != expected {
             return Err(MediaError::Count {
                 subject: format!("{} ({})", self.name, self.path.display()),
                 unit: "frames",
                 expected,
-                found: self.packets,
+                found,
             });
         }
         self.writer.finish()
@@ -88,7 +90,7 @@ impl RungEncoder {
         encoder.encode(frame.map(|frame| &**frame), |mut packet| {
             // FFmpeg before 6 leaves it at 0, and the last frame would have no length.
             packet.set_duration(1);
-            *packets += 1;
+            packets.add(1);
             writer.write(*track, packet, *time_base)
         })
     }

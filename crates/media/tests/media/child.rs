@@ -21,8 +21,22 @@ fn answer(request: &[u8]) -> Vec<Response> {
     lines
 }
 
+fn fractions(lines: &[Response]) -> Vec<f64> {
+    lines
+        .iter()
+        .filter_map(|line| match line {
+            Response::Progress(progress) => Some(progress.fraction),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The result; the progress before it is checked to rise to the end.
 fn ask(request: &Request) -> Response {
-    answer(&serde_json::to_vec(request).unwrap()).pop().unwrap()
+    let mut lines = answer(&serde_json::to_vec(request).unwrap());
+    let fractions = fractions(&lines);
+    assert!(fractions.is_sorted() && fractions.last() == Some(&1.0), "{request:?}: {fractions:?}");
+    lines.pop().unwrap()
 }
 
 #[test]
@@ -62,15 +76,10 @@ fn long_work_tells_its_progress() {
     let spec = video_spec(conclusion(25, 75), vec![slow]);
     let request = Request::EncodeVideo { path, spec, outputs: vec![workspace.path("video.mp4")] };
     let lines = answer(&serde_json::to_vec(&request).unwrap());
-    let fractions: Vec<f64> = lines
-        .iter()
-        .filter_map(|line| match line {
-            Response::Progress(progress) => Some(progress.fraction),
-            _ => None,
-        })
-        .collect();
+    let fractions = fractions(&lines);
     assert!(fractions.len() > 1, "{lines:?}");
     assert!(fractions.is_sorted() && fractions.iter().all(|fraction| (0.0..=1.0).contains(fraction)));
+    assert_eq!(fractions.last(), Some(&1.0));
     assert!(
         lines
             .iter()
@@ -85,7 +94,9 @@ fn a_failure_carries_its_code_and_ffmpegs_words() {
     fs_err::write(&path, b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41\0\0\0\x08free").unwrap();
     let spec = video_spec(conclusion(25, 25), vec![rung(25, 160, 96)]);
     let request = Request::EncodeVideo { path, spec, outputs: vec![workspace.path("video.mp4")] };
-    let Response::Failure(failure) = ask(&request) else { panic!() };
+    let Some(Response::Failure(failure)) = answer(&serde_json::to_vec(&request).unwrap()).pop() else {
+        panic!()
+    };
     assert_eq!(failure.code, Code::QcUnreadable);
     assert!(failure.message.contains("cut.mp4"), "{failure}");
     assert!(failure.log.contains("moov atom not found"), "{}", failure.log);

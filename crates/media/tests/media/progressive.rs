@@ -27,7 +27,9 @@ fn renditions_are_copied_whole_with_their_languages_and_the_index_first() {
     let [first, second] = &audio;
     let output = workspace.path("progressive.mp4");
     let tagged = [(first.clone(), "de-AT".to_owned()), (second.clone(), "fr".to_owned())];
-    mux_progressive(&video, &tagged, &output).unwrap();
+    let mut fractions = Vec::new();
+    mux_progressive(&video, &tagged, &output, &mut |progress| fractions.push(progress.fraction)).unwrap();
+    assert!(fractions.is_sorted() && fractions.last() == Some(&1.0), "{fractions:?}");
 
     assert_eq!(
         probe(
@@ -44,7 +46,7 @@ fn renditions_are_copied_whole_with_their_languages_and_the_index_first() {
     assert!(place(b"moov") < place(b"mdat"));
     assert!(!bytes.windows(4).any(|window| window == b"Lavf"));
     let again = workspace.path("again.mp4");
-    mux_progressive(&video, &tagged, &again).unwrap();
+    mux_progressive(&video, &tagged, &again, &mut |_| ()).unwrap();
     assert!(bytes == fs_err::read(again).unwrap(), "a second run gives other bytes");
 }
 
@@ -55,6 +57,6 @@ fn what_is_no_rendition_is_refused() {
         "both.mp4",
         "-f lavfi -i testsrc2=s=160x96:r=25:d=1 -f lavfi -i sine=d=1 -c:v libx264 -preset ultrafast -c:a aac",
     );
-    let error = mux_progressive(&both, &[], &workspace.path("output.mp4")).unwrap_err();
+    let error = mux_progressive(&both, &[], &workspace.path("output.mp4"), &mut |_| ()).unwrap_err();
     assert!(error.to_string().contains("both.mp4 is no rendition: it has 2 tracks"), "{error}");
 }

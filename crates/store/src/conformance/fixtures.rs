@@ -34,6 +34,7 @@ pub fn submission(name: &str, variant: u32) -> Submission {
         profiles: vec!["dash-clr-2s".to_owned()],
         audio_language: Some("en".to_owned()),
         origin: "/origin".to_owned(),
+        tools: ToolVersions::default(),
     }
 }
 
@@ -97,7 +98,7 @@ pub async fn submit(store: &impl Store, name: &str) -> TitleId {
 /// Submits a title and plans tasks for its first generation.
 pub async fn submit_and_plan(store: &impl Store, name: &str, tasks: &[PlannedTask]) -> TitleId {
     let title = submit(store, name).await;
-    assert!(store.plan(&title, 1, tasks).await.expect("planned"));
+    assert!(store.plan(&title, 1, tasks).await.expect("planned").is_some());
     title
 }
 

@@ -1,6 +1,6 @@
 //! Random histories: whatever is asked of a store, in whatever order, it stays in step with the model, and
 //! - a task is done only once, unless it was asked to be redone;
-//! - a task is ready only while everything that it needs is done;
+//! - a task is ready only while everything that it needs is done, and never waits for one that was cancelled;
 //! - no two attempts at a task share a number, and numbers rise;
 //! - only the fence of the attempt that is under way acts.
 
@@ -24,15 +24,19 @@ const CASES: u32 = 64;
 /// What each task needs of those with smaller numbers.
 type Graph = Vec<BTreeSet<u32>>;
 
+/// Plans do not agree about what a task needs: each takes one of these.
+const GRAPHS: usize = 2;
+
 #[derive(Clone, Debug)]
 enum Operation {
     Submit {
         title: u32,
         variant: u32,
     },
-    /// Some tasks, and what they need; those to redo.
+    /// Some tasks, and what they need by one of the graphs; those to redo.
     Plan {
         title: u32,
+        graph: usize,
         tasks: BTreeSet<u32>,
         redo: BTreeSet<u32>,
         stale: bool,
@@ -75,12 +79,12 @@ enum Report {
 pub fn check<S: Store, K, F: Future<Output = (S, K)>>(factory: impl Fn() -> F) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
-    let history = (graph(), prop::collection::vec(operation(), 1..60));
+    let history = (prop::collection::vec(graph(), GRAPHS), prop::collection::vec(operation(), 1..60));
     TestRunner::new(config)
-        .run(&history, |(graph, operations)| {
+        .run(&history, |(graphs, operations)| {
             runtime.block_on(async {
                 let (store, _kept) = factory().await;
-                History { store: &store, graph: &graph, model: Model::default(), fences: Vec::new() }
+                History { store: &store, graphs: &graphs, model: Model::default(), fences: Vec::new() }
                     .run(&operations)
                     .await;
             });
@@ -117,8 +121,9 @@ fn operation() -> impl Strategy<Value = Operation> {
         .prop_map(|(index, tampered)| Which { index, tampered });
     prop_oneof![
         2 => (0..TITLES, 0..2_u32).prop_map(|(title, variant)| Operation::Submit { title, variant }),
-        4 => (0..TITLES, some_tasks(), some_tasks(), prop::bool::weighted(0.1))
-            .prop_map(|(title, tasks, redo, stale)| Operation::Plan { title, tasks, redo, stale }),
+        4 => (0..TITLES, 0..GRAPHS, some_tasks(), some_tasks(), prop::bool::weighted(0.1)).prop_map(
+            |(title, graph, tasks, redo, stale)| Operation::Plan { title, graph, tasks, redo, stale }
+        ),
         2 => (0..TITLES, prop::option::weighted(0.2, some_state()), some_state())
             .prop_map(|(title, from, to)| Operation::Advance { title, from, to }),
         8 => (0..TASKS, span()).prop_map(|(task, lease)| Operation::Dispatch { task, lease }),
@@ -129,7 +134,7 @@ fn operation() -> impl Strategy<Value = Operation> {
 
 struct History<'a, S> {
     store: &'a S,
-    graph: &'a Graph,
+    graphs: &'a [Graph],
     model: Model,
     fences: Vec<Fence>,
 }
@@ -168,7 +173,9 @@ impl<S: Store> History<'_, S> {
     async fn apply(&mut self, operation: &Operation) {
         match operation {
             Operation::Submit { title, variant } => self.submit(*title, *variant).await,
-            Operation::Plan { title, tasks, redo, stale } => self.plan(*title, tasks, redo, *stale).await,
+            Operation::Plan { title, graph, tasks, redo, stale } => {
+                self.plan(*title, *graph, tasks, redo, *stale).await;
+            }
             Operation::Advance { title, from, to } => self.advance(*title, *from, *to).await,
             Operation::Dispatch { task, lease } => self.dispatch(*task, *lease).await,
             Operation::Report { fence, report } => self.report(fence, report).await,
@@ -192,20 +199,28 @@ impl<S: Store> History<'_, S> {
         assert_eq!(tasks_of_fences(&submitted.stopped), keys(stopped.unwrap_or_default()));
     }
 
-    async fn plan(&mut self, title: u32, tasks: &BTreeSet<u32>, redo: &BTreeSet<u32>, stale: bool) {
+    async fn plan(
+        &mut self,
+        title: u32,
+        graph: usize,
+        tasks: &BTreeSet<u32>,
+        redo: &BTreeSet<u32>,
+        stale: bool,
+    ) {
+        let graph = &self.graphs[graph];
         let mut closed = tasks.clone();
         // What is needed is named with the plan or known from an earlier one: both must do.
         for number in (0..TASKS).rev() {
             if closed.contains(&number) {
                 closed.extend(
-                    self.graph[number as usize].iter().filter(|need| !self.model.tasks.contains_key(need)),
+                    graph[number as usize].iter().filter(|need| !self.model.tasks.contains_key(need)),
                 );
             }
         }
         let plan: Vec<(u32, BTreeSet<u32>, bool)> = closed
             .iter()
             .rev()
-            .map(|number| (*number, self.graph[*number as usize].clone(), redo.contains(number)))
+            .map(|number| (*number, graph[*number as usize].clone(), redo.contains(number)))
             .collect();
         let entries: Vec<_> = plan
             .iter()
@@ -217,7 +232,9 @@ impl<S: Store> History<'_, S> {
         let generation = self.model.titles.get(&title).map_or(1, |title| title.generation);
         let generation = if stale { generation - 1 } else { generation };
         let planned = self.store.plan(&name(title), generation, &entries).await.expect("planned");
-        assert_eq!(planned, !stale && self.model.plan(title, &plan));
+        let stopped = planned.map(|planned| tasks_of_fences(&planned.stopped));
+        let expected = if stale { None } else { self.model.plan(title, &plan) };
+        assert_eq!(stopped, expected.map(keys));
     }
 
     async fn advance(&mut self, title: u32, from: Option<TitleState>, to: TitleState) {
@@ -307,6 +324,12 @@ impl<S: Store> History<'_, S> {
             if found.state == TaskState::Ready {
                 for need in &expected.needs {
                     assert_eq!(model.tasks[need].state, TaskState::Done, "{number} is ready without {need}");
+                }
+            }
+            if found.state == TaskState::Waiting {
+                for need in &expected.needs {
+                    let state = model.tasks[need].state;
+                    assert_ne!(state, TaskState::Cancelled, "{number} waits for {need}, which nobody does");
                 }
             }
             let idle_and_unwanted = model.wanting(number).is_empty()

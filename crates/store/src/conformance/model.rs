@@ -25,6 +25,8 @@ pub(super) struct ModelTitle {
     pub(super) state: TitleState,
     /// Its tasks, and whether it wants them.
     pub(super) tasks: BTreeMap<u32, bool>,
+    /// Those of its tasks that its plans name.
+    pub(super) planned: BTreeSet<u32>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -79,7 +81,13 @@ impl Model {
             None => 1,
         };
         let stopped = self.want_nothing(name);
-        let title = ModelTitle { variant, generation, state: TitleState::Checking, tasks: BTreeMap::new() };
+        let title = ModelTitle {
+            variant,
+            generation,
+            state: TitleState::Checking,
+            tasks: BTreeMap::new(),
+            planned: BTreeSet::new(),
+        };
         self.titles.insert(name, title);
         Some(stopped)
     }
@@ -97,15 +105,19 @@ impl Model {
             *wanted = false;
         }
         let tasks: Vec<u32> = title.tasks.keys().copied().collect();
+        self.cancel_unwanted(&tasks)
+    }
+
+    fn cancel_unwanted(&mut self, tasks: &[u32]) -> BTreeSet<u32> {
         let mut stopped = BTreeSet::new();
         for number in tasks {
-            let unwanted = self.wanting(number).is_empty();
-            let Some(task) = self.tasks.get_mut(&number).filter(|_| unwanted) else { continue };
+            let unwanted = self.wanting(*number).is_empty();
+            let Some(task) = self.tasks.get_mut(number).filter(|_| unwanted) else { continue };
             if matches!(task.state, TaskState::Done | TaskState::Failed | TaskState::Cancelled) {
                 continue;
             }
             if task.end("cancelled") {
-                stopped.insert(number);
+                stopped.insert(*number);
             }
             task.state = TaskState::Cancelled;
             task.back_off = Span::None;
@@ -113,11 +125,11 @@ impl Model {
         stopped
     }
 
-    pub(super) fn plan(&mut self, name: u32, plan: &[(u32, BTreeSet<u32>, bool)]) -> bool {
-        if self.titles.get(&name).is_none_or(|title| title.state.is_final()) {
-            return false;
-        }
+    /// Answers the attempts that stop, or `None` where nothing changes.
+    pub(super) fn plan(&mut self, name: u32, plan: &[(u32, BTreeSet<u32>, bool)]) -> Option<BTreeSet<u32>> {
+        self.titles.get(&name).filter(|title| !title.state.is_final())?;
         for (number, needs, redo) in plan {
+            let shared = self.wanting(*number).iter().any(|title| *title != name);
             let task = self.tasks.entry(*number).or_insert_with(ModelTask::new);
             if *redo && task.state == TaskState::Done {
                 task.reset();
@@ -126,8 +138,14 @@ impl Model {
             if matches!(task.state, TaskState::Failed | TaskState::Cancelled) {
                 task.reset();
             }
+            if !shared {
+                task.needs.clear();
+            }
             task.needs.extend(needs);
             self.want(name, *number);
+            if let Some(title) = self.titles.get_mut(&name) {
+                title.planned.insert(*number);
+            }
         }
         let mut needed: Vec<u32> = plan.iter().map(|(number, _, _)| *number).collect();
         while let Some(number) = needed.pop() {
@@ -160,6 +178,11 @@ impl Model {
                 self.want(title, need);
             }
         }
+        let dropped = self.not_needed(name);
+        if let Some(title) = self.titles.get_mut(&name) {
+            title.tasks.retain(|task, _| !dropped.contains(task));
+        }
+        let stopped = self.cancel_unwanted(&dropped);
         let idle: Vec<u32> =
             self.tasks.iter().filter(|(_, task)| task.is_idle()).map(|(number, _)| *number).collect();
         for number in idle {
@@ -168,7 +191,23 @@ impl Model {
                 task.state = state;
             }
         }
-        true
+        Some(stopped)
+    }
+
+    /// What a title wants though it is not done, no plan names it, and nothing unfinished of the title needs it.
+    fn not_needed(&self, name: u32) -> Vec<u32> {
+        let title = &self.titles[&name];
+        let wanted = |task: &u32| title.tasks.get(task) == Some(&true);
+        let mut needed = BTreeSet::new();
+        let mut more: Vec<u32> = title.planned.iter().copied().filter(wanted).collect();
+        while let Some(number) = more.pop() {
+            if needed.insert(number) && !self.is_done(number) {
+                more.extend(&self.tasks[&number].needs);
+            }
+        }
+        let named_or_needed = |task: &u32| title.planned.contains(task) || needed.contains(task);
+        let candidates = title.tasks.keys().copied().filter(wanted);
+        candidates.filter(|task| !named_or_needed(task) && !self.is_done(*task)).collect()
     }
 
     fn want(&mut self, title: u32, task: u32) {

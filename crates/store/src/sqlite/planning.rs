@@ -7,8 +7,9 @@ use sqlx::SqliteConnection;
 
 use super::fault::Fault;
 use super::rows::{from_text, to_generation, to_json, to_optional_json};
+use super::titles::cancel_unwanted;
 use crate::error::StoreError;
-use crate::store::PlannedTask;
+use crate::store::{Planned, PlannedTask};
 
 /// See [`Store::plan`](crate::Store::plan).
 pub(super) async fn plan(
@@ -17,16 +18,16 @@ pub(super) async fn plan(
     title: &TitleId,
     generation: u64,
     tasks: &[PlannedTask],
-) -> Result<bool, Fault> {
+) -> Result<Option<Planned>, Fault> {
     let state: Option<String> =
         sqlx::query_scalar("SELECT state FROM titles WHERE title = $1 AND generation = $2")
             .bind(title.as_str())
             .bind(to_generation(generation))
             .fetch_optional(&mut *connection)
             .await?;
-    let Some(state) = state else { return Ok(false) };
+    let Some(state) = state else { return Ok(None) };
     if from_text::<TitleState>("a title's state", &state)?.is_final() {
-        return Ok(false);
+        return Ok(None);
     }
 
     let mut place: i64 =
@@ -41,19 +42,22 @@ pub(super) async fn plan(
         }
         want(connection, title.as_str(), &planned.task.key.to_string()).await?;
     }
+    drop_needs(connection, title.as_str(), &planned_keys).await?;
     // Only now are all tasks of the plan there to be needed.
     for planned in tasks {
         add_needs(connection, planned).await?;
     }
     revive_what_is_needed(connection, &planned_keys, &mut changed).await?;
     want_what_is_needed(connection, &changed).await?;
+    let dropped = drop_what_is_not_needed(connection, title.as_str()).await?;
+    let stopped = cancel_unwanted(connection, now, &dropped).await?;
     settle(connection, &changed).await?;
     sqlx::query("UPDATE titles SET changed_ms = $2 WHERE title = $1")
         .bind(title.as_str())
         .bind(now)
         .execute(connection)
         .await?;
-    Ok(true)
+    Ok(Some(Planned { stopped }))
 }
 
 /// Inserts a task, or makes it start afresh where it must.
@@ -116,6 +120,24 @@ async fn reset(connection: &mut SqliteConnection, key: &str, place: i64) -> Resu
     Ok(())
 }
 
+/// Forgets what the tasks needed by earlier plans, of this title or of titles that are over. Those that another title
+/// wants keep their needs: its order must hold.
+async fn drop_needs(
+    connection: &mut SqliteConnection,
+    title: &str,
+    tasks: &BTreeSet<TaskKey>,
+) -> Result<(), Fault> {
+    sqlx::query(
+        "DELETE FROM task_needs WHERE task IN (SELECT value FROM json_each($2)) AND NOT EXISTS \
+         (SELECT 1 FROM title_tasks w WHERE w.task = task_needs.task AND w.wanted = 1 AND w.title <> $1)",
+    )
+    .bind(title)
+    .bind(to_json("task keys", tasks)?)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 async fn add_needs(connection: &mut SqliteConnection, planned: &PlannedTask) -> Result<(), Fault> {
     let needs = to_json("task keys", &planned.needs)?;
     let unknown: Option<String> = sqlx::query_scalar(
@@ -140,7 +162,8 @@ async fn add_needs(connection: &mut SqliteConnection, planned: &PlannedTask) -> 
 
 async fn want(connection: &mut SqliteConnection, title: &str, task: &str) -> Result<(), Fault> {
     sqlx::query(
-        "INSERT INTO title_tasks (title, task, wanted) VALUES ($1, $2, 1) ON CONFLICT DO UPDATE SET wanted = 1",
+        "INSERT INTO title_tasks (title, task, wanted, planned) VALUES ($1, $2, 1, 1) \
+         ON CONFLICT DO UPDATE SET wanted = 1, planned = 1",
     )
     .bind(title)
     .bind(task)
@@ -197,13 +220,36 @@ async fn want_what_is_needed(
              SELECT wants.title, task_needs.need FROM wants JOIN task_needs ON task_needs.task = wants.task \
              JOIN tasks ON tasks.task = task_needs.need WHERE tasks.state <> 'done' \
          ) \
-         INSERT INTO title_tasks (title, task, wanted) SELECT title, task, 1 FROM wants WHERE true \
+         INSERT INTO title_tasks (title, task, wanted, planned) SELECT title, task, 1, 0 FROM wants WHERE true \
          ON CONFLICT DO UPDATE SET wanted = 1",
     )
     .bind(to_json("task keys", changed)?)
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Takes from a title the tasks that it wanted only because others needed them, as far as they are not done and nothing
+/// unfinished of the title needs them any more. Answers them.
+async fn drop_what_is_not_needed(
+    connection: &mut SqliteConnection,
+    title: &str,
+) -> Result<Vec<String>, Fault> {
+    let dropped = sqlx::query_scalar(
+        "WITH RECURSIVE needed (task) AS ( \
+             SELECT task FROM title_tasks WHERE title = $1 AND planned = 1 AND wanted = 1 \
+             UNION \
+             SELECT task_needs.need FROM needed JOIN tasks USING (task) JOIN task_needs USING (task) \
+             WHERE tasks.state <> 'done' \
+         ) \
+         DELETE FROM title_tasks WHERE title = $1 AND planned = 0 AND wanted = 1 \
+         AND task IN (SELECT task FROM tasks WHERE state <> 'done') AND task NOT IN (SELECT task FROM needed) \
+         RETURNING task",
+    )
+    .bind(title)
+    .fetch_all(connection)
+    .await?;
+    Ok(dropped)
 }
 
 /// Sorts tasks that no attempt is under way for into waiting and ready, by whether all that they need is done.

@@ -132,7 +132,7 @@ async fn a_full_disk_undoes_the_operation_and_is_named() {
     assert_eq!(store.task(&key(0)).await.unwrap(), None);
 
     // It went with the connection, which sqlx cannot use again: the store goes on by itself once there is room.
-    assert!(store.plan(&title("film"), 1, &many).await.unwrap());
+    assert!(store.plan(&title("film"), 1, &many).await.unwrap().is_some());
     assert_eq!(store.tasks_of(&title("film")).await.unwrap().len(), 200);
 }
 
@@ -231,6 +231,20 @@ async fn migrations_go_down_as_well_as_up() {
 }
 
 #[tokio::test]
+async fn a_database_of_an_older_program_keeps_its_plans() {
+    let (store, folder) = store().await;
+    let film = submit_and_plan(&store, "film", &[planned(1, &[]), planned(2, &[1])]).await;
+    let before = store.tasks_of(&film).await.unwrap();
+    MIGRATIONS.undo(&store.writer, 1).await.unwrap();
+    store.close().await;
+    let store = SqliteStore::open(&path(&folder)).await.unwrap();
+    assert_eq!(store.tasks_of(&film).await.unwrap(), before);
+    // Whatever was wanted before counts as planned: a later plan does not take it away.
+    assert!(store.plan(&film, 1, &[planned(2, &[])]).await.unwrap().is_some());
+    assert_eq!(store.tasks_of(&film).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn an_operation_that_is_given_up_leaves_no_lock_and_no_trace() {
     let (store, _folder) = store().await;
     let many: Vec<_> = (0..50).map(|number| planned(number, &[])).collect();
@@ -246,5 +260,5 @@ async fn an_operation_that_is_given_up_leaves_no_lock_and_no_trace() {
         }
     }
     assert_eq!(store.tasks_of(&title("film")).await.unwrap(), []);
-    assert!(store.plan(&title("film"), 1, &many).await.unwrap());
+    assert!(store.plan(&title("film"), 1, &many).await.unwrap().is_some());
 }

@@ -5,7 +5,7 @@ use reelfarm_model::{Fence, TitleId, TitleState};
 use sqlx::SqliteConnection;
 
 use super::fault::Fault;
-use super::rows::{from_text, to_generation, to_optional_json};
+use super::rows::{from_text, to_generation, to_json, to_optional_json};
 use crate::error::StoreError;
 use crate::records::AttemptEnd;
 use crate::store::{Advanced, TitleChange};
@@ -55,16 +55,27 @@ pub(super) async fn want_nothing(
     now: i64,
     title: &TitleId,
 ) -> Result<Vec<Fence>, Fault> {
-    sqlx::query("UPDATE title_tasks SET wanted = 0 WHERE title = $1")
-        .bind(title.as_str())
-        .execute(&mut *connection)
-        .await?;
+    let tasks: Vec<String> =
+        sqlx::query_scalar("UPDATE title_tasks SET wanted = 0 WHERE title = $1 RETURNING task")
+            .bind(title.as_str())
+            .fetch_all(&mut *connection)
+            .await?;
+    cancel_unwanted(connection, now, &tasks).await
+}
+
+/// Cancels those of the tasks that no title wants and that are not finished; answers their attempts.
+pub(super) async fn cancel_unwanted(
+    connection: &mut SqliteConnection,
+    now: i64,
+    tasks: &[String],
+) -> Result<Vec<Fence>, Fault> {
+    let tasks = to_json("task keys", tasks)?;
     let active: Vec<(String, u32, String)> = sqlx::query_as(
         "SELECT task, attempt, lease FROM tasks WHERE lease IS NOT NULL \
-         AND task IN (SELECT task FROM title_tasks WHERE title = $1) \
+         AND task IN (SELECT value FROM json_each($1)) \
          AND NOT EXISTS (SELECT 1 FROM title_tasks w WHERE w.task = tasks.task AND w.wanted = 1) ORDER BY place",
     )
-    .bind(title.as_str())
+    .bind(&tasks)
     .fetch_all(&mut *connection)
     .await?;
     let mut stopped = Vec::with_capacity(active.len());
@@ -83,10 +94,10 @@ pub(super) async fn want_nothing(
         "UPDATE tasks SET state = 'cancelled', lease = NULL, lease_expires_ms = NULL, progress = NULL, \
          not_before_ms = NULL, finished_ms = $2 \
          WHERE state IN ('waiting', 'ready', 'dispatched', 'running') \
-         AND task IN (SELECT task FROM title_tasks WHERE title = $1) \
+         AND task IN (SELECT value FROM json_each($1)) \
          AND NOT EXISTS (SELECT 1 FROM title_tasks w WHERE w.task = tasks.task AND w.wanted = 1)",
     )
-    .bind(title.as_str())
+    .bind(&tasks)
     .bind(now)
     .execute(&mut *connection)
     .await?;

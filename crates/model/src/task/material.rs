@@ -1,0 +1,103 @@
+//! What of a specification shapes an output's bytes: the material of its key.
+
+use serde::Serialize;
+
+use super::{AudioRenditionSpec, EncodeAudioSpec, EncodeVideoSpec, RungSpec, TaskOutput, TaskSpec};
+use crate::key::{ArtifactKey, Digest, digest_of};
+use crate::ladder::Rung;
+use crate::profile::MediaFormat;
+use crate::recipe::ToolVersions;
+
+impl TaskSpec {
+    /// The tools that shape the outputs.
+    pub(super) fn tool_names(&self) -> &'static [&'static str] {
+        use ToolVersions as T;
+        match self {
+            Self::Fingerprint(_) => &[T::MEASURE_RECIPE],
+            Self::Qc(_) => &[T::FFMPEG, T::MEASURE_RECIPE],
+            Self::EncodeVideo(_) => &[T::FFMPEG, T::X264, T::ENCODE_RECIPE],
+            Self::EncodeAudio(_) => &[T::FFMPEG, T::ENCODE_RECIPE],
+            Self::Package(spec) if matches!(spec.format, MediaFormat::Progressive) => {
+                &[T::FFMPEG, T::PACKAGE_RECIPE]
+            }
+            Self::Package(_) => &[T::PACKAGER, T::PACKAGE_RECIPE],
+            Self::Manifest(_) => &[T::MANIFEST_RECIPE],
+            Self::Verify(_) => &[T::VERIFY_RECIPE],
+            Self::Upload(_) | Self::Publish(_) => &[T::PUBLISH_RECIPE],
+            Self::Withdraw(_) => &[],
+        }
+    }
+
+    /// The outputs, made with these tools.
+    pub(super) fn outputs(&self, tools: &ToolVersions) -> Vec<TaskOutput> {
+        let one = |name: &str, key: Digest| vec![TaskOutput { name: name.to_owned(), key: ArtifactKey(key) }];
+        match self {
+            Self::Fingerprint(spec) => one("fingerprint", digest_of("fingerprint", &(spec, tools))),
+            Self::Qc(spec) => one("measurements", digest_of("measurements", &(spec, tools))),
+            Self::EncodeVideo(spec) => {
+                spec.rungs.iter().map(|rung| video_output(spec, rung, tools)).collect()
+            }
+            Self::EncodeAudio(spec) => {
+                spec.renditions.iter().map(|rendition| audio_output(spec, rendition, tools)).collect()
+            }
+            Self::Package(spec) => one("media", digest_of("media", &(spec, tools))),
+            Self::Manifest(spec) => one("manifests", digest_of("manifests", &(spec, tools))),
+            Self::Verify(spec) => one("verification", digest_of("verification", &(spec, tools))),
+            Self::Upload(spec) => one("receipt", digest_of("receipt", &(spec, tools))),
+            Self::Publish(spec) => one("index", digest_of("index", &(spec, tools))),
+            Self::Withdraw(spec) => one("withdrawal", digest_of("withdrawal", spec)),
+        }
+    }
+}
+
+fn video_output(spec: &EncodeVideoSpec, rung: &RungSpec, tools: &ToolVersions) -> TaskOutput {
+    let material = (spec.source, &spec.video, RungMaterial::from(rung), tools);
+    TaskOutput { name: rung.rung.name.clone(), key: ArtifactKey(digest_of("video", &material)) }
+}
+
+fn audio_output(spec: &EncodeAudioSpec, rendition: &AudioRenditionSpec, tools: &ToolVersions) -> TaskOutput {
+    let timeline = (spec.source, spec.video_stream, spec.frame_rate, spec.frame_count);
+    let settings = (rendition.layout, rendition.bitrate_kbps, &rendition.from);
+    let material = (timeline, settings, tools);
+    TaskOutput { name: rendition.id.clone(), key: ArtifactKey(digest_of("audio", &material)) }
+}
+
+/// What of a rung shapes the encoder's output: not its name, not the box, not QC's threshold.
+#[derive(Serialize)]
+struct RungMaterial<'a> {
+    width: u32,
+    height: u32,
+    gop_frames: u32,
+    crf: u8,
+    maxrate_kbps: u32,
+    bufsize_kbps: u32,
+    preset: &'a str,
+    profile: &'a str,
+}
+
+impl<'a> From<&'a RungSpec> for RungMaterial<'a> {
+    fn from(spec: &'a RungSpec) -> Self {
+        // Taken apart by name, so that a new field cannot be forgotten here.
+        let Rung {
+            name: _,
+            width: _,
+            height: _,
+            min_source_kbps: _,
+            crf,
+            maxrate_kbps,
+            bufsize_kbps,
+            preset,
+            profile,
+        } = &spec.rung;
+        Self {
+            width: spec.width,
+            height: spec.height,
+            gop_frames: spec.gop_frames,
+            crf: *crf,
+            maxrate_kbps: *maxrate_kbps,
+            bufsize_kbps: *bufsize_kbps,
+            preset,
+            profile,
+        }
+    }
+}

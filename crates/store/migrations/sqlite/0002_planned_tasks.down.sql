@@ -1,0 +1,1 @@
+ALTER TABLE title_tasks DROP COLUMN planned;

@@ -1,0 +1,97 @@
+//! From a task to its artifacts: what is there already is taken as it is, the rest is made in staging and taken over.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use reelfarm_artifacts::Artifact;
+use reelfarm_model::attempt::ArtifactRecord;
+use reelfarm_model::message::TaskMessage;
+use reelfarm_model::{Code, Failure, Progress};
+use tokio_util::sync::CancellationToken;
+
+use crate::execute::{Execution, RESULT_FILE, execute};
+use crate::runtime::Worker;
+
+/// What an attempt made.
+pub(crate) struct Made {
+    pub(crate) artifacts: Vec<ArtifactRecord>,
+    /// What the scheduler itself reads of it.
+    pub(crate) result: Option<serde_json::Value>,
+}
+
+/// Makes what is missing of a task's outputs.
+pub(crate) async fn make(
+    worker: &Arc<Worker>,
+    message: &Arc<TaskMessage>,
+    staging: &Path,
+    progress: Arc<Mutex<Progress>>,
+    stop: CancellationToken,
+) -> Result<Made, Failure> {
+    right_tools(worker, message)?;
+    let task = &message.task;
+    let mut there = there_already(worker, message).await?;
+    if let [output] = task.outputs.as_slice()
+        && let Some(artifact) = there.get(&output.name)
+    {
+        let result = if task.spec.has_result() { Some(artifact.read_json(RESULT_FILE).await?) } else { None };
+        return Ok(Made { artifacts: vec![artifact.record.clone()], result });
+    }
+    let mut result = None;
+    if there.len() < task.outputs.len() {
+        let execution = Execution {
+            worker: worker.clone(),
+            message: message.clone(),
+            staging: staging.to_owned(),
+            report: Arc::new(move |update| *progress.lock().unwrap_or_else(PoisonError::into_inner) = update),
+            stop,
+            spec: task.spec.narrowed(|output| !there.contains_key(output)),
+        };
+        result = execute(&execution).await?;
+    }
+    let mut artifacts = Vec::with_capacity(task.outputs.len());
+    for output in &task.outputs {
+        let artifact = match there.remove(&output.name) {
+            Some(artifact) => artifact,
+            None => worker.artifacts.take_over(output.key, &staging.join(&output.name)).await?,
+        };
+        artifacts.push(artifact.record);
+    }
+    Ok(Made { artifacts, result })
+}
+
+/// Outputs that an earlier attempt took over before it could say so: nothing is done twice. Tasks whose effect is at the
+/// origin are always run; they leave alone what is there and right.
+async fn there_already(
+    worker: &Worker,
+    message: &TaskMessage,
+) -> Result<BTreeMap<String, Artifact>, Failure> {
+    let mut there = BTreeMap::new();
+    if message.task.spec.acts_on_origin() {
+        return Ok(there);
+    }
+    for output in &message.task.outputs {
+        if let Some(artifact) = worker.artifacts.get(output.key).await? {
+            there.insert(output.name.clone(), artifact);
+        }
+    }
+    Ok(there)
+}
+
+fn right_tools(worker: &Worker, message: &TaskMessage) -> Result<(), Failure> {
+    let task = &message.task;
+    let ours = worker.tools.only(&task.tools.0.keys().map(String::as_str).collect::<Vec<_>>());
+    if ours == task.tools {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Code::ToolMismatch,
+        format!(
+            "{} was planned for {:?} and worker {} has {:?}; give all workers the same versions",
+            task.spec.label(),
+            task.tools.0,
+            worker.id,
+            ours.0
+        ),
+    ))
+}

@@ -88,7 +88,7 @@ fn the_result_of_a_run_is_stable_json_on_stdout_and_nothing_else() {
 
     let index = bench.index("film");
     let fields: Vec<_> = index.as_object().unwrap().keys().cloned().collect();
-    assert_eq!(fields, ["files", "profiles", "schema", "title"]);
+    assert_eq!(fields, ["files", "profiles", "schema", "source", "title"]);
     insta::assert_json_snapshot!(index["profiles"][0], {
         ".manifest" => "[media path]/progressive.mp4",
         ".media_path" => "[media path]",

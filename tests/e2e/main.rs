@@ -1,6 +1,6 @@
 //! One title end to end: real clips through the real binary, outputs read back by real players.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 #[path = "../support/mod.rs"]
 mod support;

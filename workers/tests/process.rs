@@ -142,7 +142,7 @@ async fn a_process_dies_when_nobody_waits_for_it() {
     let (sender, ended) = oneshot::channel();
     let process = stand_in.pid();
     std::thread::spawn(move || {
-        drop(sender.send(waitid(WaitId::Pid(process), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)));
+        let _ = sender.send(waitid(WaitId::Pid(process), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT));
     });
     match tokio::time::timeout(PATIENCE, ended).await.unwrap().unwrap() {
         Ok(status) => assert_eq!(status.unwrap().terminating_signal(), Some(Signal::KILL.as_raw())),

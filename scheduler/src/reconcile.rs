@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use reelfarm_artifacts::{Artifact, Origin, Receipt};
 use reelfarm_model::ladder::Ladder;
-use reelfarm_model::qc::{QcReport, Verdict};
+use reelfarm_model::qc::{Conclusion, QcReport, Verdict};
 use reelfarm_model::source::Fingerprint;
 use reelfarm_model::title::Submission;
 use reelfarm_model::{
@@ -87,50 +87,13 @@ impl Scheduler {
             };
             return self.advance(title, change).await;
         };
-        let profiles = match self.options.profiles.select(&submission.profiles) {
-            Ok(profiles) => profiles,
-            Err(error) => {
-                return self.end(title, Some(Failure::new(Code::UnknownName, error.to_string()))).await;
-            }
-        };
-        let input = PlanInput {
-            title: &submission.title,
-            origin: &submission.origin,
-            source: fingerprint.sha256,
-            conclusion,
-            ladder: &ladder,
-            profiles: &profiles,
-            tools: &self.options.tools,
-        };
-        let graph = match Graph::build(&input) {
-            Ok(graph) => graph,
-            Err(error) => {
-                return self.end(title, Some(Failure::new(Code::Internal, error.to_string()))).await;
-            }
-        };
         if let Some(failure) = self.foreign_title_at_origin(title, fingerprint.sha256).await {
             return self.end(title, Some(failure)).await;
         }
-        let facts = match self.facts(title, &graph).await? {
-            Ok(facts) => facts,
+        match self.plan(title, fingerprint.sha256, conclusion, &ladder).await? {
+            Ok(()) => {}
             Err(failure) => return self.end(title, Some(failure)).await,
-        };
-        let reduction = Reduction::of(&graph, &facts, &self.options.tools);
-        let planned: Vec<PlannedTask> = reduction
-            .steps
-            .iter()
-            .map(|step| PlannedTask {
-                task: step.task.clone(),
-                source: step.task.spec.reads_source().then(|| source.clone()),
-                needs: step.needs.clone(),
-                redo: step.run,
-            })
-            .collect();
-        let Some(done) = self.store.plan(&submission.title, title.generation, &planned).await? else {
-            return Ok(Step::Again);
-        };
-        self.stop_attempts(&submission.title, done.stopped).await;
-        self.emit_plan(title, &reduction);
+        }
         let change = TitleChange {
             to: Some(TitleState::Preparing),
             source_digest: Some(fingerprint.sha256),
@@ -138,6 +101,78 @@ impl Scheduler {
             failure: None,
         };
         self.advance(title, change).await
+    }
+
+    /// Stores what has to be done for a title, as far as it is not done.
+    async fn plan(
+        &mut self,
+        title: &Title,
+        source: Digest,
+        conclusion: &Conclusion,
+        ladder: &Ladder,
+    ) -> Result<Result<(), Failure>, SchedulerError> {
+        let submission = &title.submission;
+        let profiles = match self.options.profiles.select(&submission.profiles) {
+            Ok(profiles) => profiles,
+            Err(error) => return Ok(Err(Failure::new(Code::UnknownName, error.to_string()))),
+        };
+        let input = PlanInput {
+            title: &submission.title,
+            origin: &submission.origin,
+            source,
+            conclusion,
+            ladder,
+            profiles: &profiles,
+            tools: &self.options.tools,
+        };
+        let graph = match Graph::build(&input) {
+            Ok(graph) => graph,
+            Err(error) => return Ok(Err(Failure::new(Code::Internal, error.to_string()))),
+        };
+        let facts = match self.facts(title, &graph).await? {
+            Ok(facts) => facts,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let reduction = Reduction::of(&graph, &facts, &self.options.tools);
+        let planned: Vec<PlannedTask> = reduction
+            .steps
+            .iter()
+            .map(|step| PlannedTask {
+                task: step.task.clone(),
+                source: step.task.spec.reads_source().then(|| submission.source.clone()),
+                needs: step.needs.clone(),
+                redo: step.run,
+            })
+            .collect();
+        // Without an answer the title has moved on meanwhile, and so does its caller.
+        if let Some(done) = self.store.plan(&submission.title, title.generation, &planned).await? {
+            self.stop_attempts(&submission.title, done.stopped).await;
+            self.emit_plan(title, &reduction);
+        }
+        Ok(Ok(()))
+    }
+
+    /// Plans a title under way anew, because something that its tasks build on is gone: what is missing is made again.
+    pub(crate) async fn plan_again(&mut self, id: &TitleId) -> Result<(), SchedulerError> {
+        let Some(title) = self.store.title(id).await? else { return Ok(()) };
+        let (TitleState::Preparing, Some(source), Some(conclusion)) = (
+            title.state,
+            title.source_digest,
+            title.report.as_ref().and_then(|report| report.conclusion.as_ref()),
+        ) else {
+            return Ok(());
+        };
+        let ladder = match Ladder::parse(&title.submission.ladder.file, &title.submission.ladder.text) {
+            Ok(ladder) => ladder,
+            Err(error) => {
+                let failure = Failure::new(Code::LadderInvalid, error.to_string());
+                return self.end_title(&title, Some(failure)).await;
+            }
+        };
+        match self.plan(&title, source, conclusion, &ladder).await? {
+            Ok(()) => Ok(()),
+            Err(failure) => self.end_title(&title, Some(failure)).await,
+        }
     }
 
     /// Waits for the publication, or ends the title with the first task that failed for good.

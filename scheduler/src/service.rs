@@ -311,6 +311,8 @@ impl Scheduler {
             self.active.retain(|_, active| active.fence != fence);
             return self.reconcile(&title).await;
         }
+        // Titles whose next attempt would find the same artifact missing again.
+        let mut missing_for = Vec::new();
         let (titles, result) = match outcome {
             AttemptOutcome::Completed { artifacts, result } => {
                 match self.store.complete(&fence, &artifacts, result.as_ref()).await? {
@@ -325,6 +327,9 @@ impl Scheduler {
                 let decision = self.options.retry.after_failure(failure.class, record.failures + 1);
                 match self.store.fail(&fence, &failure, decision).await? {
                     Some(failed) => {
+                        if failure.code == Code::ArtifactMissing && decision != RetryDecision::Never {
+                            missing_for = failed.titles.iter().map(|(title, _)| title.clone()).collect();
+                        }
                         let result = match decision {
                             RetryDecision::After(_) => TaskResult::WillRetry(failure),
                             RetryDecision::Never => TaskResult::Failed(failure),
@@ -342,6 +347,9 @@ impl Scheduler {
             }
         };
         self.attempt_ended(&fence, &result);
+        for title in missing_for {
+            self.plan_again(&title).await?;
+        }
         for (title, _) in titles {
             self.reconcile(&title).await?;
         }

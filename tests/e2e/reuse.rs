@@ -69,6 +69,37 @@ fn a_file_lost_at_the_origin_is_copied_again_and_nothing_is_encoded() {
     assert_eq!(labels, ["publish", "upload"], "{repeated:?}");
 }
 
+/// The damage is found by the copy to the origin, in the middle of the call.
+#[test]
+fn a_media_set_that_the_disk_has_damaged_is_packaged_again_in_the_same_call() {
+    let bench = Bench::new();
+    clips::film(&bench.path("film.mp4"), 5);
+    let arguments = ["run", "film.mp4", "--ladder", "fast", "--profiles", "dash-clr-2s,mp4-clr", "--json"];
+    bench.json(arguments);
+    let (attempts, origin) = (bench.attempts("film"), tree(&bench.origin()));
+    let artifacts = bench.path(".reelfarm/artifacts");
+    let segment = tree(&artifacts).into_keys().find(|path| path.ends_with(".m4s")).unwrap();
+    let segment = artifacts.join(segment);
+    let mut bytes = fs_err::read(&segment).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    let mut permissions = fs_err::metadata(&segment).unwrap().permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o644);
+    fs_err::set_permissions(&segment, permissions).unwrap();
+    fs_err::write(&segment, bytes).unwrap();
+    fs_err::remove_dir_all(bench.origin()).unwrap();
+
+    bench.json(arguments);
+    assert_eq!(tree(&bench.origin()), origin);
+    let after = bench.attempts("film");
+    let package = &after["package cmaf-clear-2s"];
+    assert_eq!(package.len(), attempts["package cmaf-clear-2s"].len() + 1, "{after:?}");
+    assert_eq!(after["encode-video"], attempts["encode-video"], "nothing is encoded");
+    let uploads: Vec<_> =
+        after.iter().filter(|(label, _)| label.starts_with("upload media/cmaf-clear-2s/")).collect();
+    assert_eq!(uploads.len(), 1, "{after:?}");
+    assert_eq!(*uploads[0].1, ["completed", "failed", "completed"]);
+}
+
 #[test]
 fn a_changed_rung_encodes_that_rung_alone() {
     let bench = Bench::new();

@@ -68,7 +68,7 @@ codes! {
     LadderInvalid = "RF-CFG-001", Permanent, "the ladder file is refused";
     ProfilesInvalid = "RF-CFG-002", Permanent, "the profile list is refused";
     PolicyInvalid = "RF-CFG-003", Permanent, "the QC policy file is refused";
-    UnknownName = "RF-CFG-004", Permanent, "no ladder or profile has this name";
+    UnknownName = "RF-CFG-004", Permanent, "no ladder, profile or language has this name";
 
     SettingsInvalid = "RF-CFG-005", Permanent, "the project file is refused";
 

@@ -84,6 +84,16 @@ const CASES: &[Case] = &[
         },
     },
     Case {
+        name: "cut_off.mp4",
+        code: "RF-QC-001",
+        exit: 1,
+        make: |bench| {
+            let whole = clips::film(&bench.path("complete.mp4"), 3);
+            let content = fs_err::read(whole).unwrap();
+            bytes(bench, "cut_off.mp4", &content[..content.len() * 6 / 10])
+        },
+    },
+    Case {
         name: "novideo.mp4",
         code: "RF-QC-003",
         exit: 1,

@@ -39,9 +39,13 @@ fn state() -> MutexGuard<'static, State> {
 
 /// Directs FFmpeg's log here. Every entry point of the crate calls it first.
 pub(crate) fn install() {
-    // SAFETY: the callback has the signature that FFmpeg asks for, is safe to call from any thread, and lives as
-    // long as the process.
-    INSTALL.call_once(|| unsafe { ffi::av_log_set_callback(Some(callback)) });
+    INSTALL.call_once(|| {
+        // Until then ffmpeg-next has no words for FFmpeg's errors.
+        ffmpeg_next::util::error::register_all();
+        // SAFETY: the callback has the signature that FFmpeg asks for, is safe to call from any thread, and lives as
+        // long as the process.
+        unsafe { ffi::av_log_set_callback(Some(callback)) }
+    });
 }
 
 /// The last lines that were logged, oldest first.

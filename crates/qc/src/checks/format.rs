@@ -8,6 +8,9 @@ use super::Finding;
 use crate::policy::Accepted;
 use crate::text::{bytes, count, list, plain};
 
+/// FFmpeg's words for an MP4 or MOV file without its index, which writers put at the end.
+const NO_INDEX: &str = "moov atom not found";
+
 /// Whether the file is media that FFmpeg opens.
 pub(crate) fn opens(measurements: &Measurements) -> Check {
     let finding = |value| Finding::new(Code::QcUnreadable, "opens", value, "a media file");
@@ -16,6 +19,11 @@ pub(crate) fn opens(measurements: &Measurements) -> Check {
     };
     let detail = if error.detail.is_empty() { "no reason given".to_owned() } else { plain(&error.detail) };
     match error.kind {
+        OpenErrorKind::NotMedia if measurements.error_lines.iter().any(|line| line.contains(NO_INDEX)) => {
+            finding("its index (moov) is missing: cut off, or damaged".to_owned()).reject(
+                "The end of the file probably got lost on its way: compare its size and MD5 with the supplier's, and have it sent again.",
+            )
+        }
         OpenErrorKind::NotMedia => finding(format!("not media, or damaged: {detail}")).reject(
             "Compare the file's size and MD5 with the supplier's: a broken copy is the usual cause. Then ask for a new one.",
         ),
@@ -115,15 +123,17 @@ mod tests {
 
     #[test]
     fn a_file_that_does_not_open_is_named_and_nothing_else_is_judged() {
-        for (kind, value, remedy) in [
-            (OpenErrorKind::NotMedia, "not media, or damaged: bad", "MD5"),
-            (OpenErrorKind::FormatNotAllowed, "refused: bad", "not a playlist"),
+        for (kind, line, value, remedy) in [
+            (OpenErrorKind::NotMedia, "bad header", "not media, or damaged: bad", "MD5"),
+            (OpenErrorKind::NotMedia, "[mov] moov atom not found", "its index (moov) is missing", "sent again"),
+            (OpenErrorKind::FormatNotAllowed, "", "refused: bad", "not a playlist"),
         ] {
             let mut measurements = sample::clean();
+            measurements.error_lines = vec![line.to_owned()];
             measurements.open_error = Some(OpenError { kind, detail: "bad".to_owned() });
             let report = sample::report(&measurements);
             assert_eq!((report.verdict, report.checks.len()), (Verdict::Reject, 1));
-            assert_eq!(report.checks[0].value, value);
+            assert!(report.checks[0].value.starts_with(value), "{}", report.checks[0].value);
             assert!(report.checks[0].remedy.contains(remedy));
         }
     }

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod database;
 mod origin;
 mod signals;
 mod tools;

@@ -37,8 +37,9 @@ pub struct Farm {
     pub store: Arc<dyn Store>,
     /// The tools that it works with.
     pub tools: ToolVersions,
-    scheduler: JoinHandle<Result<(), SchedulerError>>,
-    worker: JoinHandle<Result<(), reelfarm_queue::BrokerError>>,
+    /// `None` once it has ended; so is the worker.
+    scheduler: Option<JoinHandle<Result<(), SchedulerError>>>,
+    worker: Option<JoinHandle<Result<(), reelfarm_queue::BrokerError>>>,
     drain: CancellationToken,
     stop: CancellationToken,
     /// Held for as long as the farm runs: one farm a state folder.
@@ -93,8 +94,8 @@ impl Farm {
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
         Ok(Self {
             handle,
-            scheduler: tokio::spawn(scheduler.run(drain.clone(), stop.clone())),
-            worker: tokio::spawn(worker.run(drain.clone())),
+            scheduler: Some(tokio::spawn(scheduler.run(drain.clone(), stop.clone()))),
+            worker: Some(tokio::spawn(worker.run(drain.clone()))),
             store,
             tools: versions,
             drain,
@@ -103,35 +104,49 @@ impl Farm {
         })
     }
 
-    /// Waits until the scheduler or the worker ends by itself, which happens only when something is broken.
+    /// Waits until the scheduler or the worker ends by itself, which happens only when something is broken. Says so
+    /// once: afterwards it waits for ever.
     pub async fn broken(&mut self) -> Failure {
-        let why = tokio::select! {
-            ended = &mut self.scheduler => match ended {
-                Ok(Ok(())) => "the scheduler ended".to_owned(),
-                Ok(Err(SchedulerError::Store(error))) => return error.into(),
-                Ok(Err(error)) => format!("the scheduler cannot go on: {error}"),
-                Err(error) => format!("the scheduler died: {error}"),
-            },
-            ended = &mut self.worker => match ended {
-                Ok(Ok(())) => "the worker ended".to_owned(),
-                Ok(Err(error)) => format!("the worker cannot go on: {error}"),
-                Err(error) => format!("the worker died: {error}"),
-            },
+        let (Some(scheduler), Some(worker)) = (&mut self.scheduler, &mut self.worker) else {
+            return std::future::pending().await;
         };
-        Failure::new(Code::Internal, why)
+        let failure = tokio::select! {
+            ended = scheduler => {
+                self.scheduler = None;
+                match ended {
+                    Ok(Ok(())) => Failure::new(Code::Internal, "the scheduler ended"),
+                    Ok(Err(SchedulerError::Store(error))) => error.into(),
+                    Ok(Err(error)) => Failure::new(Code::Internal, format!("the scheduler cannot go on: {error}")),
+                    Err(error) => Failure::new(Code::Internal, format!("the scheduler died: {error}")),
+                }
+            }
+            ended = worker => {
+                self.worker = None;
+                Failure::new(Code::Internal, match ended {
+                    Ok(Ok(())) => "the worker ended".to_owned(),
+                    Ok(Err(error)) => format!("the worker cannot go on: {error}"),
+                    Err(error) => format!("the worker died: {error}"),
+                })
+            }
+        };
+        failure
     }
 
     /// Stops cleanly: the worker ends its child processes and hands its attempts back, the scheduler records it.
     pub async fn stop(self) {
         self.drain.cancel();
-        if let Err(error) = self.worker.await {
+        if let Some(worker) = self.worker
+            && let Err(error) = worker.await
+        {
             tracing::error!(%error, "the worker did not end cleanly");
         }
         self.stop.cancel();
-        match self.scheduler.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the scheduler did not end cleanly"),
-            Err(error) => tracing::error!(%error, "the scheduler did not end cleanly"),
+        if let Some(scheduler) = self.scheduler {
+            match scheduler.await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, "the scheduler did not end cleanly"),
+                Err(error) => tracing::error!(%error, "the scheduler did not end cleanly"),
+            }
         }
         // A task that was sent and reached no slot any more: nobody else will say that it was handed back.
         if let Err(error) = self.store.recover().await {

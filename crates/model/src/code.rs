@@ -70,7 +70,7 @@ codes! {
     PolicyInvalid = "RF-CFG-003", Permanent, "the QC policy file is refused";
     UnknownName = "RF-CFG-004", Permanent, "no ladder, profile or language has this name";
 
-    SettingsInvalid = "RF-CFG-005", Permanent, "the project file is refused";
+    SettingsInvalid = "RF-CFG-005", Permanent, "a setting is refused";
 
     EncodeFailed = "RF-ENC-001", Transient, "the encoder failed";
     EncodeFrameCount = "RF-ENC-002", Permanent, "the encoder's frame count differs from the source's";

@@ -28,6 +28,20 @@ struct Wish {
     origin: String,
 }
 
+impl Wish {
+    fn submission(&self, title: TitleId, source: SourceReference, tools: ToolVersions) -> Submission {
+        Submission {
+            title,
+            source,
+            ladder: self.ladder.clone(),
+            profiles: self.profiles.clone(),
+            audio_language: self.audio_language.clone(),
+            origin: self.origin.clone(),
+            tools,
+        }
+    }
+}
+
 /// A file that can be submitted.
 struct Candidate {
     file: PathBuf,
@@ -169,9 +183,21 @@ async fn make(
 
     let unfinished: Vec<Title> = farm.store.live_titles().await?;
     let mut watch = Watch::new(&farm, printer);
-    let submissions = submissions(candidates, unfinished, wish, &farm.tools, printer);
-    for (file, submission) in submissions {
-        watch.submit(&farm, file, submission).await;
+    let mut submitted = BTreeSet::new();
+    for Candidate { file, title, source } in candidates {
+        let submission = wish.submission(title.clone(), source, farm.tools.clone());
+        if watch.submit(&farm, file, submission).await {
+            submitted.insert(title);
+        }
+    }
+    // What an earlier call left unfinished goes on beside it, as it was asked for then.
+    for Title { submission, .. } in unfinished {
+        if !submitted.contains(&submission.title) {
+            printer
+                .line(&format!("going on with {}, which an earlier run left unfinished", submission.title));
+            let submission = Submission { tools: farm.tools.clone(), ..submission };
+            watch.submit(&farm, submission.source.path.clone(), submission).await;
+        }
     }
     let end = watch.until_all_have_ended(&mut farm, signals).await;
     if let End::Signal(_) = end {
@@ -186,42 +212,6 @@ async fn make(
         server.stop().await;
     }
     Ok((watch.into_outcomes(), end))
-}
-
-/// What is submitted: the candidates, and what an earlier call left unfinished, as it was asked for then.
-fn submissions(
-    candidates: Vec<Candidate>,
-    unfinished: Vec<Title>,
-    wish: &Wish,
-    tools: &ToolVersions,
-    printer: &Printer,
-) -> Vec<(PathBuf, Submission)> {
-    let mut submissions: Vec<(PathBuf, Submission)> = candidates
-        .into_iter()
-        .map(|Candidate { file, title, source }| {
-            let submission = Submission {
-                title,
-                source,
-                ladder: wish.ladder.clone(),
-                profiles: wish.profiles.clone(),
-                audio_language: wish.audio_language.clone(),
-                origin: wish.origin.clone(),
-                tools: tools.clone(),
-            };
-            (file, submission)
-        })
-        .collect();
-    let asked_for: BTreeSet<TitleId> =
-        submissions.iter().map(|(_, submission)| submission.title.clone()).collect();
-    for title in unfinished {
-        let submission = Submission { tools: tools.clone(), ..title.submission };
-        if !asked_for.contains(&submission.title) {
-            printer
-                .line(&format!("going on with {}, which an earlier run left unfinished", submission.title));
-            submissions.push((submission.source.path.clone(), submission));
-        }
-    }
-    submissions
 }
 
 fn report(verb: &Run, outcomes: &[Outcome], printer: &Printer) {

@@ -46,17 +46,19 @@ impl Watch {
         }
     }
 
-    /// Submits a title and waits for its end from now on.
-    pub async fn submit(&mut self, farm: &Farm, file: PathBuf, submission: Submission) {
+    /// Submits a title and waits for its end from now on. Answers whether it was accepted.
+    pub async fn submit(&mut self, farm: &Farm, file: PathBuf, submission: Submission) -> bool {
         let id = submission.title.clone();
         match farm.handle.submit(submission).await {
             Ok(title) => {
                 self.display.add(&id);
                 self.waiting.insert(id, (file, title));
+                true
             }
             Err(failure) => {
                 self.printer.failure(Some(id.as_str()), &failure);
                 self.outcomes.push(Outcome::refused(&file, Some(id.to_string()), failure));
+                false
             }
         }
     }

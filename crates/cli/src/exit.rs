@@ -33,11 +33,14 @@ impl Exit {
             | Code::ProfilesInvalid
             | Code::PolicyInvalid
             | Code::UnknownName
+            | Code::KeysFileInvalid
             | Code::SettingsInvalid => Self::Usage,
             Code::OriginUnreachable
             | Code::OriginFull
             | Code::StateUnreachable
             | Code::StateBusy
+            | Code::MasterSecretUnusable
+            | Code::KeyServerUnreachable
             | Code::DiskFull => Self::Unreachable,
             _ => Self::Failed,
         }

@@ -81,6 +81,12 @@ codes! {
     PackagerFailed = "RF-PKG-002", Transient, "Shaka Packager failed";
     PackagerHung = "RF-PKG-003", Transient, "Shaka Packager made no progress";
     ManifestFailed = "RF-PKG-004", Permanent, "a profile's manifest could not be derived";
+    KeysFileInvalid = "RF-KEY-001", Permanent, "the file of content keys is refused";
+    MasterSecretUnusable = "RF-KEY-002", Environment, "the master secret cannot be used";
+    KeyServerUnreachable = "RF-KEY-003", Transient, "the key server does not answer";
+    KeyServerAnswerInvalid = "RF-KEY-004", Permanent, "the key server's answer is not what was asked for";
+    KeyMissing = "RF-KEY-005", Permanent, "there is no content key for the title";
+
     VerifyFailed = "RF-VER-001", Permanent, "a profile did not read back as it was meant to be";
 
     OriginUnreachable = "RF-ORG-001", Environment, "the origin cannot be written";

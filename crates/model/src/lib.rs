@@ -6,6 +6,7 @@
 
 pub mod attempt;
 pub mod code;
+pub mod content_key;
 pub mod failure;
 pub mod index;
 pub mod key;
@@ -21,6 +22,7 @@ pub mod title;
 
 pub use attempt::{AttemptOutcome, Fence, LeaseToken, Progress, WorkerId};
 pub use code::Code;
+pub use content_key::{KeyDivision, KeyId, KeySource, KeyUse};
 pub use failure::{Failure, FailureClass};
 pub use key::{ArtifactKey, Digest, TaskKey};
 pub use ladder::{Ladder, Rung};

@@ -1,0 +1,104 @@
+//! A title's content keys, and what manifests say of them.
+
+use std::collections::BTreeMap;
+
+use hkdf::Hkdf;
+use reelfarm_model::profile::DrmSystem;
+use reelfarm_model::{KeyId, KeyUse};
+use sha2::Sha256;
+
+use crate::secret::Secret;
+
+/// One content key (AES-128) with its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContentKey {
+    /// The key's id.
+    pub id: KeyId,
+    /// The key.
+    pub key: Secret<16>,
+}
+
+impl ContentKey {
+    /// The first initialisation vector of a track: of 8 bytes for cenc, where it counts up sample by sample (ISO/IEC
+    /// 23001-7 clause 9.2), of 16 for the schemes that chain blocks. It follows from key and track, so that making the
+    /// track again gives the same bytes, and differs from track to track, because two tracks with one key stream would
+    /// give away both.
+    pub fn initialization_vector<const N: usize>(&self, track: &str) -> [u8; N] {
+        let mut vector = [0; N];
+        let info: [&[u8]; 2] = [b"reelfarm initialization vector ", track.as_bytes()];
+        let derived =
+            Hkdf::<Sha256>::new(Some(&self.id.0), self.key.expose()).expand_multi_info(&info, &mut vector);
+        debug_assert!(derived.is_ok(), "HKDF refuses only lengths over 8160 bytes");
+        vector
+    }
+}
+
+/// What manifests say of one DRM system for one key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signal {
+    /// The whole `pssh` box (ISO/IEC 23001-7 clause 8.1), where the system has one.
+    pub pssh: Option<Vec<u8>>,
+    /// The PlayReady Object, little-endian UTF-16 header and all; PlayReady only.
+    pub playready_object: Option<Vec<u8>>,
+    /// Where HLS players ask for the key: the URI of `EXT-X-KEY` (RFC 8216 clause 4.3.2.4), where the system is used
+    /// in HLS.
+    pub hls_uri: Option<String>,
+}
+
+/// A title's keys for one scheme, and what manifests say of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TitleKeys {
+    keys: BTreeMap<KeyUse, ContentKey>,
+    signals: BTreeMap<(DrmSystem, KeyId), Signal>,
+}
+
+impl TitleKeys {
+    /// Keys by their use, and what is said of each to each system.
+    pub fn new(keys: BTreeMap<KeyUse, ContentKey>, signals: BTreeMap<(DrmSystem, KeyId), Signal>) -> Self {
+        Self { keys, signals }
+    }
+
+    /// The key for this use: its own, or the one for every track.
+    pub fn key(&self, wanted: KeyUse) -> Option<&ContentKey> {
+        self.keys.get(&wanted).or_else(|| self.keys.get(&KeyUse::All))
+    }
+
+    /// Every key with its use.
+    pub fn keys(&self) -> impl Iterator<Item = (KeyUse, &ContentKey)> {
+        self.keys.iter().map(|(r#use, key)| (*r#use, key))
+    }
+
+    /// The key with this id.
+    pub fn by_id(&self, id: KeyId) -> Option<&ContentKey> {
+        self.keys.values().find(|key| key.id == id)
+    }
+
+    /// What is said of the key `id` to `system`.
+    pub fn signal(&self, system: DrmSystem, id: KeyId) -> Option<&Signal> {
+        self.signals.get(&(system, id))
+    }
+
+    /// Everything that is said.
+    pub fn signals(&self) -> impl Iterator<Item = (DrmSystem, KeyId, &Signal)> {
+        self.signals.iter().map(|((system, id), signal)| (*system, *id, signal))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_follow_from_key_and_track() {
+        let key = |id: u8, byte: u8| ContentKey { id: KeyId([id; 16]), key: Secret::new([byte; 16]) };
+        let first: [u8; 8] = key(1, 1).initialization_vector("video-720p");
+        assert_eq!(first, key(1, 1).initialization_vector("video-720p"));
+        for other in [
+            key(1, 1).initialization_vector("video-480p"),
+            key(2, 1).initialization_vector("video-720p"),
+            key(1, 2).initialization_vector("video-720p"),
+        ] {
+            assert_ne!(first, other);
+        }
+    }
+}

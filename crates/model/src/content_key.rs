@@ -145,6 +145,17 @@ pub enum KeySource {
     },
 }
 
+/// Where HLS players ask for keys: templates, in which `{kid}` stands for the key's id and `{title}` for the title.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyUris {
+    /// For FairPlay, an `skd:` URI.
+    pub fairplay: String,
+    /// For players without a DRM system: the key file, beside the playlists.
+    pub clearkey: String,
+    /// For Verimatrix VCAS.
+    pub verimatrix: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

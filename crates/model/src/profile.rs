@@ -37,6 +37,8 @@ pub enum Container {
     HlsTs,
     /// HLS with CMAF segments (RFC 8216, ISO/IEC 23000-19).
     HlsCmaf,
+    /// Smooth Streaming (MS-SSTR).
+    Smooth,
     /// One MP4 file that plays while it downloads.
     Progressive,
 }
@@ -97,14 +99,61 @@ pub enum MediaFormat {
     SingleFile,
     /// One MPEG-TS file a segment.
     Ts,
+    /// One file a fragment without a header, which the client manifest holds.
+    Smooth,
     /// One MP4 file with all tracks.
     Progressive,
 }
 
+impl DrmSystem {
+    /// Every system.
+    pub const ALL: [DrmSystem; 6] =
+        [Self::Widevine, Self::Playready, Self::Fairplay, Self::Marlin, Self::Verimatrix, Self::Clearkey];
+
+    /// The name, as it serialises.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Widevine => "widevine",
+            Self::Playready => "playready",
+            Self::Fairplay => "fairplay",
+            Self::Marlin => "marlin",
+            Self::Verimatrix => "verimatrix",
+            Self::Clearkey => "clearkey",
+        }
+    }
+}
+
+impl DrmSystem {
+    /// The system's UUID, as manifests and `pssh` boxes name it (DASH-IF content protection identifiers). ClearKey goes by
+    /// the W3C's common system.
+    pub const fn uuid(self) -> &'static str {
+        match self {
+            Self::Widevine => "edef8ba9-79d6-4ace-a3c8-27dcd51d21ed",
+            Self::Playready => "9a04f079-9840-4286-ab92-e65be0885f95",
+            Self::Fairplay => "94ce86fb-07ff-4f43-adb8-93d2fa968ca2",
+            Self::Marlin => "5e629af5-38da-4063-8977-97ffbd9902d4",
+            Self::Verimatrix => "9a27dd82-fde2-4725-8cbc-4234aa06ec09",
+            Self::Clearkey => "1077efec-c0b2-4d02-ace3-3c1e52e2fb4b",
+        }
+    }
+}
+
+impl Scheme {
+    /// The name, as it serialises.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cenc => "cenc",
+            Self::Cbcs => "cbcs",
+            Self::Aes128 => "AES-128",
+            Self::SampleAes => "SAMPLE-AES",
+        }
+    }
+}
+
 impl Container {
     /// Every container.
-    pub const ALL: [Container; 5] =
-        [Self::Dash, Self::DashOnDemand, Self::HlsTs, Self::HlsCmaf, Self::Progressive];
+    pub const ALL: [Container; 6] =
+        [Self::Dash, Self::DashOnDemand, Self::HlsTs, Self::HlsCmaf, Self::Smooth, Self::Progressive];
 
     /// The name, as it serialises.
     pub const fn as_str(self) -> &'static str {
@@ -113,6 +162,7 @@ impl Container {
             Self::DashOnDemand => "dash-on-demand",
             Self::HlsTs => "hls-ts",
             Self::HlsCmaf => "hls-cmaf",
+            Self::Smooth => "smooth",
             Self::Progressive => "progressive",
         }
     }
@@ -123,6 +173,7 @@ impl Container {
             Self::Dash | Self::HlsCmaf => MediaFormat::Cmaf,
             Self::DashOnDemand => MediaFormat::SingleFile,
             Self::HlsTs => MediaFormat::Ts,
+            Self::Smooth => MediaFormat::Smooth,
             Self::Progressive => MediaFormat::Progressive,
         }
     }

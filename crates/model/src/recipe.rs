@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 /// Our own code, a number a kind of work. Raise one with any change of the bytes that this work gives: artifacts made
 /// with the old number are then made again, and workers of the old program no longer take such tasks.
-const RECIPES: [(&str, u32); 6] = [
+const RECIPES: [(&str, u32); 7] = [
     (ToolVersions::MEASURE_RECIPE, 1),
     (ToolVersions::ENCODE_RECIPE, 1),
+    (ToolVersions::KEYS_RECIPE, 1),
     (ToolVersions::PACKAGE_RECIPE, 1),
     (ToolVersions::MANIFEST_RECIPE, 1),
     (ToolVersions::VERIFY_RECIPE, 1),
@@ -32,6 +33,8 @@ impl ToolVersions {
     pub const MEASURE_RECIPE: &'static str = "measure-recipe";
     /// Our own part in renditions.
     pub const ENCODE_RECIPE: &'static str = "encode-recipe";
+    /// How keys are derived, and what players are told of them.
+    pub const KEYS_RECIPE: &'static str = "keys-recipe";
     /// Our own part in media sets: the packager's options, and our engines.
     pub const PACKAGE_RECIPE: &'static str = "package-recipe";
     /// Our own part in manifests.

@@ -5,13 +5,14 @@
 
 mod material;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::content_key::{KeyDivision, KeySource, KeyUris, KeyUse};
 use crate::key::{ArtifactKey, Digest, TaskKey, digest_of};
 use crate::ladder::{ChannelLayout, Rung};
-use crate::profile::{MediaFormat, MediaSetId, Profile};
+use crate::profile::{DrmSystem, MediaFormat, MediaSetId, Profile, Scheme};
 use crate::qc::{AudioSource, VideoConclusion};
 use crate::recipe::ToolVersions;
 use crate::title::TitleId;
@@ -54,6 +55,8 @@ pub enum TaskSpec {
     EncodeVideo(EncodeVideoSpec),
     /// One decode of the source's sound, all audio renditions encoded from it.
     EncodeAudio(EncodeAudioSpec),
+    /// A title's content keys for one scheme, wrapped, with what players are told of them.
+    Keys(KeysSpec),
     /// One media set from renditions.
     Package(PackageSpec),
     /// One profile's manifests from its media set.
@@ -77,6 +80,7 @@ pub enum TaskKind {
     Qc,
     EncodeVideo,
     EncodeAudio,
+    Keys,
     Package,
     Manifest,
     Verify,
@@ -87,11 +91,12 @@ pub enum TaskKind {
 
 impl TaskKind {
     /// Every kind, in the order in which a title needs them.
-    pub const ALL: [TaskKind; 10] = [
+    pub const ALL: [TaskKind; 11] = [
         Self::Fingerprint,
         Self::Qc,
         Self::EncodeVideo,
         Self::EncodeAudio,
+        Self::Keys,
         Self::Package,
         Self::Manifest,
         Self::Verify,
@@ -107,6 +112,7 @@ impl TaskKind {
             Self::Qc => "qc",
             Self::EncodeVideo => "encode-video",
             Self::EncodeAudio => "encode-audio",
+            Self::Keys => "keys",
             Self::Package => "package",
             Self::Manifest => "manifest",
             Self::Verify => "verify",
@@ -186,6 +192,33 @@ pub struct AudioRenditionSpec {
     pub from: AudioSource,
 }
 
+/// See [`TaskSpec::Keys`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeysSpec {
+    /// The title.
+    pub title: TitleId,
+    /// The scheme that the keys are used with.
+    pub scheme: Scheme,
+    /// How many keys the title has.
+    pub division: KeyDivision,
+    /// Who gives them.
+    pub source: KeySource,
+    /// The systems that are told of them: all that the profile list pairs with the scheme, whichever profiles the title
+    /// has, so that a profile added later changes no key.
+    pub systems: BTreeSet<DrmSystem>,
+    /// Where HLS players ask for keys.
+    pub uris: KeyUris,
+}
+
+/// How a media set is encrypted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Encryption {
+    /// The scheme.
+    pub scheme: Scheme,
+    /// The title's keys.
+    pub keys: ArtifactKey,
+}
+
 /// See [`TaskSpec::Package`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackageSpec {
@@ -199,6 +232,12 @@ pub struct PackageSpec {
     pub video: Vec<VideoRendition>,
     /// Audio renditions; the first is the default.
     pub audio: Vec<AudioRendition>,
+    /// How it is encrypted; `None` for a clear one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
+    /// The media set that this one is made of, where it is not made of the renditions themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<ArtifactKey>,
 }
 
 /// A video rendition as packaging needs to know it.
@@ -240,6 +279,12 @@ pub struct ManifestSpec {
     pub media: ArtifactKey,
     /// Where the media set will lie, from the title's folder at the origin, such as `media/cmaf-clear-2s/0f3a…`.
     pub media_path: String,
+    /// The title's keys, for what the manifests say of them; `None` for a clear profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<ArtifactKey>,
+    /// Which key each track takes, by the track's name; empty for a clear profile.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub key_uses: BTreeMap<String, KeyUse>,
 }
 
 /// See [`TaskSpec::Verify`].
@@ -365,6 +410,7 @@ impl TaskSpec {
             Self::Qc(_) => TaskKind::Qc,
             Self::EncodeVideo(_) => TaskKind::EncodeVideo,
             Self::EncodeAudio(_) => TaskKind::EncodeAudio,
+            Self::Keys(_) => TaskKind::Keys,
             Self::Package(_) => TaskKind::Package,
             Self::Manifest(_) => TaskKind::Manifest,
             Self::Verify(_) => TaskKind::Verify,
@@ -380,6 +426,7 @@ impl TaskSpec {
             Self::Qc(_) | Self::EncodeVideo(_) | Self::EncodeAudio(_) => Pool::Cpu,
             Self::Package(_) => Pool::Package,
             Self::Fingerprint(_)
+            | Self::Keys(_)
             | Self::Manifest(_)
             | Self::Verify(_)
             | Self::Upload(_)
@@ -392,6 +439,7 @@ impl TaskSpec {
     pub fn label(&self) -> String {
         let kind = self.kind().as_str();
         match self {
+            Self::Keys(spec) => format!("{kind} {}", spec.scheme.as_str()),
             Self::Package(spec) => format!("{kind} {}", spec.media_set),
             Self::Manifest(spec) => format!("{kind} {}", spec.profile.id),
             Self::Verify(spec) => format!("{kind} {}", spec.profile.id),
@@ -410,11 +458,20 @@ impl TaskSpec {
             | Self::Qc(_)
             | Self::EncodeVideo(_)
             | Self::EncodeAudio(_)
+            | Self::Keys(_)
             | Self::Withdraw(_) => BTreeSet::new(),
-            Self::Package(spec) => renditions(spec).into_iter().collect(),
-            Self::Manifest(spec) => [spec.media].into(),
+            Self::Package(spec) => {
+                let keys = spec.encryption.as_ref().map(|encryption| encryption.keys);
+                match spec.base {
+                    Some(base) => keys.into_iter().chain([base]).collect(),
+                    None => renditions(spec).into_iter().chain(keys).collect(),
+                }
+            }
+            Self::Manifest(spec) => spec.keys.into_iter().chain([spec.media]).collect(),
             Self::Verify(spec) => {
-                renditions(&spec.package).into_iter().chain(spec.manifests).chain([spec.media]).collect()
+                let keys = spec.package.encryption.as_ref().map(|encryption| encryption.keys);
+                let made = spec.manifests.into_iter().chain(keys).chain([spec.media]);
+                renditions(&spec.package).into_iter().chain(made).collect()
             }
             Self::Upload(spec) => [spec.media].into(),
             Self::Publish(spec) => spec

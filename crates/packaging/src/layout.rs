@@ -1,7 +1,8 @@
 //! Where files lie: inside a media set, and from a title's folder.
 //!
 //! A segmented media set has a folder a track (`video-1080p/init.mp4`, `video-1080p/1.m4s`, `audio-en-stereo/1.ts`), a
-//! single-file one a file a track (`video-1080p.mp4`), a progressive one a single file. The packager's own manifests of
+//! single-file one a file a track (`video-1080p.mp4`), a progressive one a single file, a Smooth Streaming one its
+//! manifest and a folder a quality level. The packager's own manifests of
 //! the whole set lie beside them, under `manifests/`: profiles' manifests are made from them, and they are never
 //! uploaded.
 
@@ -22,6 +23,8 @@ pub(crate) const MPD: &str = "manifest.mpd";
 pub(crate) const MASTER: &str = "master.m3u8";
 /// The only file of a progressive media set.
 pub(crate) const PROGRESSIVE: &str = "progressive.mp4";
+/// The client manifest of a Smooth Streaming media set.
+pub(crate) const SMOOTH: &str = "Manifest";
 /// The initialisation segment in a CMAF track's folder.
 pub(crate) const INITIALIZATION: &str = "init.mp4";
 
@@ -37,6 +40,8 @@ pub fn manifest_path(profile: &Profile, media_path: &str) -> String {
     match profile.container {
         Container::Dash | Container::DashOnDemand => format!("{}/{MPD}", profile.id),
         Container::HlsTs | Container::HlsCmaf => format!("{}/{MASTER}", profile.id),
+        // Old devices look for fragments beside the manifest.
+        Container::Smooth => format!("{media_path}/{SMOOTH}"),
         Container::Progressive => format!("{media_path}/{PROGRESSIVE}"),
     }
 }
@@ -51,7 +56,7 @@ pub(crate) const fn segment_extension(format: MediaFormat) -> Option<&'static st
     match format {
         MediaFormat::Cmaf => Some("m4s"),
         MediaFormat::Ts => Some("ts"),
-        MediaFormat::SingleFile | MediaFormat::Progressive => None,
+        MediaFormat::SingleFile | MediaFormat::Smooth | MediaFormat::Progressive => None,
     }
 }
 
@@ -75,13 +80,17 @@ mod tests {
     #[test]
     fn players_open_a_manifest_in_the_profiles_folder_or_the_file_itself() {
         let list = ProfileList::parse("profiles.toml", BUILT_IN).unwrap();
-        let paths: Vec<_> =
-            list.all().iter().map(|profile| manifest_path(profile, "media/set/0f3a")).collect();
-        assert_eq!(paths[0], "dash-clr-2s/manifest.mpd");
-        assert_eq!(paths[2], "od-clr-2s/manifest.mpd");
-        assert_eq!(paths[4], "ts-clr-2s/master.m3u8");
-        assert_eq!(paths[7], "hls-clr-4s/master.m3u8");
-        assert_eq!(paths[8], "media/set/0f3a/progressive.mp4");
+        for (id, expected) in [
+            ("dash-wv-2s", "dash-wv-2s/manifest.mpd"),
+            ("od-clr-2s", "od-clr-2s/manifest.mpd"),
+            ("ts-aes-2s", "ts-aes-2s/master.m3u8"),
+            ("hls-clr-4s", "hls-clr-4s/master.m3u8"),
+            ("hss-pr-4s", "media/set/0f3a/Manifest"),
+            ("mp4-clr", "media/set/0f3a/progressive.mp4"),
+        ] {
+            let profile = list.all().iter().find(|profile| profile.id == id).unwrap();
+            assert_eq!(manifest_path(profile, "media/set/0f3a"), expected);
+        }
     }
 
     #[test]

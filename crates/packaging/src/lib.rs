@@ -8,6 +8,7 @@ pub mod layout;
 pub mod manifest;
 pub mod profiles;
 pub mod progressive;
+pub mod protection;
 pub mod shaka;
 pub mod verify;
 

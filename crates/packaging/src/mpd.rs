@@ -22,6 +22,8 @@ pub(crate) struct Mpd {
     _schema_instance: Option<String>,
     #[serde(rename = "@schemaLocation", alias = "@xsi:schemaLocation")]
     _schema_location: Option<String>,
+    #[serde(rename = "@xmlns:cenc")]
+    _common_encryption: Option<String>,
     /// Names the restrictions that the presentation keeps.
     #[serde(rename = "@profiles")]
     pub(crate) profiles: String,
@@ -78,6 +80,9 @@ pub(crate) struct AdaptationSet {
     _start_with_sap: Option<u8>,
     #[serde(rename = "@subsegmentStartsWithSAP")]
     _subsegment_starts_with_sap: Option<u8>,
+    /// How its representations are encrypted, where all have one key.
+    #[serde(rename = "ContentProtection", default)]
+    pub(crate) content_protections: Vec<ContentProtection>,
     #[serde(rename = "SupplementalProperty", default)]
     supplemental_properties: Vec<Descriptor>,
     #[serde(rename = "Role", default)]
@@ -110,6 +115,9 @@ pub(crate) struct Representation {
     pub(crate) frame_rate: Option<String>,
     #[serde(rename = "@audioSamplingRate")]
     pub(crate) audio_sampling_rate: Option<u32>,
+    /// How it is encrypted, where its set has several keys.
+    #[serde(rename = "ContentProtection", default)]
+    pub(crate) content_protections: Vec<ContentProtection>,
     #[serde(rename = "AudioChannelConfiguration")]
     pub(crate) channels: Option<Descriptor>,
     #[serde(rename = "BaseURL")]
@@ -118,6 +126,48 @@ pub(crate) struct Representation {
     pub(crate) segment_base: Option<SegmentBase>,
     #[serde(rename = "SegmentTemplate")]
     pub(crate) segment_template: Option<SegmentTemplate>,
+}
+
+/// What a player needs to decrypt (5.8.5.2; DASH-IF IOP part 6, clause 6).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ContentProtection {
+    #[serde(rename = "@schemeIdUri")]
+    pub(crate) scheme: String,
+    #[serde(rename = "@value")]
+    pub(crate) value: Option<String>,
+    /// The key's id, in the element that names the encryption scheme.
+    #[serde(rename = "@cenc:default_KID", alias = "@default_KID")]
+    pub(crate) key_id: Option<String>,
+    /// A `pssh` box in base64, in an element of a DRM system.
+    #[serde(rename = "cenc:pssh", alias = "pssh")]
+    pub(crate) pssh: Option<String>,
+    /// A PlayReady Object in base64.
+    #[serde(rename = "mspr:pro", alias = "pro")]
+    pub(crate) playready_object: Option<Foreign>,
+    /// What Marlin's players read.
+    #[serde(rename = "mas:MarlinContentIds", alias = "MarlinContentIds")]
+    pub(crate) marlin: Option<MarlinContentIds>,
+}
+
+/// Text in an element that brings its own namespace.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Foreign {
+    #[serde(rename = "@xmlns:mspr", alias = "@mspr")]
+    _namespace: String,
+    #[serde(rename = "$text")]
+    pub(crate) text: String,
+}
+
+/// The content ids of a Marlin system (Marlin Adaptive Streaming, clause 3).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MarlinContentIds {
+    #[serde(rename = "@xmlns:mas", alias = "@mas")]
+    _namespace: String,
+    #[serde(rename = "mas:MarlinContentId", alias = "MarlinContentId")]
+    pub(crate) ids: Vec<String>,
 }
 
 /// A scheme with a value (5.8.2).
@@ -320,6 +370,29 @@ mod tests {
             [(0, 96_256), (96_256, 96_256), (192_512, 96_256), (288_768, 95_232)]
         );
         assert_eq!(template.url(3), "audio/3.m4s");
+    }
+
+    #[test]
+    fn content_protection_is_read() {
+        const PROTECTION: &str = "<ContentProtection value=\"cenc\" schemeIdUri=\"urn:mpeg:dash:mp4protection:2011\" cenc:default_KID=\"ffee\"/>\
+            <ContentProtection schemeIdUri=\"urn:uuid:9a04\" value=\"MSPR 2.0\"><cenc:pssh>AAAA</cenc:pssh>\
+            <mspr:pro xmlns:mspr=\"urn:microsoft:playready\">BBBB</mspr:pro></ContentProtection>\
+            <ContentProtection schemeIdUri=\"urn:uuid:5e62\" value=\"Marlin\"><mas:MarlinContentIds xmlns:mas=\"urn:marlin\">\
+            <mas:MarlinContentId>urn:marlin:kid:ff</mas:MarlinContentId></mas:MarlinContentIds></ContentProtection><Role";
+        let text = SEGMENTED
+            .replacen(" xmlns:xsi", " xmlns:cenc=\"urn:mpeg:cenc:2013\" xmlns:xsi", 1)
+            .replacen("<Role", PROTECTION, 1);
+        let mpd = Mpd::parse(text.as_bytes()).unwrap();
+        let [key, playready, marlin] = mpd.periods[0].adaptation_sets[0].content_protections.as_slice()
+        else {
+            panic!("three elements")
+        };
+        assert_eq!((key.key_id.as_deref(), key.value.as_deref()), (Some("ffee"), Some("cenc")));
+        assert_eq!(playready.pssh.as_deref(), Some("AAAA"));
+        assert_eq!(playready.playready_object.as_ref().unwrap().text, "BBBB");
+        assert_eq!(marlin.marlin.as_ref().unwrap().ids, ["urn:marlin:kid:ff"]);
+        let unknown = text.replacen("cenc:pssh", "cenc:psst", 2);
+        assert!(Mpd::parse(unknown.as_bytes()).is_err());
     }
 
     #[test]

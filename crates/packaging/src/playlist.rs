@@ -53,8 +53,25 @@ pub(crate) struct Media {
     pub(crate) target_duration: u64,
     /// The initialisation segment.
     pub(crate) map: Option<String>,
+    /// How its segments are encrypted, in one way for each DRM system; empty for clear ones.
+    pub(crate) keys: Vec<Key>,
     /// Its segments in order.
     pub(crate) segments: Vec<Segment>,
+}
+
+/// Where a player gets the key of all segments (4.3.2.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Key {
+    /// `AES-128` or `SAMPLE-AES`.
+    pub(crate) method: String,
+    /// Where the key is, or what says so.
+    pub(crate) uri: String,
+    /// The initialisation vector, where the playlist names it.
+    pub(crate) vector: Option<[u8; 16]>,
+    /// Whose key it is; `identity` where nothing is stated.
+    pub(crate) format: String,
+    /// The key's id, which Widevine's players read.
+    pub(crate) id: Option<String>,
 }
 
 /// A media segment (4.3.2).
@@ -115,6 +132,7 @@ impl Media {
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, PlaylistError> {
         let mut target_duration = None;
         let mut map = None;
+        let mut keys: Vec<Key> = Vec::new();
         let mut segments = Vec::new();
         let mut duration: Option<u64> = None;
         let mut ended = false;
@@ -145,6 +163,15 @@ impl Media {
                         })
                         .map_err(refuse)?,
                 );
+            } else if let Some(value) = text.strip_prefix("#EXT-X-KEY:") {
+                if duration.is_some() || !segments.is_empty() {
+                    return Err(refuse("one set of keys stands before all segments".to_owned()));
+                }
+                let key = key(value).map_err(refuse)?;
+                if keys.iter().any(|other| other.format == key.format || other.method != key.method) {
+                    return Err(refuse("keys of one format, or of two methods".to_owned()));
+                }
+                keys.push(key);
             } else if text == "#EXT-X-ENDLIST" {
                 ended = true;
             } else if text.starts_with('#') {
@@ -163,7 +190,7 @@ impl Media {
         if duration.is_some() || segments.is_empty() {
             return Err(lines.at_end("a media playlist names at least one segment, each with a URI"));
         }
-        Ok(Self { target_duration, map, segments })
+        Ok(Self { target_duration, map, keys, segments })
     }
 }
 
@@ -263,6 +290,35 @@ fn yes(attributes: &mut Attributes<'_>, name: &str) -> Result<bool, String> {
     }
 }
 
+fn key(value: &str) -> Result<Key, String> {
+    let mut attributes = Attributes::parse(value)?;
+    let method = attributes.unquoted("METHOD")?;
+    if !matches!(method, "AES-128" | "SAMPLE-AES") {
+        return Err(format!("METHOD={method} is not used by any profile"));
+    }
+    let vector = attributes.optional("IV").map(|text| {
+        let mut vector = [0; 16];
+        text.strip_prefix("0x")
+            .and_then(|digits| hex::decode_to_slice(digits, &mut vector).ok())
+            .map(|()| vector)
+            .ok_or_else(|| format!("IV is {text}"))
+    });
+    let quoted = |attributes: &mut Attributes<'_>, name| {
+        attributes.optional(name).map(|value| unquote(name, value)).transpose()
+    };
+    let key = Key {
+        method: method.to_owned(),
+        uri: attributes.quoted("URI")?,
+        vector: vector.transpose()?,
+        format: quoted(&mut attributes, "KEYFORMAT")?.unwrap_or_else(|| "identity".to_owned()),
+        id: attributes.optional("KEYID").map(str::to_owned),
+    };
+    if let Some(versions) = quoted(&mut attributes, "KEYFORMATVERSIONS")?.filter(|versions| versions != "1") {
+        return Err(format!("KEYFORMATVERSIONS is {versions}"));
+    }
+    attributes.finish().map(|()| key)
+}
+
 fn audio_media(value: &str) -> Result<AudioMedia, String> {
     let mut attributes = Attributes::parse(value)?;
     let kind = attributes.unquoted("TYPE")?;
@@ -304,9 +360,6 @@ fn stream_inf(value: &str) -> Result<Variant, String> {
     // Every ladder is BT.709; the packager says so where the rendition does.
     if let Some(value) = attributes.optional("VIDEO-RANGE").filter(|value| *value != "SDR") {
         return Err(format!("VIDEO-RANGE is {value}"));
-    }
-    if let Some(range) = attributes.optional("VIDEO-RANGE").filter(|range| *range != "SDR") {
-        return Err(format!("VIDEO-RANGE is {range}"));
     }
     match attributes.optional("CLOSED-CAPTIONS") {
         None | Some("NONE") => attributes.finish().map(|()| variant),
@@ -386,6 +439,31 @@ video-180p.m3u8
         assert_eq!(media.map.as_deref(), Some("init.mp4"));
         assert_eq!(media.segments[0], Segment { uri: "1.m4s".into(), duration_us: 2_005_333 });
         assert_eq!(media.segments[1].duration_us, 995_000);
+    }
+
+    #[test]
+    fn keys_are_read_one_for_each_system() {
+        const KEYS: &str = "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"skd://a\",KEYFORMAT=\"com.apple.streamingkeydelivery\",KEYFORMATVERSIONS=\"1\"\n\
+                            #EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"data:,x\",IV=0x000102030405060708090a0b0c0d0e0f,KEYID=0xab\n";
+        let with = |keys: &str| MEDIA.replacen("#EXTINF", &format!("{keys}#EXTINF"), 1);
+        let media = Media::parse(with(KEYS).as_bytes()).unwrap();
+        assert_eq!(media.keys[0].format, "com.apple.streamingkeydelivery");
+        assert_eq!(media.keys[1].format, "identity");
+        assert_eq!(media.keys[1].vector.unwrap()[15], 15);
+        assert_eq!(media.keys[1].id.as_deref(), Some("0xab"));
+        for (from, to) in [
+            ("METHOD=SAMPLE-AES,URI=\"skd", "METHOD=NONE,URI=\"skd"),
+            ("METHOD=SAMPLE-AES,URI=\"skd", "METHOD=AES-128,URI=\"skd"),
+            ("KEYFORMAT=\"com.apple.streamingkeydelivery\"", "KEYFORMAT=\"identity\""),
+            ("VERSIONS=\"1\"", "VERSIONS=\"2\""),
+            ("IV=0x00", "IV=0x"),
+            ("URI=\"data:,x\",", ""),
+        ] {
+            assert!(Media::parse(with(&KEYS.replacen(from, to, 1)).as_bytes()).is_err(), "{to}");
+        }
+        assert!(
+            Media::parse(MEDIA.replace("#EXTINF:0.995", &format!("{KEYS}#EXTINF:0.995")).as_bytes()).is_err()
+        );
     }
 
     #[test]

@@ -175,8 +175,10 @@ fn row_fault(row: &Row) -> Option<String> {
     if row.scheme.is_none() && !row.drm.is_empty() {
         return Some(format!("profile {key}: it has DRM systems but no encryption scheme"));
     }
-    if row.scheme.is_some() {
-        return Some(format!("profile {key}: no engine makes {} yet", describe_scheme(row.scheme)));
+    if let Some(scheme) = row.scheme
+        && let Some(reason) = unplayable(row.container, scheme, &row.drm)
+    {
+        return Some(format!("profile {key}: {reason}"));
     }
     if row.container == Container::Progressive {
         return (!row.lengths.is_empty())
@@ -205,6 +207,7 @@ fn describe((format, scheme): (MediaFormat, Option<Scheme>)) -> String {
         MediaFormat::Cmaf => "CMAF segments",
         MediaFormat::SingleFile => "one file a rendition",
         MediaFormat::Ts => "MPEG-TS segments",
+        MediaFormat::Smooth => "Smooth Streaming fragments",
         MediaFormat::Progressive => "a progressive file",
     };
     format!("{format} ({})", describe_scheme(scheme))
@@ -213,11 +216,57 @@ fn describe((format, scheme): (MediaFormat, Option<Scheme>)) -> String {
 const fn describe_scheme(scheme: Option<Scheme>) -> &'static str {
     match scheme {
         None => "clear",
-        Some(Scheme::Cenc) => "cenc",
-        Some(Scheme::Cbcs) => "cbcs",
-        Some(Scheme::Aes128) => "AES-128",
-        Some(Scheme::SampleAes) => "SAMPLE-AES",
+        Some(scheme) => scheme.as_str(),
     }
+}
+
+/// Why no device plays this combination, or no engine makes it.
+fn unplayable(container: Container, scheme: Scheme, systems: &[DrmSystem]) -> Option<String> {
+    use DrmSystem::{Clearkey, Fairplay, Marlin, Playready, Verimatrix, Widevine};
+    let schemes: &[Scheme] = match container {
+        Container::Dash => &[Scheme::Cenc, Scheme::Cbcs],
+        Container::DashOnDemand => &[Scheme::Cenc, Scheme::Cbcs],
+        // Apple's players know no other, and their word is what HLS with CMAF is (HLS authoring specification 1.29).
+        Container::HlsCmaf => &[Scheme::Cbcs],
+        Container::HlsTs => &[Scheme::Aes128, Scheme::SampleAes],
+        Container::Smooth | Container::Progressive => &[Scheme::Cenc],
+    };
+    if !schemes.contains(&scheme) {
+        let names: Vec<_> = schemes.iter().map(|scheme| scheme.as_str()).collect();
+        return Some(format!(
+            "no device plays {} with {}; it goes with {}",
+            container.as_str(),
+            scheme.as_str(),
+            names.join(" or ")
+        ));
+    }
+    let taken: &[DrmSystem] = match (container, scheme) {
+        (Container::Dash | Container::DashOnDemand, Scheme::Cenc) => {
+            &[Widevine, Playready, Marlin, Verimatrix, Clearkey]
+        }
+        (Container::Dash | Container::DashOnDemand, _) => &[Widevine, Playready],
+        (Container::HlsCmaf, _) => &[Fairplay, Widevine, Playready],
+        (Container::HlsTs, Scheme::Aes128) => &[Clearkey, Verimatrix],
+        (Container::HlsTs, _) => &[Fairplay],
+        (Container::Smooth, _) => &[Playready],
+        (Container::Progressive, _) => &[Marlin],
+    };
+    if let Some(system) = systems.iter().find(|system| !taken.contains(system)) {
+        let names: Vec<_> = taken.iter().map(|system| system.as_str()).collect();
+        return Some(format!(
+            "no device plays {} in {} with {}; there it can be {}",
+            system.as_str(),
+            container.as_str(),
+            scheme.as_str(),
+            names.join(", ")
+        ));
+    }
+    if scheme == Scheme::Aes128 && systems.len() > 1 {
+        // RFC 8216 4.3.2.4: several EXT-X-KEY must differ in KEYFORMAT, and these have none.
+        return Some("a playlist names one key for whole segments, so one system".to_owned());
+    }
+    let repeated = systems.iter().enumerate().find(|(at, system)| systems[..*at].contains(system));
+    repeated.map(|(_, system)| format!("it names {} twice", system.as_str()))
 }
 
 /// Whether `id` fits `pattern`, in which `*` stands for any run of characters.
@@ -243,27 +292,18 @@ mod tests {
     }
 
     #[test]
-    fn the_list_that_ships_has_the_clear_profiles() {
+    fn the_list_that_ships_has_52_profiles_of_22_media_sets() {
         let list = built_in();
-        assert_eq!(
-            ids(list.all()),
-            [
-                "dash-clr-2s",
-                "dash-clr-4s",
-                "od-clr-2s",
-                "od-clr-4s",
-                "ts-clr-2s",
-                "ts-clr-4s",
-                "hls-clr-2s",
-                "hls-clr-4s",
-                "mp4-clr"
-            ]
-        );
+        assert_eq!(list.all().len(), 52);
         let media_sets: BTreeSet<_> = list.all().iter().map(|profile| profile.media_set.0.as_str()).collect();
-        assert_eq!(media_sets.len(), 7);
-        assert_eq!(list.all()[0].media_set, list.all()[6].media_set);
-        assert_eq!(list.all()[8].segment_seconds, None);
-        assert_eq!(list.all()[8].media_set.0, "prog-clear");
+        assert_eq!(media_sets.len(), 22);
+        let named = |id: &str| list.all().iter().find(|profile| profile.id == id).unwrap();
+        assert_eq!(named("dash-clr-2s").media_set, named("hls-clr-2s").media_set);
+        assert_eq!(named("dash-wv-4s").media_set, named("dash-wvpr-4s").media_set);
+        assert_ne!(named("dash-wv-4s").media_set, named("dash-wv-2s").media_set);
+        assert_ne!(named("ts-aes-2s").media_set, named("ts-clr-2s").media_set);
+        assert_eq!(named("mp4-clr").segment_seconds, None);
+        assert_eq!(named("hls-multi-2s").drm.len(), 3);
     }
 
     #[test]
@@ -272,9 +312,9 @@ mod tests {
         for (patterns, expected) in [
             (vec!["all"], ids(list.all())),
             (vec!["mp4-clr", "dash-clr-4s"], vec!["dash-clr-4s", "mp4-clr"]),
-            (vec!["*-2s"], vec!["dash-clr-2s", "od-clr-2s", "ts-clr-2s", "hls-clr-2s"]),
-            (vec!["dash-*", "dash-clr-2s"], vec!["dash-clr-2s", "dash-clr-4s"]),
-            (vec!["h*c*4s"], vec!["hls-clr-4s"]),
+            (vec!["*-clr-2s"], vec!["dash-clr-2s", "od-clr-2s", "ts-clr-2s", "hls-clr-2s", "hss-clr-2s"]),
+            (vec!["dash-clr-*", "dash-clr-2s"], vec!["dash-clr-2s", "dash-clr-4s"]),
+            (vec!["hl*c*4s"], vec!["hls-clr-4s"]),
             (vec![], vec![]),
         ] {
             let patterns: Vec<_> = patterns.into_iter().map(str::to_owned).collect();
@@ -286,7 +326,7 @@ mod tests {
     fn an_unknown_name_gets_the_nearest_one() {
         let list = built_in();
         for (pattern, suggestion) in
-            [("dash-clear-2s", Some("dash-clr-2s")), ("mp4", Some("mp4-clr")), ("xyz*", None), ("", None)]
+            [("dash-clear-2s", Some("dash-clr-2s")), ("mp4", Some("mp4-ml")), ("xyz*", None), ("", None)]
         {
             let error = list.select(&["all".to_owned(), pattern.to_owned()]).unwrap_err();
             assert_eq!(error.suggestion.as_deref(), suggestion, "{pattern}");
@@ -328,9 +368,21 @@ purpose = "downloads"
             ("lengths = [2, 4]", "lengths = [2]\nscheme = \"cenc\"", 2, "no DRM system"),
             (
                 "lengths = [2, 4]",
-                "lengths = [2]\nscheme = \"cenc\"\ndrm = [\"widevine\"]",
+                "lengths = [2]\nscheme = \"AES-128\"\ndrm = [\"clearkey\"]",
                 2,
-                "no engine makes cenc yet",
+                "no device plays dash with AES-128; it goes with cenc or cbcs",
+            ),
+            (
+                "lengths = [2, 4]",
+                "lengths = [2]\nscheme = \"cenc\"\ndrm = [\"widevine\", \"fairplay\"]",
+                2,
+                "no device plays fairplay in dash with cenc",
+            ),
+            (
+                "lengths = [2, 4]",
+                "lengths = [2]\nscheme = \"cenc\"\ndrm = [\"widevine\", \"widevine\"]",
+                2,
+                "names widevine twice",
             ),
             ("purpose = \"downloads\"", "purpose =", 13, ""),
         ] {

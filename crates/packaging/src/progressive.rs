@@ -65,6 +65,8 @@ mod tests {
                     layout: *layout,
                 })
                 .collect(),
+            encryption: None,
+            base: None,
         }
     }
 

@@ -52,6 +52,8 @@ pub fn task_message(pool: Pool, number: u32) -> TaskMessage {
         Pool::Cpu => TaskSpec::Qc(QcSpec { source }),
         Pool::Package => TaskSpec::Package(PackageSpec {
             media_set: MediaSetId(format!("set-{number}")),
+            encryption: None,
+            base: None,
             format: MediaFormat::Cmaf,
             segment_seconds: Some(2),
             video: Vec::new(),

@@ -17,10 +17,12 @@ impl TaskSpec {
             Self::Qc(_) => &[T::FFMPEG, T::MEASURE_RECIPE],
             Self::EncodeVideo(_) => &[T::FFMPEG, T::X264, T::ENCODE_RECIPE],
             Self::EncodeAudio(_) => &[T::FFMPEG, T::ENCODE_RECIPE],
-            Self::Package(spec) if matches!(spec.format, MediaFormat::Progressive) => {
-                &[T::FFMPEG, T::PACKAGE_RECIPE]
-            }
-            Self::Package(_) => &[T::PACKAGER, T::PACKAGE_RECIPE],
+            Self::Keys(_) => &[T::KEYS_RECIPE],
+            Self::Package(spec) => match (spec.format, spec.base) {
+                (_, Some(_)) => &[T::PACKAGE_RECIPE],
+                (MediaFormat::Progressive, None) => &[T::FFMPEG, T::PACKAGE_RECIPE],
+                (_, None) => &[T::PACKAGER, T::PACKAGE_RECIPE],
+            },
             Self::Manifest(_) => &[T::MANIFEST_RECIPE],
             Self::Verify(_) => &[T::VERIFY_RECIPE],
             Self::Upload(_) | Self::Publish(_) => &[T::PUBLISH_RECIPE],
@@ -40,6 +42,7 @@ impl TaskSpec {
             Self::EncodeAudio(spec) => {
                 spec.renditions.iter().map(|rendition| audio_output(spec, rendition, tools)).collect()
             }
+            Self::Keys(spec) => one("keys", digest_of("keys", &(spec, tools))),
             Self::Package(spec) => one("media", digest_of("media", &(spec, tools))),
             Self::Manifest(spec) => one("manifests", digest_of("manifests", &(spec, tools))),
             Self::Verify(spec) => one("verification", digest_of("verification", &(spec, tools))),

@@ -1,28 +1,66 @@
-//! The MPD of a profile: the packager's, event by event, with other URLs.
+//! The MPD of a profile: the packager's, event by event, with other URLs and the profile's own content protection.
 
 use std::borrow::Cow;
 
 use quick_xml::events::attributes::Attribute;
 use quick_xml::events::{BytesStart, BytesText, Event};
 use quick_xml::{Reader, Writer};
+use reelfarm_model::KeyId;
 
 use super::Urls;
+use super::protection::Protection;
 
-/// The MPD with every URL led to the media set.
+const CONTENT_PROTECTION: &str = "ContentProtection";
+/// The scheme of the element that names the key itself (ISO/IEC 23009-1 clause 5.8.5.2).
+const MP4_PROTECTION: &str = "urn:mpeg:dash:mp4protection:2011";
+
+/// The MPD with every URL led to the media set, and with what the profile's systems are told in the place of what the
+/// packager says to others.
 ///
 /// # Errors
-/// It is not well-formed, or a URL does not lie in the media set.
-pub(super) fn rewrite(mpd: &[u8], urls: &Urls) -> Result<Vec<u8>, String> {
+/// It is not well-formed, a URL does not lie in the media set, or its keys are not those of the profile.
+pub(super) fn rewrite(
+    mpd: &[u8],
+    urls: &Urls,
+    protection: Option<&Protection<'_>>,
+) -> Result<Vec<u8>, String> {
     let mut reader = Reader::from_reader(mpd);
     let mut writer = Writer::new(Vec::with_capacity(mpd.len() + 4096));
     let mut buffer = Vec::new();
     let mut in_base_url = false;
+    let mut left_out = Vec::new();
+    let mut told = false;
     loop {
         let event = reader
             .read_event_into(&mut buffer)
             .map_err(|error| format!("at byte {}: {error}", reader.error_position()))?;
         let event = match event {
-            Event::Eof => return Ok(writer.into_inner()),
+            Event::Eof if told == protection.is_some() => return Ok(writer.into_inner()),
+            Event::Eof => {
+                return Err("it names a key where it should not, or none where it should".to_owned());
+            }
+            Event::Empty(element) if element.name().as_ref() == CONTENT_PROTECTION => {
+                if let Some(id) = key_named_by(&element)? {
+                    let protection = protection.ok_or("it names a key, and the profile is clear")?;
+                    writer.write_event(Event::Empty(element)).map_err(|error| error.to_string())?;
+                    writer.get_mut().extend_from_slice(protection.elements(id)?.as_bytes());
+                    told = true;
+                }
+                buffer.clear();
+                continue;
+            }
+            Event::Start(element) if element.name().as_ref() == CONTENT_PROTECTION => {
+                if key_named_by(&element)?.is_some() {
+                    return Err("the element that names the key has content".to_owned());
+                }
+                let end = element.to_end().into_owned();
+                reader
+                    .read_to_end_into(end.name(), &mut left_out)
+                    .map_err(|error| format!("at byte {}: {error}", reader.error_position()))?;
+                left_out.clear();
+                buffer.clear();
+                continue;
+            }
             Event::Start(element) if element.name().as_ref() == "SegmentTemplate" => {
                 Event::Start(with_urls(&element, urls)?)
             }
@@ -40,6 +78,24 @@ pub(super) fn rewrite(mpd: &[u8], urls: &Urls) -> Result<Vec<u8>, String> {
         writer.write_event(event).map_err(|error| error.to_string())?;
         buffer.clear();
     }
+}
+
+/// The key that a `ContentProtection` names, where it is the one that names a key.
+fn key_named_by(element: &BytesStart<'_>) -> Result<Option<KeyId>, String> {
+    let (mut scheme, mut id) = (None, None);
+    for attribute in element.attributes() {
+        let attribute = attribute.map_err(|error| error.to_string())?;
+        match attribute.key.as_ref() {
+            "schemeIdUri" => scheme = Some(attribute.value.into_owned()),
+            "cenc:default_KID" => id = Some(attribute.value.into_owned()),
+            _ => {}
+        }
+    }
+    if scheme.as_deref() != Some(MP4_PROTECTION) {
+        return Ok(None);
+    }
+    let id = id.ok_or("the element that names the key names none")?;
+    id.parse().map(Some).map_err(|error: reelfarm_model::content_key::InvalidKeyId| error.to_string())
 }
 
 fn with_urls(element: &BytesStart<'_>, urls: &Urls) -> Result<BytesStart<'static>, String> {
@@ -79,7 +135,7 @@ mod tests {
             .replace("video-720p.mp4", "../media/set/video-720p.mp4")
             .replace("a/init", "../media/set/a/init")
             .replace("a/$", "../media/set/a/$");
-        assert_eq!(String::from_utf8(rewrite(mpd.as_bytes(), &urls()).unwrap()).unwrap(), expected);
+        assert_eq!(String::from_utf8(rewrite(mpd.as_bytes(), &urls(), None).unwrap()).unwrap(), expected);
     }
 
     #[test]
@@ -90,7 +146,7 @@ mod tests {
             "<MPD><SegmentTemplate media=\"../a\"></SegmentTemplate></MPD>",
             "<MPD><BaseURL>a.mp4</BaseUrl></MPD>",
         ] {
-            assert!(rewrite(mpd.as_bytes(), &urls()).is_err(), "{mpd}");
+            assert!(rewrite(mpd.as_bytes(), &urls(), None).is_err(), "{mpd}");
         }
     }
 }

@@ -1,18 +1,24 @@
-//! The playlists of a profile: the packager's, line by line, with other URLs and exact audio durations.
+//! The playlists of a profile: the packager's, line by line, with other URLs, exact audio durations and the profile's
+//! own keys.
 //!
 //! The packager writes milliseconds. Those are exact for segments of picture, which last whole seconds, but a frame of
 //! sound does not, and over a film the rounded durations of sound add up to most of a second.
 
 use std::path::{Path, PathBuf};
 
+use super::protection::Protection;
 use super::{ManifestError, ManifestFile, Urls};
 use crate::layout;
 use crate::playlist::{Master, Media};
 use crate::readback::segments::SegmentReader;
 use crate::readback::{ReadError, nanoseconds};
 
-/// The master playlist and every playlist that it names.
-pub(super) fn derive(media_dir: &Path, urls: &Urls) -> Result<Vec<ManifestFile>, ManifestError> {
+/// The master playlist and every playlist that it names; and the key file, where the profile has one.
+pub(super) fn derive(
+    media_dir: &Path,
+    urls: &Urls,
+    protection: Option<&Protection<'_>>,
+) -> Result<Vec<ManifestFile>, ManifestError> {
     let file = media_dir.join(layout::PACKAGER_MASTER);
     let content = fs_err::read(&file)?;
     let unexpected = |reason: String| ManifestError::Unexpected { file: file.clone(), reason };
@@ -38,8 +44,19 @@ pub(super) fn derive(media_dir: &Path, urls: &Urls) -> Result<Vec<ManifestFile>,
         let playlist = Media::parse(text.as_bytes()).map_err(|error| unexpected(error.to_string()))?;
         let is_audio = master.audio.iter().any(|audio| audio.uri == name);
         let durations = if is_audio { durations(&playlist, media_dir, urls)? } else { Vec::new() };
-        let content = rewrite(&text, urls, &durations).map_err(unexpected)?.into_bytes();
+        let keys = match protection {
+            None => None,
+            Some(protection) => {
+                let track = name.strip_suffix(".m3u8").unwrap_or(name);
+                let vector = vector(&text);
+                Some(protection.lines(track, vector).map_err(ManifestError::Protection)?)
+            }
+        };
+        let content = rewrite(&text, urls, &durations, keys.as_deref()).map_err(unexpected)?.into_bytes();
         files.push(ManifestFile { path: name.to_owned(), content });
+    }
+    if let Some(protection) = protection {
+        files.extend(protection.key_file().map_err(ManifestError::Protection)?);
     }
     Ok(files)
 }
@@ -73,13 +90,32 @@ fn durations(playlist: &Media, media_dir: &Path, urls: &Urls) -> Result<Vec<i64>
     Ok(durations)
 }
 
-/// The playlist with every URL led to the media set and, where they are given, these durations of its segments.
-fn rewrite(playlist: &str, urls: &Urls, durations: &[i64]) -> Result<String, String> {
+/// The initialisation vector of whole encrypted segments, which the engine that encrypts them writes into its playlists.
+fn vector(playlist: &str) -> Option<&str> {
+    let line = playlist.lines().find(|line| line.starts_with("#EXT-X-KEY:METHOD=AES-128,"))?;
+    let vector = line.split(',').find_map(|attribute| attribute.strip_prefix("IV="))?;
+    Some(vector)
+}
+
+/// The playlist with every URL led to the media set and, where they are given, these durations of its segments and these
+/// lines on the keys, in the place of the packager's own.
+fn rewrite(playlist: &str, urls: &Urls, durations: &[i64], keys: Option<&str>) -> Result<String, String> {
+    const KEY: &str = "#EXT-X-KEY:";
     const MAP: &str = "#EXT-X-MAP:URI=\"";
     const EXTINF: &str = "#EXTINF:";
     let mut durations = durations.iter();
     let mut rewritten = String::with_capacity(playlist.len() * 2);
+    let mut keys_due = keys;
     for line in playlist.lines() {
+        if line.starts_with(KEY) {
+            if keys.is_none() {
+                return Err("it names a key, and the profile is clear".to_owned());
+            }
+            continue;
+        }
+        if line.starts_with(EXTINF) {
+            rewritten.push_str(keys_due.take().unwrap_or_default());
+        }
         if let Some((uri, rest)) = line.strip_prefix(MAP).and_then(|rest| rest.split_once('"')) {
             rewritten.push_str(MAP);
             rewritten.push_str(&urls.of(uri)?);
@@ -109,9 +145,9 @@ mod tests {
     fn urls_and_durations_change_and_nothing_else_does() {
         let urls = Urls { prefix: "../media/set/".into() };
         let expected = PLAYLIST.replace("a/", "../media/set/a/");
-        assert_eq!(rewrite(PLAYLIST, &urls, &[]).unwrap(), expected);
+        assert_eq!(rewrite(PLAYLIST, &urls, &[], None).unwrap(), expected);
         let expected = expected.replace("2.005,", "2.005333,").replace("0.995,", "0.994667,");
-        assert_eq!(rewrite(PLAYLIST, &urls, &[2_005_333, 994_667]).unwrap(), expected);
-        assert!(rewrite(&PLAYLIST.replace("a/2", "../2"), &urls, &[]).is_err());
+        assert_eq!(rewrite(PLAYLIST, &urls, &[2_005_333, 994_667], None).unwrap(), expected);
+        assert!(rewrite(&PLAYLIST.replace("a/2", "../2"), &urls, &[], None).is_err());
     }
 }

@@ -2,18 +2,22 @@
 //!
 //! What the packager says is kept to the letter; the URLs change, because a profile's manifests lie in the profile's
 //! folder and the media in a folder that other profiles share, and an audio segment's duration gains the digits that
-//! the packager rounds away. A profile with DRM will keep, in the same pass over the same lines and elements, only the
-//! content protection of its own systems.
+//! the packager rounds away. What a profile's DRM systems are told is added in the same pass over the same lines and
+//! elements, and what the packager says of keys is left out: so the media know of no system, and a profile that is added
+//! later needs manifests alone.
 
 mod dash;
 mod hls;
+mod protection;
 
 use std::path::{Path, PathBuf};
 
+use reelfarm_drm::TitleKeys;
 use reelfarm_model::profile::Container;
 use reelfarm_model::task::ManifestSpec;
 use reelfarm_model::{Code, Failure};
 
+use self::protection::Protection;
 use crate::layout;
 
 /// A manifest of a profile.
@@ -39,6 +43,9 @@ pub enum ManifestError {
         /// What is wrong with it.
         reason: String,
     },
+    /// There is nothing to tell a DRM system of the profile.
+    #[error("{0}")]
+    Protection(String),
     /// The place of the media set cannot be written into a URL.
     #[error("{0:?} cannot be a URL's path")]
     MediaPath(String),
@@ -48,30 +55,39 @@ impl From<ManifestError> for Failure {
     fn from(error: ManifestError) -> Self {
         let code = match error {
             ManifestError::Read(_) => Code::ArtifactMissing,
-            ManifestError::Unexpected { .. } | ManifestError::MediaPath(_) => Code::ManifestFailed,
+            ManifestError::Unexpected { .. } | ManifestError::Protection(_) | ManifestError::MediaPath(_) => {
+                Code::ManifestFailed
+            }
         };
         Self::new(code, error.to_string())
     }
 }
 
-/// The manifests of `spec`'s profile, made from the media set in the folder `media_dir`. A progressive file needs none.
+/// The manifests of `spec`'s profile, made from the media set in the folder `media_dir`; `keys` are those of an encrypted
+/// one. A progressive file needs none, and a Smooth Streaming set has its own.
 ///
 /// # Errors
-/// The media set lacks the packager's manifests, or they are not what the packager writes.
-pub fn derive(spec: &ManifestSpec, media_dir: &Path) -> Result<Vec<ManifestFile>, ManifestError> {
+/// The media set lacks the packager's manifests, or they are not what the packager writes; or a DRM system of the
+/// profile cannot be told of the keys.
+pub fn derive(
+    spec: &ManifestSpec,
+    media_dir: &Path,
+    keys: Option<&TitleKeys>,
+) -> Result<Vec<ManifestFile>, ManifestError> {
     if !is_plain(&spec.media_path) {
         return Err(ManifestError::MediaPath(spec.media_path.clone()));
     }
     let urls = Urls { prefix: format!("../{}/", spec.media_path) };
+    let protection = Protection::of(spec, keys).map_err(ManifestError::Protection)?;
     match spec.profile.container {
         Container::Dash | Container::DashOnDemand => {
             let file = media_dir.join(layout::PACKAGER_MPD);
-            let content = dash::rewrite(&fs_err::read(&file)?, &urls)
+            let content = dash::rewrite(&fs_err::read(&file)?, &urls, protection.as_ref())
                 .map_err(|reason| ManifestError::Unexpected { file, reason })?;
             Ok(vec![ManifestFile { path: layout::MPD.to_owned(), content }])
         }
-        Container::HlsTs | Container::HlsCmaf => hls::derive(media_dir, &urls),
-        Container::Progressive => Ok(Vec::new()),
+        Container::HlsTs | Container::HlsCmaf => hls::derive(media_dir, &urls, protection.as_ref()),
+        Container::Smooth | Container::Progressive => Ok(Vec::new()),
     }
 }
 

@@ -1,30 +1,42 @@
-//! The packager's arguments for a media set: a pure function of its specification.
+//! The packager's arguments for a media set: a pure function of its specification and keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use reelfarm_drm::{ContentKey, TitleKeys};
 use reelfarm_model::ladder::ChannelLayout;
-use reelfarm_model::profile::MediaFormat;
+use reelfarm_model::profile::{MediaFormat, Scheme};
 use reelfarm_model::task::{AudioRendition, PackageSpec};
 use reelfarm_model::{ArtifactKey, Code, Failure};
+use zeroize::Zeroizing;
 
-use crate::{language, layout};
+use crate::{language, layout, protection};
 
-/// The arguments that make the media set of `spec` in the working folder.
+/// What the packager is told.
+#[derive(Debug)]
+pub(super) struct Arguments {
+    /// On its command line, which everybody on the host can read.
+    pub words: Vec<OsString>,
+    /// The flag with the keys, which only its standard input may carry.
+    pub keys: Option<Zeroizing<String>>,
+}
+
+/// The arguments that make the media set of `spec` in the working folder. `keys` are those of its encryption.
 ///
 /// # Errors
 /// The specification is not one that the packager can carry out, or an input is missing or has an unusable path.
 pub(super) fn of(
     spec: &PackageSpec,
     inputs: &BTreeMap<ArtifactKey, PathBuf>,
-) -> Result<Vec<OsString>, Failure> {
+    keys: Option<&TitleKeys>,
+) -> Result<Arguments, Failure> {
     let refuse = |reason: String| {
         Failure::new(Code::Internal, format!("media set {} cannot be packaged: {reason}", spec.media_set))
     };
     let seconds = match (spec.format, spec.segment_seconds) {
-        (MediaFormat::Progressive, _) => {
-            return Err(refuse("a progressive file is no work of the packager".to_owned()));
+        (MediaFormat::Progressive | MediaFormat::Smooth, _) => {
+            return Err(refuse("its format is no work of the packager".to_owned()));
         }
         (_, None) => return Err(refuse("it has no segment length".to_owned())),
         (_, Some(seconds)) => seconds,
@@ -54,6 +66,9 @@ pub(super) fn of(
         if let Some((rendition, label)) = audio {
             descriptor.push(audio_fields(rendition, label));
         }
+        if spec.encryption.is_some() {
+            descriptor.push(format!(",drm_label={track}"));
+        }
         arguments.push(descriptor);
     }
 
@@ -69,7 +84,7 @@ pub(super) fn of(
         ),
         // Its temporary files are as large as its output: they belong on the same disk, not in /tmp.
         MediaFormat::SingleFile => arguments.push("--temp_dir=.".into()),
-        MediaFormat::Ts | MediaFormat::Progressive => {}
+        MediaFormat::Ts | MediaFormat::Smooth | MediaFormat::Progressive => {}
     }
     if spec.format != MediaFormat::SingleFile {
         arguments.push(format!("--hls_master_playlist_output={}", layout::PACKAGER_MASTER).into());
@@ -80,7 +95,80 @@ pub(super) fn of(
     // Equal inputs give equal bytes: creation times of zero, and one thread, because with several the adaptation sets
     // are numbered in the order in which the threads happened to begin.
     arguments.extend(["--use_fake_clock_for_muxer", "--single_threaded"].map(OsString::from));
-    Ok(arguments)
+    let keys = match &spec.encryption {
+        None => None,
+        Some(encryption) => {
+            arguments.extend(encryption_flags(encryption.scheme).map_err(refuse)?);
+            let keys = keys.ok_or_else(|| refuse("its keys are not at hand".to_owned()))?;
+            Some(keys_flag(spec, encryption.scheme, keys).map_err(refuse)?)
+        }
+    };
+    Ok(Arguments { words: arguments, keys })
+}
+
+/// Everything about encryption but the keys. No DRM system is named: what players are told is added to each profile's
+/// manifests, so that the media are the same whichever systems there are.
+fn encryption_flags(scheme: Scheme) -> Result<[OsString; 5], String> {
+    let scheme = match scheme {
+        Scheme::Cenc => "cenc",
+        // In MPEG-TS it gives SAMPLE-AES.
+        Scheme::Cbcs | Scheme::SampleAes => "cbcs",
+        Scheme::Aes128 => return Err("whole segments are not encrypted by the packager".to_owned()),
+    };
+    Ok([
+        "--enable_raw_key_encryption".into(),
+        format!("--protection_scheme={scheme}").into(),
+        // Otherwise the first five seconds stay clear.
+        "--clear_lead=0".into(),
+        "--mp4_include_pssh_in_stream=false".into(),
+        "--flagfile=/dev/fd/0".into(),
+    ])
+}
+
+/// The flag that gives each track its key and initialisation vector.
+fn keys_flag(spec: &PackageSpec, scheme: Scheme, keys: &TitleKeys) -> Result<Zeroizing<String>, String> {
+    let mut tracks = Vec::new();
+    for track in protection::tracks(spec) {
+        let key = keys.key(track.key_use).ok_or_else(|| format!("there is no key for {}", track.name))?;
+        tracks.push((track, key));
+    }
+    // Grown, it would leave copies behind.
+    let mut flag = Zeroizing::new(String::with_capacity(16 + tracks.len() * 256));
+    flag.push_str("--keys=");
+    for (index, (track, key)) in tracks.iter().enumerate() {
+        if index > 0 {
+            flag.push(',');
+        }
+        flag.push_str("label=");
+        flag.push_str(&track.name);
+        flag.push_str(":key_id=");
+        flag.push_str(&key.id.to_string());
+        flag.push_str(":key=");
+        push_hex(&mut flag, key.key.expose());
+        flag.push_str(":iv=");
+        match scheme {
+            Scheme::Cenc => push_hex(&mut flag, &key.initialization_vector::<8>(&track.vector_name)),
+            _ => push_hex(&mut flag, &block_vector(scheme, key, &track.vector_name)),
+        }
+    }
+    flag.push('\n');
+    Ok(flag)
+}
+
+fn block_vector(scheme: Scheme, key: &ContentKey, name: &str) -> [u8; 16] {
+    match scheme {
+        // Here the vector comes to the player with the key, so one key has one vector.
+        Scheme::SampleAes => key.initialization_vector(protection::SAMPLE_AES_VECTOR),
+        _ => key.initialization_vector(name),
+    }
+}
+
+fn push_hex(text: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
+        }
+    }
 }
 
 /// The file of every rendition, in the order of the tracks.
@@ -179,9 +267,11 @@ fn audio_fields(rendition: &AudioRendition, label: &AudioLabel) -> String {
 
 #[cfg(test)]
 mod tests {
+    use reelfarm_drm::Secret;
     use reelfarm_model::key::Digest;
     use reelfarm_model::profile::MediaSetId;
-    use reelfarm_model::task::VideoRendition;
+    use reelfarm_model::task::{Encryption, VideoRendition};
+    use reelfarm_model::{KeyId, KeyUse};
 
     use super::*;
 
@@ -207,7 +297,18 @@ mod tests {
                 frame_count: 275,
             }],
             audio: vec![audio("audio-en-stereo", "eng", ChannelLayout::Stereo)],
+            encryption: None,
+            base: None,
         }
+    }
+
+    fn encrypted(format: MediaFormat, scheme: Scheme) -> PackageSpec {
+        PackageSpec { encryption: Some(Encryption { scheme, keys: key("keys") }), ..spec(format) }
+    }
+
+    fn title_keys() -> TitleKeys {
+        let key = |byte| ContentKey { id: KeyId([byte; 16]), key: Secret::new([byte + 1; 16]) };
+        TitleKeys::new([(KeyUse::Hd, key(0x10)), (KeyUse::Audio, key(0x20))].into(), BTreeMap::new())
     }
 
     fn inputs(spec: &PackageSpec, folder: &str) -> BTreeMap<ArtifactKey, PathBuf> {
@@ -218,7 +319,7 @@ mod tests {
 
     fn arguments(format: MediaFormat) -> Vec<String> {
         let spec = spec(format);
-        let arguments = of(&spec, &inputs(&spec, "/r")).unwrap();
+        let arguments = of(&spec, &inputs(&spec, "/r"), None).unwrap().words;
         arguments.into_iter().map(|argument| argument.into_string().unwrap()).collect()
     }
 
@@ -287,7 +388,7 @@ mod tests {
         let with = |change: &dyn Fn(&mut PackageSpec)| {
             let mut spec = good.clone();
             change(&mut spec);
-            of(&spec, &inputs(&spec, "/r")).unwrap_err()
+            of(&spec, &inputs(&spec, "/r"), None).unwrap_err()
         };
         for failure in [
             with(&|spec| spec.video[0].name = "a,b".into()),
@@ -301,15 +402,67 @@ mod tests {
         ] {
             assert_eq!(failure.code, Code::Internal, "{failure}");
         }
-        assert_eq!(of(&good, &inputs(&good, "/a,b")).unwrap_err().code, Code::StateUnreachable);
-        assert_eq!(of(&good, &BTreeMap::new()).unwrap_err().code, Code::ArtifactMissing);
+        assert_eq!(of(&good, &inputs(&good, "/a,b"), None).unwrap_err().code, Code::StateUnreachable);
+        assert_eq!(of(&good, &BTreeMap::new(), None).unwrap_err().code, Code::ArtifactMissing);
+    }
+
+    #[test]
+    fn keys_are_in_their_own_flag_and_nowhere_else() {
+        for (format, scheme, vector_digits) in [
+            (MediaFormat::Cmaf, Scheme::Cenc, 16),
+            (MediaFormat::SingleFile, Scheme::Cbcs, 32),
+            (MediaFormat::Ts, Scheme::SampleAes, 32),
+        ] {
+            let spec = encrypted(format, scheme);
+            let arguments = of(&spec, &inputs(&spec, "/r"), Some(&title_keys())).unwrap();
+            let words: Vec<_> =
+                arguments.words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+            assert!(words.contains(&"--clear_lead=0".to_owned()));
+            assert!(
+                words[1].ends_with(",drm_label=video-720p")
+                    && words[2].ends_with(",drm_label=audio-en-stereo")
+            );
+            let keys = arguments.keys.unwrap();
+            assert!(
+                !words.iter().any(|word| word.contains(&"11".repeat(16)) || word.contains(&"21".repeat(16)))
+            );
+            let tracks: Vec<_> =
+                keys.strip_prefix("--keys=").unwrap().trim_end().split(',').map(str::to_owned).collect();
+            let video = format!("label=video-720p:key_id={}:key={}:iv=", "10".repeat(16), "11".repeat(16));
+            let audio =
+                format!("label=audio-en-stereo:key_id={}:key={}:iv=", "20".repeat(16), "21".repeat(16));
+            let vectors = [tracks[0].strip_prefix(&video).unwrap(), tracks[1].strip_prefix(&audio).unwrap()];
+            assert!(vectors.iter().all(|vector| vector.len() == vector_digits), "{vectors:?}");
+            assert_ne!(vectors[0], vectors[1]);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_encrypted_is_refused() {
+        let whole_segments = encrypted(MediaFormat::Ts, Scheme::Aes128);
+        let cenc = encrypted(MediaFormat::Cmaf, Scheme::Cenc);
+        let no_audio_key = TitleKeys::new(
+            title_keys()
+                .keys()
+                .filter(|(key_use, _)| *key_use == KeyUse::Hd)
+                .map(|(u, k)| (u, k.clone()))
+                .collect(),
+            BTreeMap::new(),
+        );
+        for (spec, keys) in
+            [(&whole_segments, Some(title_keys())), (&cenc, None), (&cenc, Some(no_audio_key))]
+        {
+            let failure = of(spec, &inputs(spec, "/r"), keys.as_ref()).unwrap_err();
+            assert_eq!(failure.code, Code::Internal, "{failure}");
+            assert!(!failure.message.contains("1111"), "{failure}");
+        }
     }
 
     #[test]
     fn an_unstated_language_is_not_given() {
         let mut spec = spec(MediaFormat::Cmaf);
         spec.audio[0].language = "und".into();
-        let arguments = of(&spec, &inputs(&spec, "/r")).unwrap();
+        let arguments = of(&spec, &inputs(&spec, "/r"), None).unwrap().words;
         assert!(!arguments.iter().any(|a| a.to_string_lossy().contains("lang")));
     }
 }

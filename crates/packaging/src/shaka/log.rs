@@ -7,9 +7,14 @@ const LINES: usize = 60;
 /// Bytes that are kept of a line: the packager prints whole buffers in hexadecimal.
 const LINE_BYTES: usize = 500;
 
+/// Hexadecimal digits in a row that could be a part of a key.
+const PART_OF_KEY: usize = 12;
+const LEFT_OUT: &str = "(a line that may hold keys was left out)";
+
 /// Takes a log piece by piece and keeps its end, however long the log and its lines are.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct LogTail {
+    has_keys: bool,
     lines: VecDeque<String>,
     current: Vec<u8>,
     full_disk: bool,
@@ -17,6 +22,11 @@ pub(super) struct LogTail {
 }
 
 impl LogTail {
+    /// An empty log, of a run that was given keys or not.
+    pub(super) const fn new(has_keys: bool) -> Self {
+        Self { has_keys, lines: VecDeque::new(), current: Vec::new(), full_disk: false, unwritable: false }
+    }
+
     /// Takes the next bytes of the log.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         for &byte in bytes {
@@ -41,6 +51,8 @@ impl LogTail {
         self.full_disk |=
             line.contains("running out of disk space") || line.contains("No space left on device");
         self.unwritable |= line.contains("Cannot open file to write");
+        // Of a key that it cannot read the packager prints all it was given.
+        let line = if self.has_keys && may_hold_key(&line) { LEFT_OUT.to_owned() } else { line };
         if self.lines.len() == LINES {
             self.lines.pop_front();
         }
@@ -63,13 +75,19 @@ impl LogTail {
     }
 }
 
+/// Whether a line speaks of keys, or has a run of hexadecimal digits that could be a part of one.
+fn may_hold_key(line: &str) -> bool {
+    let longest = line.split(|c: char| !c.is_ascii_hexdigit()).map(str::len).max().unwrap_or(0);
+    longest >= PART_OF_KEY || line.to_ascii_lowercase().contains("key")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_end_is_kept_and_signs_are_seen_anywhere() {
-        let mut log = LogTail::default();
+        let mut log = LogTail::new(false);
         log.push(b"E1 demuxer.cc:370] Cannot close file v/2.m4s, possibly file permission issue or running ");
         log.push(b"out of disk space.\n\n");
         for line in 0..200 {
@@ -83,5 +101,21 @@ mod tests {
         assert_eq!(text.lines().count(), LINES);
         assert!(text.starts_with("line 141\n"), "{text}");
         assert!(text.ends_with('f') && text.lines().last().unwrap().len() == LINE_BYTES);
+    }
+
+    #[test]
+    fn lines_that_may_hold_keys_are_left_out_of_runs_with_keys() {
+        const LINES: &str = "E1 raw_key.cc] Unable to parse --keys 'label=a:key_id=00'\n\
+                             F1 hex_bytes.cc] zz001122334455\n\
+                             E1 file.cc] Cannot open file a/1.m4s\n";
+        for (has_keys, left_out) in [(true, 2), (false, 0)] {
+            let mut log = LogTail::new(has_keys);
+            log.push(LINES.as_bytes());
+            log.finish();
+            let text = log.text();
+            assert_eq!(text.matches(LEFT_OUT).count(), left_out, "{text}");
+            assert!(text.ends_with("Cannot open file a/1.m4s"));
+            assert_eq!(text.contains("001122334455"), !has_keys);
+        }
     }
 }

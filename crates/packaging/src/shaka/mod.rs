@@ -16,8 +16,10 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use reelfarm_drm::TitleKeys;
 use reelfarm_model::task::PackageSpec;
 use reelfarm_model::{ArtifactKey, Code, Failure, FailureClass};
+use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use self::log::LogTail;
@@ -83,7 +85,10 @@ impl Packager {
     }
 
     /// Makes the media set of `spec` in the folder `output`, which must be empty or absent. `inputs` has the MP4 file of
-    /// every rendition. `progress` is told a fraction from 0 to 1 now and then.
+    /// every rendition, `keys` what it is encrypted with, where it is. `progress` is told a fraction from 0 to 1 now and
+    /// then.
+    ///
+    /// The keys reach the packager through its standard input alone, and lines of its log that may hold one are left out.
     ///
     /// A failed or dropped call leaves partial output: give it a staging folder.
     ///
@@ -93,10 +98,11 @@ impl Packager {
         &self,
         spec: &PackageSpec,
         inputs: &BTreeMap<ArtifactKey, PathBuf>,
+        keys: Option<&TitleKeys>,
         output: &Path,
         mut progress: impl FnMut(f64) + Send,
     ) -> Result<(), Failure> {
-        let arguments = arguments::of(spec, inputs)?;
+        let arguments = arguments::of(spec, inputs, keys)?;
         fs_err::tokio::create_dir_all(output).await.map_err(|error| cannot_use(output, &error))?;
         let mut expected_bytes = 0;
         for path in arguments::input_files(spec, inputs)? {
@@ -107,9 +113,18 @@ impl Packager {
         }
 
         let mut command = self.command()?;
-        command.args(&arguments).current_dir(output).stdout(Stdio::null()).stderr(Stdio::piped());
-        let child = command.spawn().map_err(|error| self.cannot_start(&error))?;
-        let ended = process::watch(child, output, self.patience, |written| {
+        command.args(&arguments.words).current_dir(output).stdout(Stdio::null()).stderr(Stdio::piped());
+        if arguments.keys.is_some() {
+            command.stdin(Stdio::piped());
+        }
+        let mut child = command.spawn().map_err(|error| self.cannot_start(&error))?;
+        if let (Some(mut pipe), Some(keys)) = (child.stdin.take(), &arguments.keys) {
+            // One that ends before it reads them says why in its log.
+            let _ = pipe.write_all(keys.as_bytes()).await;
+        }
+        let log = LogTail::new(arguments.keys.is_some());
+        drop(arguments);
+        let ended = process::watch(child, log, output, self.patience, |written| {
             progress((written as f64 / expected_bytes.max(1) as f64).min(1.0));
         })
         .await

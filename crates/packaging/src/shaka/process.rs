@@ -30,20 +30,20 @@ pub(super) enum Ended {
     },
 }
 
-/// Waits until the child ends or has written nothing into `output` for as long as `patience`, and tells `written` the
-/// bytes in `output` now and then. Dropping the future kills the child's process group.
+/// Waits until the child ends or has written nothing into `output` for as long as `patience`, fills `log` from its standard
+/// error stream, and tells `written` the bytes in `output` now and then. Dropping the future kills the child's process group.
 ///
 /// # Errors
 /// The child cannot be waited for, or `output` cannot be read.
 pub(super) async fn watch(
     mut child: Child,
+    mut log: LogTail,
     output: &Path,
     patience: Duration,
     mut written: impl FnMut(u64) + Send,
 ) -> std::io::Result<Ended> {
     let mut group = Group::of(&child);
     let mut stderr = child.stderr.take();
-    let mut log = LogTail::default();
     let mut buffer = [0; 4096];
     let mut ticks = interval(PERIOD.min(patience / 2).max(Duration::from_millis(1)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

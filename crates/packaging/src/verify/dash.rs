@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::finding::{Book, Check, Place};
+use super::protection::StatedProtection;
 use super::stated::{Resolver, StatedKind, StatedMedia, StatedSegment, StatedTrack};
 use crate::layout;
 use crate::mpd::{AdaptationSet, Mpd, Representation, byte_range};
@@ -103,7 +104,9 @@ fn track(
             }
             _ => return Err(format!("an addressing that {profiles} does not have")),
         };
-    Ok(StatedTrack { kind, codecs: representation.codecs.clone(), media })
+    let elements = set.content_protections.iter().chain(&representation.content_protections);
+    let protection = StatedProtection::of_elements(elements);
+    Ok(StatedTrack { kind, codecs: representation.codecs.clone(), protection, media })
 }
 
 fn video(set: &AdaptationSet, representation: &Representation) -> Result<StatedKind, String> {

@@ -41,6 +41,8 @@ pub enum Check {
     Synchronisation,
     /// Sound and picture end together.
     Ending,
+    /// DRM systems are told of the right key, those of the profile and no others; samples are encrypted, with that key.
+    Protection,
     /// A progressive file's header stands before its media.
     FastStart,
 }

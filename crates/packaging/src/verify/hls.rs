@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::finding::{Book, Check, Place};
+use super::protection::StatedProtection;
 use super::stated::{Resolver, StatedKind, StatedMedia, StatedSegment, StatedTrack};
 use crate::layout;
 use crate::playlist::{Master, Media};
@@ -24,8 +25,8 @@ pub(super) fn read(book: &mut Book, folder: &Path, resolver: &Resolver<'_>) -> O
         }
         let codecs = variant.codecs.split(',').next().unwrap_or_default().to_owned();
         let kind = StatedKind::Video { size: variant.resolution, frame_rate_milli: variant.frame_rate_milli };
-        if let Some(media) = media(book, folder, &variant.uri, resolver) {
-            tracks.push(StatedTrack { kind, codecs, media });
+        if let Some((media, protection)) = media(book, folder, &variant.uri, resolver) {
+            tracks.push(StatedTrack { kind, codecs, protection, media });
         }
     }
     for audio in &master.audio {
@@ -33,8 +34,9 @@ pub(super) fn read(book: &mut Book, folder: &Path, resolver: &Resolver<'_>) -> O
         let codecs =
             master.variants.iter().find(of_group).and_then(|variant| variant.codecs.split(',').nth(1));
         let kind = StatedKind::Audio { language: audio.language.clone(), channels: audio.channels };
-        if let Some(media) = media(book, folder, &audio.uri, resolver) {
-            tracks.push(StatedTrack { kind, codecs: codecs.unwrap_or_default().to_owned(), media });
+        if let Some((media, protection)) = media(book, folder, &audio.uri, resolver) {
+            let codecs = codecs.unwrap_or_default().to_owned();
+            tracks.push(StatedTrack { kind, codecs, protection, media });
         }
     }
     Some(tracks)
@@ -85,7 +87,12 @@ fn groups(book: &mut Book, master: &Master) {
     }
 }
 
-fn media(book: &mut Book, folder: &Path, uri: &str, resolver: &Resolver<'_>) -> Option<StatedMedia> {
+fn media(
+    book: &mut Book,
+    folder: &Path,
+    uri: &str,
+    resolver: &Resolver<'_>,
+) -> Option<(StatedMedia, StatedProtection)> {
     let place = Place::rendition(uri);
     if !book.check(
         Check::Reference,
@@ -120,5 +127,6 @@ fn media(book: &mut Book, folder: &Path, uri: &str, resolver: &Resolver<'_>) -> 
         .collect();
     let media = initialization
         .and_then(|initialization| Ok(StatedMedia::Files { initialization, segments: segments? }));
-    book.done(Check::Reference, place, "URLs that lead into the media set", media)
+    let media = book.done(Check::Reference, place, "URLs that lead into the media set", media)?;
+    Some((media, StatedProtection::of_keys(&playlist.keys)))
 }

@@ -8,6 +8,7 @@ mod dash;
 mod finding;
 mod hls;
 mod progressive;
+mod protection;
 mod report;
 mod segmented;
 mod source;
@@ -17,6 +18,7 @@ mod track;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use reelfarm_drm::TitleKeys;
 use reelfarm_model::ArtifactKey;
 use reelfarm_model::profile::Container;
 use reelfarm_model::task::VerifySpec;
@@ -27,7 +29,7 @@ pub use self::report::{RenditionReport, VerificationReport};
 use self::finding::Book;
 
 /// Reads back `spec`'s profile from its media set and its manifests (`None` for a progressive file), and compares it
-/// with the MP4 file of every rendition.
+/// with the MP4 file of every rendition. `keys` are those of an encrypted profile.
 ///
 /// # Errors
 /// Everything that is not as it was meant to be, up to a limit.
@@ -36,12 +38,15 @@ pub fn verify(
     media_dir: &Path,
     manifests_dir: Option<&Path>,
     renditions: &BTreeMap<ArtifactKey, PathBuf>,
+    keys: Option<&TitleKeys>,
 ) -> Result<VerificationReport, Vec<Finding>> {
     let mut book = Book::new(&spec.profile.id);
     let reports = match spec.profile.container {
-        Container::Progressive => progressive::verify(&mut book, spec, media_dir, renditions),
+        Container::Progressive | Container::Smooth => {
+            progressive::verify(&mut book, spec, media_dir, renditions)
+        }
         Container::Dash | Container::DashOnDemand | Container::HlsTs | Container::HlsCmaf => {
-            segmented::verify(&mut book, spec, media_dir, manifests_dir, renditions)
+            segmented::verify(&mut book, spec, media_dir, manifests_dir, renditions, keys)
         }
     };
     Ok(VerificationReport::new(spec, reports, book.close()?))

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use reelfarm_drm::TitleKeys;
 use reelfarm_model::ArtifactKey;
 use reelfarm_model::profile::Container;
 use reelfarm_model::task::VerifySpec;
@@ -12,7 +13,7 @@ use super::report::RenditionReport;
 use super::source::Rendition;
 use super::stated::{Resolver, StatedTrack};
 use super::track::{self, Compared};
-use super::{dash, hls};
+use super::{dash, hls, protection};
 use crate::layout;
 
 /// How far sound may be from the picture, compared with the renditions.
@@ -25,6 +26,7 @@ pub(super) fn verify(
     media_dir: &Path,
     manifests_dir: Option<&Path>,
     renditions: &BTreeMap<ArtifactKey, PathBuf>,
+    keys: Option<&TitleKeys>,
 ) -> Vec<RenditionReport> {
     let resolver = Resolver { profile: &spec.profile.id, media_path: &spec.media_path };
     let folder = manifests_dir.ok_or("none");
@@ -58,6 +60,7 @@ pub(super) fn verify(
         let named: Vec<_> = stated.iter().filter(|track| track.track() == name).collect();
         book.equal(Check::Renditions, place, "representations in the manifest:", 1, named.len());
         let Some(stated) = named.first() else { continue };
+        protection::check(book, place, &spec.profile, keys, rendition.key_use(), &stated.protection);
         if let Some(result) = one(book, spec, (name, *rendition), stated, media_dir, renditions) {
             compared.push((name.as_str(), *rendition, result));
         }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use reelfarm_model::ArtifactKey;
 use reelfarm_model::task::{AudioRendition, PackageSpec, VideoRendition};
+use reelfarm_model::{ArtifactKey, KeyUse};
 
 use super::finding::{Book, Check, Place};
 use crate::readback::{Track, progressive};
@@ -25,6 +25,14 @@ impl<'a> Rendition<'a> {
         let video = package.video.iter().map(|video| (layout::video_track(video), Self::Video(video)));
         let audio = package.audio.iter().map(|audio| (audio.id.clone(), Self::Audio(audio)));
         video.chain(audio).collect()
+    }
+
+    /// The key that it takes, where the title has several.
+    pub(super) const fn key_use(self) -> KeyUse {
+        match self {
+            Self::Video(video) => KeyUse::of_picture(video.width, video.height),
+            Self::Audio(_) => KeyUse::Audio,
+        }
     }
 
     /// Reads the encoded rendition, and checks that it has the frames that the package was planned with.

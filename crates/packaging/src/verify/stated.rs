@@ -1,5 +1,7 @@
 //! What a manifest states of a presentation, in one form for DASH and HLS.
 
+use super::protection::StatedProtection;
+
 /// A track as a manifest states it.
 #[derive(Clone, Debug)]
 pub(super) struct StatedTrack {
@@ -7,6 +9,8 @@ pub(super) struct StatedTrack {
     pub(super) kind: StatedKind,
     /// Codecs, as RFC 6381 writes them.
     pub(super) codecs: String,
+    /// How it is encrypted.
+    pub(super) protection: StatedProtection,
     /// Where its media is.
     pub(super) media: StatedMedia,
 }

@@ -37,7 +37,7 @@ fn script(text: &str) -> Packager {
 }
 
 async fn run(packager: &Packager, title: &Title, spec: &PackageSpec, output: &Path) -> Result<(), Failure> {
-    packager.package(spec, title.renditions(), output, |_| {}).await
+    packager.package(spec, title.renditions(), None, output, |_| {}).await
 }
 
 #[tokio::test]
@@ -52,10 +52,11 @@ async fn equal_inputs_give_equal_bytes_in_any_folder() {
         let files = (files(one.path()), files(&other.path().join("deeper/still")));
         assert!(files.0.len() > 5);
         assert!(files.0 == files.1, "{id}: {:?}", files.0.keys());
-        let derived = manifest::derive(&title.manifest_spec(&profile), one.path()).unwrap();
+        let derived = manifest::derive(&title.manifest_spec(&profile), one.path(), None).unwrap();
         assert_eq!(
             derived,
-            manifest::derive(&title.manifest_spec(&profile), &other.path().join("deeper/still")).unwrap()
+            manifest::derive(&title.manifest_spec(&profile), &other.path().join("deeper/still"), None)
+                .unwrap()
         );
     }
 }
@@ -67,7 +68,7 @@ async fn progress_grows_to_one() {
     let seen = Mutex::new(Vec::new());
     let spec = title.package_spec(&profile("dash-clr-2s"));
     let record = |fraction| seen.lock().unwrap().push(fraction);
-    packager().package(&spec, title.renditions(), folder.path(), record).await.unwrap();
+    packager().package(&spec, title.renditions(), None, folder.path(), record).await.unwrap();
     let seen = seen.into_inner().unwrap();
     assert_eq!(seen.last(), Some(&1.0));
     assert!(seen.iter().all(|fraction| (0.0..=1.0).contains(fraction)) && seen.is_sorted(), "{seen:?}");
@@ -189,7 +190,7 @@ async fn a_path_with_a_comma_is_refused_in_words() {
     let inputs: BTreeMap<ArtifactKey, PathBuf> =
         title.renditions().keys().map(|key| (*key, PathBuf::from("/a,b/c.mp4"))).collect();
     let folder = TempDir::new().unwrap();
-    let failure = packager().package(&spec, &inputs, folder.path(), |_| {}).await.unwrap_err();
+    let failure = packager().package(&spec, &inputs, None, folder.path(), |_| {}).await.unwrap_err();
     assert!(failure.message.contains("choose a state folder without one"), "{failure}");
 }
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use reelfarm_model::ArtifactKey;
 use reelfarm_model::key::Digest;
 use reelfarm_model::ladder::ChannelLayout;
-use reelfarm_model::profile::{MediaFormat, Profile};
+use reelfarm_model::profile::{Container, MediaFormat, Profile};
 use reelfarm_model::task::{AudioRendition, ManifestSpec, PackageSpec, VerifySpec, VideoRendition};
 use reelfarm_packaging::profiles::{BUILT_IN, ProfileList};
 use reelfarm_packaging::shaka::Packager;
@@ -37,9 +37,11 @@ pub(crate) fn packager() -> Packager {
     Packager::new(executable, Vec::new())
 }
 
-/// The profiles that ship with the farm.
+/// The clear profiles that ship with the farm and that the packager or FFmpeg makes alone.
 pub(crate) fn profiles() -> Vec<Profile> {
-    ProfileList::parse("profiles.toml", BUILT_IN).unwrap().all().to_vec()
+    let list = ProfileList::parse("profiles.toml", BUILT_IN).unwrap();
+    let made_alone = |profile: &&Profile| profile.scheme.is_none() && profile.container != Container::Smooth;
+    list.all().iter().filter(made_alone).cloned().collect()
 }
 
 /// One of them.
@@ -157,6 +159,8 @@ impl Title {
             segment_seconds: profile.segment_seconds,
             video: self.video.clone(),
             audio: self.audio.clone(),
+            encryption: None,
+            base: None,
         }
     }
 
@@ -169,9 +173,9 @@ impl Title {
             self.mux(&spec, &media);
         } else if !media.exists() {
             let runtime = tokio::runtime::Runtime::new().unwrap();
-            runtime.block_on(packager().package(&spec, &self.renditions, &media, |_| {})).unwrap();
+            runtime.block_on(packager().package(&spec, &self.renditions, None, &media, |_| {})).unwrap();
         }
-        for file in manifest::derive(&self.manifest_spec(profile), &media).unwrap() {
+        for file in manifest::derive(&self.manifest_spec(profile), &media, None).unwrap() {
             let path = self.origin().join(&profile.id).join(file.path);
             fs_err::create_dir_all(path.parent().unwrap()).unwrap();
             fs_err::write(path, file.content).unwrap();
@@ -207,6 +211,8 @@ impl Title {
             profile: profile.clone(),
             media: ArtifactKey(Digest::of(b"media")),
             media_path: Self::media_path(profile),
+            keys: None,
+            key_uses: BTreeMap::new(),
         }
     }
 
@@ -221,6 +227,6 @@ impl Title {
         };
         let manifests = self.origin().join(&profile.id);
         let manifests = profile.segment_seconds.map(|_| manifests.as_path());
-        verify(&spec, &self.origin().join(Self::media_path(profile)), manifests, &self.renditions)
+        verify(&spec, &self.origin().join(Self::media_path(profile)), manifests, &self.renditions, None)
     }
 }

@@ -1,0 +1,176 @@
+//! What a profile's manifests tell DRM systems: of each system of the profile, of no other, and of the right key.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use reelfarm_drm::{Signal, TitleKeys};
+use reelfarm_model::KeyUse;
+use reelfarm_model::profile::{DrmSystem, Profile, Scheme};
+
+use super::finding::{Book, Check, Place};
+use crate::mpd::ContentProtection;
+use crate::playlist::Key;
+
+/// The scheme of the element that names the key itself (ISO/IEC 23009-1 clause 5.8.5.2).
+const MP4_PROTECTION: &str = "urn:mpeg:dash:mp4protection:2011";
+
+/// What a manifest states of a track's encryption; of a clear one, nothing at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct StatedProtection {
+    /// The scheme or method, each time it is named.
+    schemes: Vec<String>,
+    /// The key's id, each time it is named.
+    key_ids: Vec<String>,
+    /// The initialisation vector, where a playlist names it.
+    pub(super) vector: Option<[u8; 16]>,
+    told: Vec<Told>,
+}
+
+/// What one system is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Told {
+    /// The system's name in the manifest: its UUID or key format.
+    name: String,
+    pssh: Option<String>,
+    playready_object: Option<String>,
+    marlin_ids: Vec<String>,
+    uri: Option<String>,
+    key_id: Option<String>,
+}
+
+impl StatedProtection {
+    /// From the elements of an MPD.
+    pub(super) fn of_elements<'a>(elements: impl Iterator<Item = &'a ContentProtection>) -> Self {
+        let mut stated = Self::default();
+        for element in elements {
+            if element.scheme == MP4_PROTECTION {
+                stated.schemes.push(element.value.clone().unwrap_or_default());
+                stated.key_ids.push(element.key_id.clone().unwrap_or_default());
+            } else {
+                stated.told.push(Told {
+                    name: element.scheme.strip_prefix("urn:uuid:").unwrap_or(&element.scheme).to_owned(),
+                    pssh: element.pssh.clone(),
+                    playready_object: element.playready_object.as_ref().map(|object| object.text.clone()),
+                    marlin_ids: element.marlin.as_ref().map(|marlin| marlin.ids.clone()).unwrap_or_default(),
+                    uri: None,
+                    key_id: None,
+                });
+            }
+        }
+        stated
+    }
+
+    /// From the keys of a playlist.
+    pub(super) fn of_keys(keys: &[Key]) -> Self {
+        let mut stated = Self { vector: keys.first().and_then(|key| key.vector), ..Self::default() };
+        stated.schemes.extend(keys.first().map(|key| key.method.clone()));
+        for key in keys {
+            stated.told.push(Told {
+                name: key.format.strip_prefix("urn:uuid:").unwrap_or(&key.format).to_owned(),
+                uri: Some(key.uri.clone()),
+                key_id: key.id.clone(),
+                ..Told::default()
+            });
+        }
+        stated
+    }
+}
+
+/// Compares what is stated of a track with the profile and with the title's keys, of which the track takes the one for
+/// `wanted`.
+pub(super) fn check(
+    book: &mut Book,
+    place: Place<'_>,
+    profile: &Profile,
+    keys: Option<&TitleKeys>,
+    wanted: KeyUse,
+    stated: &StatedProtection,
+) {
+    let Some(scheme) = profile.scheme else {
+        let is_clear = *stated == StatedProtection::default();
+        book.check(Check::Protection, place, is_clear, "nothing about keys", format_args!("{stated:?}"));
+        return;
+    };
+    let key = keys.and_then(|keys| keys.key(wanted).map(|key| (keys, key))).ok_or("none");
+    let Some((keys, key)) = book.done(Check::Protection, place, "the track's key", key) else { return };
+    let (name, id) = if scheme_is_named(profile) {
+        (scheme.as_str(), Some(key.id.to_uuid()))
+    } else if scheme == Scheme::Aes128 {
+        ("AES-128", None)
+    } else {
+        ("SAMPLE-AES", None)
+    };
+    book.equal(
+        Check::Protection,
+        place,
+        "the scheme",
+        format!("{:?}", [name]),
+        format!("{:?}", stated.schemes),
+    );
+    let ids: Vec<_> = id.into_iter().collect();
+    book.equal(Check::Protection, place, "the key's id", format!("{ids:?}"), format!("{:?}", stated.key_ids));
+    let vector = stated.vector.is_some();
+    book.equal(Check::Protection, place, "an initialisation vector:", scheme == Scheme::Aes128, vector);
+
+    let mut expected: Vec<_> = profile.drm.iter().map(|system| name_of(profile, scheme, *system)).collect();
+    let mut found: Vec<_> = stated.told.iter().map(|told| told.name.clone()).collect();
+    expected.sort();
+    found.sort();
+    book.equal(Check::Protection, place, "DRM systems", expected.join(", "), found.join(", "));
+    for system in &profile.drm {
+        let signal = keys.signal(*system, key.id).ok_or("nothing");
+        let what = format!("what {} is told", system.as_str());
+        let Some(signal) = book.done(Check::Protection, place, &what, signal) else { continue };
+        let name = name_of(profile, scheme, *system);
+        let Some(told) = stated.told.iter().find(|told| told.name == name) else { continue };
+        let should = expected_of(profile, *system, key.id, signal, &name);
+        book.check(
+            Check::Protection,
+            place,
+            *told == should,
+            format_args!("{what}: {should:?}"),
+            format_args!("{told:?}"),
+        );
+    }
+}
+
+/// Whether the manifest names the scheme itself, as DASH does.
+fn scheme_is_named(profile: &Profile) -> bool {
+    use reelfarm_model::profile::Container;
+    matches!(profile.container, Container::Dash | Container::DashOnDemand)
+}
+
+fn name_of(profile: &Profile, scheme: Scheme, system: DrmSystem) -> String {
+    match (scheme_is_named(profile), scheme, system) {
+        (true, _, _) => system.uuid().to_owned(),
+        (false, Scheme::Aes128, _) => "identity".to_owned(),
+        (false, _, DrmSystem::Fairplay) => "com.apple.streamingkeydelivery".to_owned(),
+        (false, _, DrmSystem::Playready) => "com.microsoft.playready".to_owned(),
+        (false, _, other) => other.uuid().to_owned(),
+    }
+}
+
+fn expected_of(
+    profile: &Profile,
+    system: DrmSystem,
+    id: reelfarm_model::KeyId,
+    signal: &Signal,
+    name: &str,
+) -> Told {
+    let name = name.to_owned();
+    if !scheme_is_named(profile) {
+        let key_id = (system == DrmSystem::Widevine).then(|| format!("0x{id}"));
+        return Told { name, uri: signal.hls_uri.clone(), key_id, ..Told::default() };
+    }
+    Told {
+        name,
+        pssh: signal.pssh.as_ref().map(|pssh| BASE64.encode(pssh)),
+        playready_object: signal.playready_object.as_ref().map(|object| BASE64.encode(object)),
+        marlin_ids: if system == DrmSystem::Marlin {
+            vec![format!("urn:marlin:kid:{id}")]
+        } else {
+            Vec::new()
+        },
+        uri: None,
+        key_id: None,
+    }
+}

@@ -9,6 +9,7 @@ pub mod manifest;
 pub mod profiles;
 pub mod progressive;
 pub mod protection;
+pub mod rights;
 pub mod shaka;
 pub mod verify;
 

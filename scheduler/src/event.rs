@@ -3,7 +3,7 @@
 
 use reelfarm_model::{Failure, Progress, TaskKey, TaskKind, Title, TitleId};
 
-/// One thing that happened.
+/// One thing that happened. What happens to an attempt happens to every title that wants its task: each gets an event.
 #[derive(Clone, Debug)]
 pub enum FarmEvent {
     /// A title reached another state, or was submitted.
@@ -15,9 +15,9 @@ pub enum FarmEvent {
         /// Its tasks.
         tasks: Vec<PlannedWork>,
     },
-    /// A worker began an attempt.
+    /// A worker began an attempt, or a title came to want one that is under way.
     TaskStarted {
-        /// The title on whose behalf it was dispatched.
+        /// A title that wants it.
         title: TitleId,
         /// The task.
         task: TaskKey,
@@ -28,7 +28,7 @@ pub enum FarmEvent {
     },
     /// An attempt went on.
     TaskProgress {
-        /// The title on whose behalf it was dispatched.
+        /// A title that wants it.
         title: TitleId,
         /// The task.
         task: TaskKey,
@@ -37,7 +37,7 @@ pub enum FarmEvent {
     },
     /// An attempt ended.
     TaskFinished {
-        /// The title on whose behalf it was dispatched.
+        /// A title that wants it.
         title: TitleId,
         /// The task.
         task: TaskKey,

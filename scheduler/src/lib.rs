@@ -11,6 +11,8 @@ pub mod plan;
 pub mod retry;
 pub mod service;
 
+mod attempts;
+mod name;
 mod reconcile;
 
 pub use event::FarmEvent;

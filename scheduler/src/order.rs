@@ -31,10 +31,11 @@ const fn steps_to_the_end(kind: TaskKind) -> u8 {
         TaskKind::Verify => 3,
         TaskKind::Manifest => 4,
         TaskKind::Package => 5,
-        TaskKind::EncodeVideo => 6,
-        TaskKind::EncodeAudio => 7,
-        TaskKind::Qc => 8,
-        TaskKind::Fingerprint => 9,
+        TaskKind::Keys => 6,
+        TaskKind::EncodeVideo => 7,
+        TaskKind::EncodeAudio => 8,
+        TaskKind::Qc => 9,
+        TaskKind::Fingerprint => 10,
     }
 }
 

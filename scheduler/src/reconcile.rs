@@ -87,7 +87,7 @@ impl Scheduler {
             };
             return self.advance(title, change).await;
         };
-        if let Some(failure) = self.foreign_title_at_origin(title, fingerprint.sha256).await {
+        if let Some(failure) = self.foreign_title_at_origin(&title.submission, fingerprint.sha256).await? {
             return self.end(title, Some(failure)).await;
         }
         match self.plan(title, fingerprint.sha256, conclusion, &ladder).await? {
@@ -123,6 +123,8 @@ impl Scheduler {
             conclusion,
             ladder,
             profiles: &profiles,
+            list: self.options.profiles.all(),
+            protection: submission.protection.as_ref(),
             tools: &self.options.tools,
         };
         let graph = match Graph::build(&input) {
@@ -146,7 +148,7 @@ impl Scheduler {
             .collect();
         // Without an answer the title has moved on meanwhile, and so does its caller.
         if let Some(done) = self.store.plan(&submission.title, title.generation, &planned).await? {
-            self.stop_attempts(&submission.title, done.stopped).await;
+            self.wants_changed(&submission.title, done.stopped).await;
             self.emit_plan(title, &reduction);
         }
         Ok(Ok(()))
@@ -178,8 +180,10 @@ impl Scheduler {
     /// Waits for the publication, or ends the title with the first task that failed for good.
     async fn prepare(&mut self, title: &Title) -> Result<Step, SchedulerError> {
         let tasks = self.store.tasks_of(&title.submission.title).await?;
-        if let Some(failed) = tasks.iter().find(|record| record.state == TaskState::Failed) {
-            return self.end(title, Some(failure_of(failed))).await;
+        for failed in tasks.iter().filter(|record| record.state == TaskState::Failed) {
+            if !self.try_from_own_source(title, failed).await? {
+                return self.end(title, Some(failure_of(failed))).await;
+            }
         }
         let published = tasks
             .iter()
@@ -244,7 +248,7 @@ impl Scheduler {
     async fn advance(&mut self, title: &Title, change: TitleChange) -> Result<Step, SchedulerError> {
         let id = &title.submission.title;
         if let Some(advanced) = self.store.advance(id, title.generation, title.state, change).await? {
-            self.stop_attempts(id, advanced.stopped).await;
+            self.wants_changed(id, advanced.stopped).await;
         }
         if let Some(changed) = self.store.title(id).await? {
             tracing::info!(title = %id, state = changed.state.as_str(), "title changed");
@@ -265,7 +269,7 @@ impl Scheduler {
             task.spec.reads_source().then(|| title.submission.source.clone());
         let planned = PlannedTask { task, source, needs: BTreeSet::new(), redo: false };
         if let Some(done) = self.store.plan(id, title.generation, &[planned]).await? {
-            self.stop_attempts(id, done.stopped).await;
+            self.wants_changed(id, done.stopped).await;
         }
         Ok(find(self.store.tasks_of(id).await?))
     }
@@ -279,6 +283,7 @@ impl Scheduler {
         let label = task.spec.label();
         let Some(record) = self.record_of(title, task).await? else { return Ok(Ok(None)) };
         Ok(match record.state {
+            TaskState::Failed if self.try_from_own_source(title, &record).await? => Ok(None),
             TaskState::Failed => Err(failure_of(&record)),
             TaskState::Done => match record.result.map(serde_json::from_value).transpose() {
                 Ok(Some(result)) => Ok(Some(result)),
@@ -292,27 +297,29 @@ impl Scheduler {
         })
     }
 
-    /// Why a title that this farm sees for the first time must not go online: the origin has one of its name that was
-    /// made from another source, by a farm that this one knows nothing of.
-    async fn foreign_title_at_origin(&self, title: &Title, source: Digest) -> Option<Failure> {
-        let Submission { title: id, origin: name, .. } = &title.submission;
-        if title.generation > 1 {
-            return None;
+    /// Puts a task back that failed because of its source, where that was not this title's: equal bytes may lie in
+    /// several places, and one that is gone or damaged is no reason to fail a title that was submitted from another.
+    async fn try_from_own_source(
+        &mut self,
+        title: &Title,
+        failed: &TaskRecord,
+    ) -> Result<bool, SchedulerError> {
+        let Submission { title: id, source: own, .. } = &title.submission;
+        let about_the_source =
+            failed.last_failure.as_ref().is_some_and(|failure| is_about_the_source(failure.code));
+        if !about_the_source || failed.source.as_ref().is_none_or(|source| source == own) {
+            return Ok(false);
         }
-        let origin = match Origin::open(name) {
-            Ok(origin) => origin,
-            Err(error) => return Some(error.into()),
+        tracing::info!(title = %id, task = %failed.task.spec.label(), source = %own.path.display(), "trying again from this title's own source");
+        let again = PlannedTask {
+            task: failed.task.clone(),
+            source: Some(own.clone()),
+            needs: failed.needs.clone(),
+            redo: false,
         };
-        match origin.index(id).await {
-            Ok(Some((index, _))) if index.source != source => Some(Failure::new(
-                Code::TitleNameTaken,
-                format!(
-                    "{name} has a title {id} already, made from another source; rename the file, or give another --origin or the --state folder that made it"
-                ),
-            )),
-            Ok(_) => None,
-            Err(error) => Some(error.into()),
-        }
+        let Some(done) = self.store.plan(id, title.generation, &[again]).await? else { return Ok(false) };
+        self.wants_changed(id, done.stopped).await;
+        Ok(true)
     }
 
     /// What exists of a graph: in the store, among the artifacts and at the origin.
@@ -385,6 +392,18 @@ async fn is_published(
     };
     let audit = origin.audit(title).await?;
     Ok(audit.is_whole() && audit.index == Some(expected))
+}
+
+/// Whether a failure with this code says that the source as it lies there cannot be worked from.
+pub(crate) const fn is_about_the_source(code: Code) -> bool {
+    matches!(
+        code,
+        Code::SourceNotFound
+            | Code::SourceNotAFile
+            | Code::SourceEmpty
+            | Code::SourceUnreadable
+            | Code::SourceChanged
+    )
 }
 
 fn failure_of(record: &TaskRecord) -> Failure {

@@ -9,22 +9,20 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use reelfarm_artifacts::{ArtifactStore, Origin};
-use reelfarm_model::message::{ControlMessage, WorkerEvent};
+use reelfarm_artifacts::ArtifactStore;
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::title::Submission;
-use reelfarm_model::{
-    AttemptOutcome, Code, Failure, Fence, Pool, TaskKey, TaskKind, Title, TitleId, TitleState, WorkerId,
-};
+use reelfarm_model::{Code, Failure, Fence, Pool, TaskKey, Title, TitleId};
 use reelfarm_packaging::profiles::ProfileList;
 use reelfarm_qc::Policy;
 use reelfarm_queue::{Broker, BrokerError};
-use reelfarm_store::{RetryDecision, Store, StoreError, SubmitOutcome};
-use reelfarm_telemetry::metrics::{AttemptEnd, Metrics};
+use reelfarm_store::{Store, StoreError, SubmitOutcome};
+use reelfarm_telemetry::metrics::Metrics;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{FarmEvent, TaskResult};
+use crate::attempts::Active;
+use crate::event::FarmEvent;
 use crate::order::{ReadyTask, order};
 use crate::retry::RetryPolicy;
 
@@ -109,17 +107,6 @@ impl Handle {
     }
 }
 
-/// An attempt on its way or at work.
-pub(crate) struct Active {
-    pub(crate) fence: Fence,
-    pub(crate) title: TitleId,
-    pub(crate) label: String,
-    pub(crate) kind: TaskKind,
-    pub(crate) pool: Pool,
-    ready_since: Instant,
-    started: Option<Instant>,
-}
-
 /// The scheduler.
 pub struct Scheduler {
     pub(crate) store: Arc<dyn Store>,
@@ -131,8 +118,10 @@ pub struct Scheduler {
     /// Attempts that were told to stop and have not said that they did, with the time at which their lease has
     /// surely passed.
     pub(crate) stopping: HashMap<Fence, (TitleId, Instant)>,
+    pub(crate) active: HashMap<TaskKey, Active>,
+    /// Whether titles may have come to want attempts under way, or want them no more, since that was last looked at.
+    pub(crate) titles_outdated: bool,
     commands: mpsc::Receiver<Command>,
-    active: HashMap<TaskKey, Active>,
 }
 
 impl Scheduler {
@@ -155,8 +144,9 @@ impl Scheduler {
             options,
             events,
             stopping: HashMap::new(),
-            commands,
             active: HashMap::new(),
+            titles_outdated: false,
+            commands,
         };
         (scheduler, handle)
     }
@@ -181,6 +171,7 @@ impl Scheduler {
                 self.dispatch().await?;
                 next_ready = self.store.next_ready_in().await?;
             }
+            self.refresh_titles().await?;
             tokio::select! {
                 // What workers have said is recorded before anything else, the end included.
                 biased;
@@ -222,25 +213,11 @@ impl Scheduler {
     }
 
     async fn submit(&mut self, submission: &Submission) -> Result<Title, Failure> {
-        if let Some(known) = self.store.title(&submission.title).await? {
-            let same_source = known.submission.source.path == submission.source.path;
-            let holds_the_name = !known.state.is_final()
-                || known.state == TitleState::Published
-                || Origin::open(&submission.origin)?.index(&submission.title).await?.is_some();
-            if holds_the_name && !same_source {
-                return Err(Failure::new(
-                    Code::TitleNameTaken,
-                    format!(
-                        "the title name {} belongs to {}; rename {} to submit it as another title",
-                        submission.title,
-                        known.submission.source.path.display(),
-                        submission.source.path.display(),
-                    ),
-                ));
-            }
+        if let Some(failure) = self.name_is_held(submission).await? {
+            return Err(failure);
         }
         let submitted = self.store.submit(submission).await?;
-        self.stop_attempts(&submission.title, submitted.stopped).await;
+        self.wants_changed(&submission.title, submitted.stopped).await;
         if submitted.outcome != SubmitOutcome::Unchanged {
             tracing::info!(title = %submission.title, generation = submitted.title.generation, "submitted");
         }
@@ -262,170 +239,6 @@ impl Scheduler {
             SchedulerError::Store(error) => error.into(),
             other => Failure::new(Code::Internal, other.to_string()),
         })
-    }
-
-    async fn on_event(&mut self, event: WorkerEvent) -> Result<(), SchedulerError> {
-        match event {
-            WorkerEvent::Started { fence, worker } => {
-                if !self.store.started(&fence, &worker).await? {
-                    return self.refuse(fence, worker, "started").await;
-                }
-                if let Some(active) = self.active_of(&fence) {
-                    active.started = Some(Instant::now());
-                    let waited = active.ready_since.elapsed();
-                    let (pool, title, label) = (active.pool, active.title.clone(), active.label.clone());
-                    self.metrics.task_started(pool, waited);
-                    self.emit(FarmEvent::TaskStarted {
-                        title,
-                        task: fence.task,
-                        label,
-                        attempt: fence.attempt,
-                    });
-                }
-            }
-            WorkerEvent::Heartbeat { fence, worker, beat, progress } => {
-                if !self.store.extend(&fence, self.options.lease, progress).await? {
-                    return self.refuse(fence, worker, "heartbeat").await;
-                }
-                self.broker.send_control(&ControlMessage::Extended { fence, beat }).await?;
-                if let Some(active) = self.active_of(&fence) {
-                    let title = active.title.clone();
-                    self.emit(FarmEvent::TaskProgress { title, task: fence.task, progress });
-                }
-            }
-            WorkerEvent::Finished { fence, worker, outcome } => {
-                self.on_finished(fence, worker, outcome).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn on_finished(
-        &mut self,
-        fence: Fence,
-        worker: WorkerId,
-        outcome: AttemptOutcome,
-    ) -> Result<(), SchedulerError> {
-        if let Some((title, _)) = self.stopping.remove(&fence) {
-            // Told to stop, and now it has: nothing of it counts, but a withdrawal may have waited for it.
-            self.active.retain(|_, active| active.fence != fence);
-            return self.reconcile(&title).await;
-        }
-        // Titles whose next attempt would find the same artifact missing again.
-        let mut missing_for = Vec::new();
-        let (titles, result) = match outcome {
-            AttemptOutcome::Completed { artifacts, result } => {
-                match self.store.complete(&fence, &artifacts, result.as_ref()).await? {
-                    Some(completed) => (completed.titles, TaskResult::Done),
-                    None => return self.refuse(fence, worker, "completed").await,
-                }
-            }
-            AttemptOutcome::Failed { failure } => {
-                let Some(record) = self.store.task(&fence.task).await? else {
-                    return self.refuse(fence, worker, "failed").await;
-                };
-                let decision = self.options.retry.after_failure(failure.class, record.failures + 1);
-                match self.store.fail(&fence, &failure, decision).await? {
-                    Some(failed) => {
-                        if failure.code == Code::ArtifactMissing && decision != RetryDecision::Never {
-                            missing_for = failed.titles.iter().map(|(title, _)| title.clone()).collect();
-                        }
-                        let result = match decision {
-                            RetryDecision::After(_) => TaskResult::WillRetry(failure),
-                            RetryDecision::Never => TaskResult::Failed(failure),
-                        };
-                        (failed.titles, result)
-                    }
-                    None => return self.refuse(fence, worker, "failed").await,
-                }
-            }
-            AttemptOutcome::Released => {
-                if !self.store.release(&fence).await? {
-                    return self.refuse(fence, worker, "released").await;
-                }
-                (Vec::new(), TaskResult::Released)
-            }
-        };
-        self.attempt_ended(&fence, &result);
-        for title in missing_for {
-            self.plan_again(&title).await?;
-        }
-        for (title, _) in titles {
-            self.reconcile(&title).await?;
-        }
-        Ok(())
-    }
-
-    fn attempt_ended(&mut self, fence: &Fence, result: &TaskResult) {
-        let Some(active) = self.active.remove(&fence.task) else { return };
-        let end = match result {
-            TaskResult::Done => AttemptEnd::Completed,
-            TaskResult::WillRetry(_) | TaskResult::Failed(_) => AttemptEnd::Failed,
-            TaskResult::Released => AttemptEnd::Released,
-        };
-        self.metrics.attempt_ended(active.kind, end);
-        if let (TaskResult::Done, Some(started)) = (result, active.started) {
-            self.metrics.task_completed(active.kind, started.elapsed());
-        }
-        let Active { title, label, .. } = active;
-        match result {
-            TaskResult::WillRetry(failure) => {
-                tracing::warn!(%title, task = %label, attempt = fence.attempt, code = %failure.code, "attempt failed, will try again: {}", failure.message);
-            }
-            TaskResult::Failed(failure) => {
-                tracing::error!(%title, task = %label, attempt = fence.attempt, code = %failure.code, "task failed: {}", failure.message);
-            }
-            TaskResult::Done | TaskResult::Released => {
-                tracing::debug!(%title, task = %label, attempt = fence.attempt, ?end, "attempt ended");
-            }
-        }
-        self.emit(FarmEvent::TaskFinished { title, task: fence.task, label, result: result.clone() });
-    }
-
-    /// A report on an attempt that is not the current one: it changes nothing, and its sender is told to stop.
-    async fn refuse(
-        &mut self,
-        fence: Fence,
-        worker: WorkerId,
-        report: &'static str,
-    ) -> Result<(), SchedulerError> {
-        self.metrics.stale_report();
-        tracing::debug!(task = %fence.task.short(), attempt = fence.attempt, %worker, report, "stale report refused");
-        Ok(self.broker.send_control(&ControlMessage::Stop { fence, worker: Some(worker) }).await?)
-    }
-
-    async fn on_tick(&mut self) -> Result<(), SchedulerError> {
-        for expired in self.store.expired().await? {
-            let decision = self.options.retry.after_loss(expired.losses + 1);
-            self.metrics.lease_rescued();
-            let Some(lost) = self.store.lost(&expired.fence, decision).await? else { continue };
-            self.broker.send_control(&ControlMessage::Stop { fence: expired.fence, worker: None }).await?;
-            if let Some(active) = self.active.remove(&expired.fence.task) {
-                self.metrics.attempt_ended(active.kind, AttemptEnd::Lost);
-                tracing::warn!(title = %active.title, task = %active.label, attempt = expired.fence.attempt, "lease expired, the worker is taken for lost");
-            }
-            if decision == RetryDecision::Never {
-                for (title, _) in lost.titles {
-                    self.reconcile(&title).await?;
-                }
-            }
-        }
-        let now = Instant::now();
-        let over: Vec<_> = self
-            .stopping
-            .iter()
-            .filter(|(_, (_, deadline))| *deadline <= now)
-            .map(|(fence, (title, _))| (*fence, title.clone()))
-            .collect();
-        for (fence, title) in over {
-            self.stopping.remove(&fence);
-            self.active.retain(|_, active| active.fence != fence);
-            self.reconcile(&title).await?;
-        }
-        let counts = self.store.counts().await?;
-        self.metrics.set_titles(counts.titles);
-        self.metrics.set_tasks(counts.tasks);
-        Ok(())
     }
 
     /// Sends ready tasks as far as slots are free, so that order is decided as late as can be.
@@ -458,6 +271,7 @@ impl Scheduler {
             let active = Active {
                 fence: message.fence,
                 title: message.title.clone(),
+                titles: Vec::new(),
                 label: message.task.spec.label(),
                 kind: task.kind,
                 pool: task.pool,
@@ -470,24 +284,9 @@ impl Scheduler {
                 return Err(error.into());
             }
             self.active.insert(task.key, active);
+            self.titles_outdated = true;
         }
         Ok(())
-    }
-
-    /// Tells workers to stop attempts that nobody wants, and remembers to wait for them.
-    pub(crate) async fn stop_attempts(&mut self, title: &TitleId, fences: Vec<Fence>) {
-        for fence in fences {
-            self.stopping.insert(fence, (title.clone(), Instant::now() + self.options.lease));
-            if let Err(error) = self.broker.send_control(&ControlMessage::Stop { fence, worker: None }).await
-            {
-                // The worker learns of it at its next heartbeat, which will be refused.
-                tracing::warn!(%title, task = %fence.task.short(), %error, "stop not sent");
-            }
-        }
-    }
-
-    fn active_of(&mut self, fence: &Fence) -> Option<&mut Active> {
-        self.active.get_mut(&fence.task).filter(|active| active.fence == *fence)
     }
 }
 

@@ -1,10 +1,12 @@
 //! Bad input gets a clear error with its code and the right exit code, and leaves nothing at the origin.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::support::{Bench, clips, describe, tree};
+use crate::support::{Bench, clips, describe, media_processes, tree, wait_until};
 
 /// Makes the bad file; its name is the title's.
 type Make = fn(&Bench) -> PathBuf;
@@ -282,9 +284,113 @@ fn a_title_of_another_farm_is_not_overwritten() {
     let arguments = ["run", "film.mp4", "--ladder", "fast", "--profiles", "mp4-clr"];
     assert!(bench.output(arguments).status.success());
     let online = tree(&bench.origin());
-    // Another state folder knows nothing of the title; another film of that name must not replace it.
+    // Another state folder knows nothing of the title; another film of that name must not replace it, however often it
+    // is asked to.
     clips::film(&bench.path("film.mp4"), 4);
-    let output = bench.output([&arguments[..], &["--state", "other"]].concat());
-    assert_eq!(output.status.code(), Some(4), "{}", describe(&output));
-    assert_eq!(tree(&bench.origin()), online);
+    for _ in 0..3 {
+        let output = bench.output([&arguments[..], &["--state", "other"]].concat());
+        assert_eq!(output.status.code(), Some(4), "{}", describe(&output));
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(words.contains("RF-TTL-002") && words.contains("made from another source"), "{words}");
+        assert_eq!(tree(&bench.origin()), online);
+    }
+    // Where there is room, the other farm has its title; that gives it no right to the first farm's.
+    let elsewhere = [&arguments[..], &["--state", "other", "--origin", "elsewhere"]].concat();
+    assert!(bench.output(elsewhere).status.success());
+    let online_elsewhere = tree(&bench.path("elsewhere"));
+    for _ in 0..2 {
+        let output = bench.output([&arguments[..], &["--state", "other"]].concat());
+        assert_eq!(output.status.code(), Some(4), "{}", describe(&output));
+        assert_eq!(tree(&bench.origin()), online);
+        assert_eq!(tree(&bench.path("elsewhere")), online_elsewhere);
+    }
+}
+
+#[test]
+fn a_new_delivery_replaces_what_its_own_farm_put_online() {
+    let bench = Bench::new();
+    let arguments = ["run", "film.mp4", "--ladder", "fast", "--profiles", "mp4-clr"];
+    let mut sources = Vec::new();
+    for seconds in [3, 4] {
+        clips::film(&bench.path("film.mp4"), seconds);
+        let output = bench.output(arguments);
+        assert!(output.status.success(), "{}", describe(&output));
+        sources.push(bench.index("film")["source"].as_str().unwrap().to_owned());
+    }
+    assert_ne!(sources[0], sources[1]);
+}
+
+/// The first file's title came to have its name free again, and the second's to have it.
+#[test]
+fn a_file_does_not_replace_what_was_put_online_from_another_of_its_name() {
+    let bench = Bench::new();
+    let run = |file: &'static str, origin: &'static str| {
+        bench.output(["run", file, "--ladder", "fast", "--profiles", "mp4-clr", "--origin", origin])
+    };
+    clips::film(&bench.path("film.mp4"), 3);
+    assert!(run("film.mp4", "origin").status.success());
+    let online = tree(&bench.origin());
+    bytes(&bench, "film.mp4", b"a broken delivery");
+    assert_eq!(run("film.mp4", "origin").status.code(), Some(1));
+    fs_err::create_dir(bench.path("other")).unwrap();
+    clips::film(&bench.path("other/film.mp4"), 4);
+    let refused = run("other/film.mp4", "origin");
+    assert_eq!(refused.status.code(), Some(4), "{}", describe(&refused));
+    assert!(run("other/film.mp4", "elsewhere").status.success());
+    for _ in 0..2 {
+        let refused = run("other/film.mp4", "origin");
+        assert_eq!(refused.status.code(), Some(4), "{}", describe(&refused));
+        assert_eq!(tree(&bench.origin()), online);
+    }
+}
+
+/// Whichever of the two is being read when it goes.
+#[test]
+fn of_two_equal_files_the_loss_of_one_fails_its_own_title_alone() {
+    let bench = Bench::new();
+    let files = [("film", bench.path("film.mp4")), ("copy", bench.path("copy.mp4"))];
+    clips::film(&files[0].1, 20);
+    fs_err::copy(&files[0].1, &files[1].1).unwrap();
+    let mut farm = bench.start(["run", "film.mp4", "copy.mp4", "--ladder", "fast", "--profiles", "mp4-clr"]);
+    let is_read = |process: u32, file: &Path| {
+        let open = fs_err::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten();
+        open.into_iter().any(|entry| fs_err::read_link(entry.path()).is_ok_and(|target| target == file))
+    };
+    // Stopped with the file open: it ends only after the file is gone.
+    let mut found = None;
+    wait_until("an encode reads one of the files", || {
+        // Before its submission there is no title to ask for.
+        if !bench.output(["status", "film"]).status.success()
+            || !bench.attempts("film").contains_key("encode-video")
+        {
+            return false;
+        }
+        for process in media_processes(farm.id()) {
+            let id = Pid::from_raw(i32::try_from(process).unwrap()).unwrap();
+            if kill_process(id, Signal::STOP).is_err() {
+                continue;
+            }
+            found = files.iter().find(|(_, file)| is_read(process, file)).map(|file| (id, file));
+            if found.is_some() {
+                return true;
+            }
+            assert!(matches!(kill_process(id, Signal::CONT), Ok(()) | Err(Errno::SRCH)));
+        }
+        false
+    });
+    let (process, (lost, file)) = found.unwrap();
+    fs_err::remove_file(file).unwrap();
+    kill_process(process, Signal::CONT).unwrap();
+    assert_eq!(farm.wait().code(), Some(3), "{}", farm.log());
+    assert!(farm.log().contains("RF-SRC-001"), "{}", farm.log());
+    for (title, _) in &files {
+        let state = if title == lost { "failed" } else { "published" };
+        assert_eq!(
+            bench.json(["status", title, "--json"])["title"]["state"],
+            state,
+            "{title}: {}",
+            farm.log()
+        );
+        assert_eq!(bench.origin().join(title).join("index.json").exists(), title != lost);
+    }
 }

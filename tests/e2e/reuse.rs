@@ -100,6 +100,112 @@ fn a_media_set_that_the_disk_has_damaged_is_packaged_again_in_the_same_call() {
     assert_eq!(*uploads[0].1, ["completed", "failed", "completed"]);
 }
 
+/// Where a NAL unit's length and its last byte lie in a rendition.
+struct NalUnit {
+    length: usize,
+    last: usize,
+}
+
+/// The first NAL unit that is a slice of a picture. A rendition's units follow one another in its `mdat`.
+fn first_slice(rendition: &[u8]) -> NalUnit {
+    let mut length = rendition.windows(4).position(|name| name == b"mdat").unwrap() + 4;
+    loop {
+        let unit = length + 4;
+        let end = unit + u32::from_be_bytes(rendition[length..unit].try_into().unwrap()) as usize;
+        if (1..=5).contains(&(rendition[unit] & 0x1F)) {
+            return NalUnit { length, last: end - 1 };
+        }
+        length = end;
+    }
+}
+
+/// Makes a title with some profiles, damages so many of its renditions on the disk, and makes it with more profiles. The
+/// damage must be found by the task `finder`, and what comes out must be what would have come out without it. Answers
+/// how many rungs each encode had.
+fn damaged_renditions_are_encoded_again(
+    before: &str,
+    after: &str,
+    count: usize,
+    place: impl Fn(&NalUnit) -> usize,
+    finder: &str,
+) -> Vec<usize> {
+    let bench = Bench::new();
+    clips::film(&bench.path("film.mp4"), 5);
+    fs_err::write(bench.path("small.toml"), LADDER).unwrap();
+    let arguments =
+        |profiles| ["run", "film.mp4", "--ladder", "small.toml", "--profiles", profiles, "--json"];
+    let undamaged = ["--state", "undamaged", "--origin", "undamaged-origin"];
+    bench.json(arguments(after).into_iter().chain(undamaged));
+    let expected = tree(&bench.path("undamaged-origin"));
+
+    bench.json(arguments(before));
+    let artifacts = bench.path(".reelfarm/artifacts");
+    let made = tree(&artifacts);
+    let renditions: Vec<_> = made.keys().filter(|path| path.ends_with("/video.mp4")).take(count).collect();
+    assert_eq!(renditions.len(), count);
+    for rendition in &renditions {
+        let mut bytes = fs_err::read(artifacts.join(rendition)).unwrap();
+        let place = place(&first_slice(&bytes));
+        bytes[place] ^= 1;
+        fs_err::write(artifacts.join(rendition), bytes).unwrap();
+    }
+
+    bench.json(arguments(after));
+    assert_eq!(tree(&bench.origin()), expected);
+    let mended = tree(&artifacts);
+    for rendition in renditions {
+        assert_eq!(mended[rendition], made[rendition], "the same bytes as before the damage");
+    }
+    let attempts = bench.attempts("film");
+    assert_eq!(attempts[finder], ["failed", "completed"], "{attempts:?}");
+    let mut rungs: Vec<_> = encodes(&bench).iter().map(Vec::len).collect();
+    rungs.sort_unstable();
+    rungs
+}
+
+/// The rungs of each encode that belongs to the title's present version.
+fn encodes(bench: &Bench) -> Vec<Vec<String>> {
+    let status = bench.json(["status", "film", "--json"]);
+    let tasks = status["tasks"].as_array().unwrap();
+    let name = |rung: &serde_json::Value| rung["rung"]["name"].as_str().unwrap().to_owned();
+    tasks
+        .iter()
+        .filter(|task| task["label"] == "encode-video")
+        .map(|task| task["task"]["spec"]["rungs"].as_array().unwrap().iter().map(name).collect())
+        .collect()
+}
+
+/// A player would show it, so nothing but the digest tells.
+#[test]
+fn a_rendition_with_other_picture_data_is_encoded_again_and_never_published() {
+    let (before, after) = ("mp4-clr", "mp4-clr,dash-clr-2s");
+    let rungs =
+        damaged_renditions_are_encoded_again(before, after, 1, |unit| unit.last, "package cmaf-clear-2s");
+    assert_eq!(rungs, [1, 2], "both rungs at first, and then the damaged one alone");
+}
+
+/// In the second of its attempts the task must find all of them made again.
+#[test]
+fn renditions_with_wrong_nal_unit_lengths_are_encoded_again_and_do_not_block_the_title() {
+    let (before, after) = ("mp4-clr", "mp4-clr,dash-clr-2s");
+    let rungs = damaged_renditions_are_encoded_again(
+        before,
+        after,
+        2,
+        |unit| unit.length + 3,
+        "package cmaf-clear-2s",
+    );
+    assert_eq!(rungs, [2], "the same encode again");
+}
+
+/// The media set is there already: only the reading back of the new profile needs the rendition.
+#[test]
+fn a_damaged_rendition_that_only_a_verification_needs_is_encoded_again() {
+    let (before, after) = ("dash-clr-2s", "dash-clr-2s,hls-clr-2s");
+    let rungs = damaged_renditions_are_encoded_again(before, after, 1, |unit| unit.last, "verify hls-clr-2s");
+    assert_eq!(rungs, [1, 2]);
+}
+
 #[test]
 fn a_changed_rung_encodes_that_rung_alone() {
     let bench = Bench::new();
@@ -116,13 +222,7 @@ fn a_changed_rung_encodes_that_rung_alone() {
     );
     fs_err::write(bench.path("small.toml"), changed).unwrap();
     bench.json(arguments);
-    let status = bench.json(["status", "film", "--json"]);
-    let encodes: Vec<_> =
-        status["tasks"].as_array().unwrap().iter().filter(|task| task["label"] == "encode-video").collect();
-    assert_eq!(encodes.len(), 1);
-    let rungs = encodes[0]["task"]["spec"]["rungs"].as_array().unwrap();
-    assert_eq!(rungs.len(), 1);
-    assert_eq!(rungs[0]["rung"]["name"], "240p");
+    assert_eq!(encodes(&bench), [["240p"]]);
     let progressive = |tree: &std::collections::BTreeMap<String, String>| {
         tree.iter()
             .find(|(path, _)| path.contains("prog-clear"))

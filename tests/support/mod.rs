@@ -1,6 +1,7 @@
 //! What the tests that cross crates share: the real binary, real clips, real players, folders of their own.
 #![allow(dead_code, unreachable_pub, missing_docs)] // each test binary uses a part of it
 
+pub mod browser;
 pub mod clips;
 pub mod players;
 pub mod server;

@@ -3,6 +3,7 @@
 //! It takes tasks from the broker, runs each in staging under a lease, hands what it made to the artifact store and
 //! reports. It knows no database.
 
+pub mod keys;
 pub mod leash;
 pub mod process;
 pub mod runtime;
@@ -13,5 +14,6 @@ mod execute;
 mod lease;
 mod make;
 
+pub use keys::KeyRing;
 pub use process::MediaProcess;
 pub use runtime::Worker;

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt;
+use crate::keys::KeyRing;
 use crate::process::MediaProcess;
 
 /// What a worker needs to know.
@@ -35,6 +36,8 @@ pub struct Worker {
     pub media: MediaProcess,
     /// The packager.
     pub packager: Packager,
+    /// Who gives content keys, and what keeps them.
+    pub keys: KeyRing,
     /// The tools of this host.
     pub tools: ToolVersions,
     /// Metrics.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use reelfarm_model::{Code, Failure};
+use rustix::io::Errno;
 
 /// An artifact could not be made, taken over or found.
 #[derive(Debug, thiserror::Error)]
@@ -44,4 +45,9 @@ impl From<ArtifactError> for Failure {
 /// Whether there is no room left (ENOSPC, EDQUOT).
 pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// Whether the disk cannot give the bytes (EIO). The error must be the system's own: `fs_err` hides its number.
+pub(crate) fn is_unreadable(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::IO.raw_os_error())
 }

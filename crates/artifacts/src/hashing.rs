@@ -8,6 +8,7 @@ use std::thread;
 use md5::Md5;
 use reelfarm_model::Digest;
 use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
 
 use crate::artifact::ArtifactFile;
 
@@ -50,22 +51,43 @@ fn digest_file(folder: &Path, path: &str) -> io::Result<ArtifactFile> {
 }
 
 /// Size, SHA-256 and MD5 of all that `file` gives.
-fn digest(mut file: impl Read) -> io::Result<(u64, Digest, String)> {
+fn digest(file: impl Read) -> io::Result<(u64, Digest, String)> {
     let (mut sha256, mut md5) = (Sha256::new(), Md5::new());
+    let size = read_blocks(file, |block| {
+        sha256.update(block);
+        md5.update(block);
+        Ok(())
+    })?;
+    Ok((size, Digest::from_bytes(sha256.finalize().into()), hex::encode(md5.finalize())))
+}
+
+/// The SHA-256 of all that `file` gives, unless `stop` is cancelled before its end.
+pub(crate) fn sha256_of(file: impl Read, stop: &CancellationToken) -> io::Result<Digest> {
+    let mut sha256 = Sha256::new();
+    read_blocks(file, |block| {
+        if stop.is_cancelled() {
+            return Err(io::Error::other("the reading was stopped before its end"));
+        }
+        sha256.update(block);
+        Ok(())
+    })?;
+    Ok(Digest::from_bytes(sha256.finalize().into()))
+}
+
+/// Reads to the end, block by block; answers how many bytes there were.
+fn read_blocks(mut file: impl Read, mut each: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<u64> {
     let mut block = vec![0; BLOCK];
     let mut size = 0;
     loop {
         let read = match file.read(&mut block) {
-            Ok(0) => break,
+            Ok(0) => return Ok(size),
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
-        sha256.update(&block[..read]);
-        md5.update(&block[..read]);
+        each(&block[..read])?;
         size += read as u64;
     }
-    Ok((size, Digest::from_bytes(sha256.finalize().into()), hex::encode(md5.finalize())))
 }
 
 /// The MD5 of bytes in memory, in lower-case hexadecimal.
@@ -76,6 +98,7 @@ pub(crate) fn md5_of(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::is_unreadable;
 
     fn names(count: usize) -> Vec<(String, u64)> {
         (0..count).map(|number| (format!("{number:03}"), 0)).collect()
@@ -109,5 +132,33 @@ mod tests {
             let error = digest_files(folder.path(), &names(100)).unwrap_err();
             assert!(error.to_string().contains(missing), "{error}");
         }
+    }
+
+    #[test]
+    fn a_reading_that_is_stopped_reads_no_further() {
+        /// Bytes without end.
+        struct Endless<'a>(&'a CancellationToken, u32);
+        impl Read for Endless<'_> {
+            fn read(&mut self, block: &mut [u8]) -> io::Result<usize> {
+                self.1 += 1;
+                if self.1 == 3 {
+                    self.0.cancel();
+                }
+                assert!(self.1 <= 3, "it reads on");
+                Ok(block.len())
+            }
+        }
+        let stop = CancellationToken::new();
+        let error = sha256_of(Endless(&stop, 0), &stop).unwrap_err();
+        assert!(error.to_string().contains("stopped"), "{error}");
+    }
+
+    #[test]
+    fn bytes_that_the_disk_cannot_give_are_told_from_other_errors() {
+        // Where no memory is, Linux gives the error that a bad sector gives.
+        let memory = fs_err::File::open("/proc/self/mem").unwrap().into_file();
+        assert!(is_unreadable(&sha256_of(memory, &CancellationToken::new()).unwrap_err()));
+        let folder = fs_err::File::open("/proc/self").unwrap().into_file();
+        assert!(!is_unreadable(&sha256_of(folder, &CancellationToken::new()).unwrap_err()));
     }
 }

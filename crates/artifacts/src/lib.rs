@@ -16,6 +16,6 @@ mod store;
 
 pub use artifact::{Artifact, ArtifactFile};
 pub use error::ArtifactError;
-pub use origin::{Audit, Origin, OriginError, Receipt};
+pub use origin::{Audit, Origin, OriginError, Published, Receipt, Uploaded};
 pub use staging::Staging;
 pub use store::ArtifactStore;

@@ -25,7 +25,8 @@ use object_store::local::LocalFileSystem;
 
 pub use audit::Audit;
 pub use error::OriginError;
-pub use upload::Receipt;
+pub use publish::Published;
+pub use upload::{Receipt, Uploaded};
 
 /// The name of a title's index within its folder.
 const INDEX_NAME: &str = "index.json";

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use reelfarm_model::{ArtifactKey, Fence};
+use tokio_util::sync::CancellationToken;
 
 use crate::artifact::{Artifact, ArtifactFile, FileList, LIST_NAME};
 use crate::blocking::blocking;
-use crate::error::ArtifactError;
+use crate::error::{ArtifactError, is_unreadable};
 use crate::folder;
-use crate::hashing::digest_files;
+use crate::hashing::{digest_files, sha256_of};
 use crate::staging::Staging;
 
 /// The artifacts under one state folder. Cheap to clone.
@@ -76,7 +77,20 @@ impl ArtifactStore {
     /// The folder cannot be read.
     pub async fn get(&self, key: ArtifactKey) -> Result<Option<Artifact>, ArtifactError> {
         let folders = Arc::clone(&self.folders);
-        blocking(move || folders.get(key)).await
+        blocking(move || folders.get(key, &Depth::Sizes)).await
+    }
+
+    /// The artifact, if it is there and intact: as [`get`](Self::get), but every byte of it is read, and every file has
+    /// the SHA-256 that the list says. A file that the disk cannot read any more is damage too. Takes as long as the
+    /// disk takes to read it; dropped before its end, it reads no further.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub async fn get_intact(&self, key: ArtifactKey) -> Result<Option<Artifact>, ArtifactError> {
+        let stop = CancellationToken::new();
+        let _stops_when_dropped = stop.clone().drop_guard();
+        let folders = Arc::clone(&self.folders);
+        blocking(move || folders.get(key, &Depth::Bytes(stop))).await
     }
 
     /// Removes the artifact; nothing there is fine. It disappears whole.
@@ -123,7 +137,7 @@ impl Folders {
         if folder == self.staging || !folder.starts_with(&self.staging) {
             return Err(unfit(&folder, "it does not lie in a staging folder"));
         }
-        if let Some(artifact) = self.get(key)? {
+        if let Some(artifact) = self.get(key, &Depth::Sizes)? {
             folder::remove_all(&folder)?;
             return Ok(artifact);
         }
@@ -144,7 +158,7 @@ impl Folders {
                 Err(error) => return Err(error.into()),
             }
             // Another attempt came first. If what it left is damaged, looking at it clears the place.
-            if let Some(artifact) = self.get(key)? {
+            if let Some(artifact) = self.get(key, &Depth::Sizes)? {
                 folder::remove_all(&folder)?;
                 return Ok(artifact);
             }
@@ -173,18 +187,18 @@ impl Folders {
         Ok(files)
     }
 
-    fn get(&self, key: ArtifactKey) -> Result<Option<Artifact>, ArtifactError> {
+    fn get(&self, key: ArtifactKey, depth: &Depth) -> Result<Option<Artifact>, ArtifactError> {
         let folder = self.of(key);
         let found =
             |list: FileList| Artifact { key, folder: folder.clone(), record: list.record, files: list.files };
-        match look(&folder, key)? {
+        match look(&folder, key, depth)? {
             Look::Absent => return Ok(None),
             Look::Whole(list) => return Ok(Some(found(list))),
             Look::Damaged(_) => {}
         }
         // Two who see the same damage must not set aside what the first of them has made anew: look again, alone.
         let _alone = self.setting_aside.lock().unwrap_or_else(PoisonError::into_inner);
-        match look(&folder, key)? {
+        match look(&folder, key, depth)? {
             Look::Absent => Ok(None),
             Look::Whole(list) => Ok(Some(found(list))),
             Look::Damaged(fault) => {
@@ -209,6 +223,14 @@ impl Folders {
     }
 }
 
+/// How closely an artifact is looked at.
+enum Depth {
+    /// The list, and the sizes of the files.
+    Sizes,
+    /// Every byte, unless stopped.
+    Bytes(CancellationToken),
+}
+
 /// What lies where an artifact should be.
 enum Look {
     Absent,
@@ -216,7 +238,7 @@ enum Look {
     Damaged(String),
 }
 
-fn look(folder: &Path, key: ArtifactKey) -> io::Result<Look> {
+fn look(folder: &Path, key: ArtifactKey, depth: &Depth) -> io::Result<Look> {
     if !fs_err::exists(folder)? {
         return Ok(Look::Absent);
     }
@@ -245,7 +267,32 @@ fn look(folder: &Path, key: ArtifactKey) -> io::Result<Look> {
             Err(error) => return Err(error),
         }
     }
+    if let Depth::Bytes(stop) = depth {
+        for file in &list.files {
+            if let Some(fault) = fault_in(folder, file, stop)? {
+                return Ok(Look::Damaged(fault));
+            }
+        }
+    }
     Ok(Look::Whole(list))
+}
+
+/// What speaks against the bytes of a file, if anything does.
+fn fault_in(folder: &Path, file: &ArtifactFile, stop: &CancellationToken) -> io::Result<Option<String>> {
+    let bytes = match fs_err::File::open(folder.join(&file.path)) {
+        Ok(bytes) => bytes.into_file(),
+        Err(error) if is_missing(&error) => return Ok(Some(format!("{} is missing", file.path))),
+        Err(error) => return Err(error),
+    };
+    match sha256_of(bytes, stop) {
+        Ok(found) if found == file.sha256 => Ok(None),
+        Ok(found) => Ok(Some(format!("{} has SHA-256 {found}, not {}", file.path, file.sha256))),
+        Err(error) if is_unreadable(&error) => Ok(Some(format!("{} cannot be read: {error}", file.path))),
+        Err(error) => {
+            let path = folder.join(&file.path);
+            Err(io::Error::new(error.kind(), format!("cannot read {}: {error}", path.display())))
+        }
+    }
 }
 
 fn is_missing(error: &io::Error) -> bool {

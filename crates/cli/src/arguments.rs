@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use reelfarm_model::profile::DrmSystem;
 
 /// Takes films and episodes and makes them ready to stream on every device.
 #[derive(Debug, Parser)]
@@ -79,6 +80,16 @@ pub struct Run {
     /// The language of audio tracks that state none, such as `en` or `pt-BR`.
     #[arg(long, env = "REELFARM_AUDIO_LANG", value_name = "LANG")]
     pub audio_lang: Option<String>,
+    /// The only DRM systems that may have the titles' keys, such as `widevine,playready` [default: all].
+    #[arg(long, env = "REELFARM_DRM", value_name = "SYSTEM,…", value_delimiter = ',', value_parser = drm_system)]
+    pub drm: Option<Vec<DrmSystem>>,
+    /// Make no profile in clear.
+    #[arg(long, env = "REELFARM_NO_CLEAR")]
+    pub no_clear: bool,
+    /// A file of content keys, which only its owner may read: JSON {"TITLE or *": {"kid": …, "key": …}}, each of 32
+    /// hexadecimal digits [default: derived from the farm's master secret].
+    #[arg(long, env = "REELFARM_KEYS_FILE", value_name = "FILE")]
+    pub keys: Option<PathBuf>,
     #[command(flatten)]
     pub state: State,
     #[command(flatten)]
@@ -86,6 +97,13 @@ pub struct Run {
     /// Serve Prometheus metrics at this address while running, such as 127.0.0.1:9180.
     #[arg(long, env = "REELFARM_METRICS_ADDR", value_name = "ADDRESS")]
     pub metrics_addr: Option<SocketAddr>,
+}
+
+/// A DRM system by its name.
+fn drm_system(name: &str) -> Result<DrmSystem, String> {
+    let names = || DrmSystem::ALL.map(DrmSystem::as_str).join(", ");
+    let found = DrmSystem::ALL.into_iter().find(|system| system.as_str() == name);
+    found.ok_or_else(|| format!("the systems are {}", names()))
 }
 
 /// Where the farm keeps its database and artifacts.

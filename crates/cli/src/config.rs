@@ -7,6 +7,8 @@ use reelfarm_model::title::LadderText;
 use reelfarm_model::{Code, Failure, Ladder};
 use serde::Deserialize;
 
+use crate::drm::DrmSettings;
+
 /// The project file's name.
 const PROJECT_FILE: &str = "reelfarm.toml";
 
@@ -34,6 +36,8 @@ pub struct Project {
     pub qc_policy: Option<PathBuf>,
     /// A profile list in place of the built-in one.
     pub profile_list: Option<PathBuf>,
+    /// Encryption.
+    pub drm: DrmSettings,
     /// The packager's executable; otherwise `REELFARM_PACKAGER`, then `packager` on the PATH.
     pub packager: Option<PathBuf>,
 }

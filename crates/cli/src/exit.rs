@@ -34,6 +34,7 @@ impl Exit {
             | Code::PolicyInvalid
             | Code::UnknownName
             | Code::KeysFileInvalid
+            | Code::RightsLeaveNothing
             | Code::SettingsInvalid => Self::Usage,
             Code::OriginUnreachable
             | Code::OriginFull

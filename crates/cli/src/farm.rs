@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Project;
+use crate::drm::Keys;
 use crate::tools;
 
 /// The database's file in the state folder.
@@ -35,6 +36,8 @@ pub struct Farm {
     pub handle: Handle,
     /// Its store, for reading.
     pub store: Arc<dyn Store>,
+    /// Who gives its titles their keys.
+    pub keys: Keys,
     /// The tools that it works with.
     pub tools: ToolVersions,
     /// `None` once it has ended; so is the worker.
@@ -56,11 +59,13 @@ impl Farm {
         project: &Project,
         policy: Policy,
         profiles: ProfileList,
+        keys_file: Option<&Path>,
         metrics: Metrics,
     ) -> Result<Self, Failure> {
         let lock = lock(state)?;
         let packager = tools::packager(project);
         let versions = tools::versions(&packager).await?;
+        let keys = tokio::task::block_in_place(|| project.drm.keys(state, keys_file))?;
         let store = SqliteStore::open(&state.join(DATABASE_FILE)).await?;
         let artifacts = ArtifactStore::open(state)?;
         // The lock says that no other process works here: what looks under way was cut off, and staging is litter.
@@ -88,6 +93,7 @@ impl Farm {
             artifacts,
             media: tools::media_process(),
             packager,
+            keys: keys.ring.clone(),
             tools: versions.clone(),
             metrics,
         };
@@ -97,6 +103,7 @@ impl Farm {
             scheduler: Some(tokio::spawn(scheduler.run(drain.clone(), stop.clone()))),
             worker: Some(tokio::spawn(worker.run(drain.clone()))),
             store,
+            keys,
             tools: versions,
             drain,
             stop,

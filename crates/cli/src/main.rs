@@ -8,6 +8,7 @@
 
 mod arguments;
 mod config;
+mod drm;
 mod exit;
 mod farm;
 mod printer;

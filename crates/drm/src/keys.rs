@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hkdf::Hkdf;
 use reelfarm_model::profile::DrmSystem;
 use reelfarm_model::{KeyId, KeyUse};
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::secret::Secret;
@@ -33,15 +34,19 @@ impl ContentKey {
     }
 }
 
-/// What manifests say of one DRM system for one key.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What manifests say of one DRM system for one key. Serialises with its bytes in base64.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Signal {
     /// The whole `pssh` box (ISO/IEC 23001-7 clause 8.1), where the system has one.
+    #[serde(with = "crate::base64_text::optional", default, skip_serializing_if = "Option::is_none")]
     pub pssh: Option<Vec<u8>>,
     /// The PlayReady Object, little-endian UTF-16 header and all; PlayReady only.
+    #[serde(with = "crate::base64_text::optional", default, skip_serializing_if = "Option::is_none")]
     pub playready_object: Option<Vec<u8>>,
     /// Where HLS players ask for the key: the URI of `EXT-X-KEY` (RFC 8216 clause 4.3.2.4), where the system is used
     /// in HLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hls_uri: Option<String>,
 }
 

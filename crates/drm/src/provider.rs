@@ -76,6 +76,14 @@ pub enum KeyError {
         /// Why, and what to do.
         reason: String,
     },
+    /// The keys that were stored for the title cannot be had back.
+    #[error("the stored content keys of title {title}: {reason}")]
+    Stored {
+        /// The title.
+        title: TitleId,
+        /// What is wrong with them.
+        reason: String,
+    },
 }
 
 impl From<KeyError> for Failure {
@@ -86,6 +94,7 @@ impl From<KeyError> for Failure {
             KeyError::Unreachable { .. } => Code::KeyServerUnreachable,
             KeyError::Answer { .. } => Code::KeyServerAnswerInvalid,
             KeyError::Missing { .. } => Code::KeyMissing,
+            KeyError::Stored { .. } => Code::ArtifactMissing,
         };
         Self::new(code, error.to_string())
     }

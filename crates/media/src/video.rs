@@ -18,7 +18,7 @@ mod x264;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use ffmpeg_next::frame;
 use reelfarm_model::Progress;
@@ -35,10 +35,10 @@ const QUEUED_BYTES: u64 = 64 << 20;
 /// Converted pictures that wait for a lane's encoders.
 const QUEUED_PICTURES: usize = 4;
 
-/// Why a stage stopped before its input ended.
+/// Why a stage stopped before its work was done.
 enum Stop {
-    /// The stage after it is gone, and knows why.
-    Downstream,
+    /// A stage before or after it is gone. It, or one beyond it, knows why.
+    Abandoned,
     /// It failed.
     Failed(MediaError),
 }
@@ -47,6 +47,24 @@ impl From<MediaError> for Stop {
     fn from(error: MediaError) -> Self {
         Self::Failed(error)
     }
+}
+
+/// Hands an item to the next stage.
+fn hand_on<T>(output: &SyncSender<Option<T>>, item: T) -> Result<(), Stop> {
+    output.send(Some(item)).map_err(|_| Stop::Abandoned)
+}
+
+/// Tells the next stage that it has everything. Input that ends without this broke off: that it is short means nothing.
+fn end<T>(output: &SyncSender<Option<T>>) -> Result<(), Stop> {
+    output.send(None).map_err(|_| Stop::Abandoned)
+}
+
+/// Takes in everything that the stage before hands on.
+fn take_in<T>(input: &Receiver<Option<T>>, mut each: impl FnMut(T) -> Result<(), Stop>) -> Result<(), Stop> {
+    while let Some(item) = input.recv().map_err(|_| Stop::Abandoned)? {
+        each(item)?;
+    }
+    Ok(())
 }
 
 /// Encodes all rungs of `spec` from one decode of `source`, each into the MP4 file of the same place in `outputs`.
@@ -103,29 +121,31 @@ fn run(
         let mut inputs = Vec::new();
         for lane in lanes {
             let Lane { mut converters, mut encoders } = lane;
-            let (input, decoded) = mpsc::sync_channel::<Arc<frame::Video>>(queued);
+            let (input, decoded) = sync_channel::<Option<Arc<frame::Video>>>(queued);
             inputs.push(input);
-            let (output, pictures) = mpsc::sync_channel(QUEUED_PICTURES);
+            let (output, pictures) = sync_channel(QUEUED_PICTURES);
             stages.push(scope.spawn(move || {
-                for frame in decoded {
+                take_in(&decoded, |frame| {
                     for (rung, converter) in converters.iter_mut().enumerate() {
                         let picture = match converter {
                             Some(converter) => Arc::new(converter.convert(&frame)?),
                             None => Arc::clone(&frame),
                         };
                         handled.add(1);
-                        output.send((rung, picture)).map_err(|_| Stop::Downstream)?;
+                        hand_on(&output, (rung, picture))?;
                     }
-                }
-                Ok(())
+                    Ok(())
+                })?;
+                end(&output)
             }));
             stages.push(scope.spawn(move || {
-                for (rung, picture) in pictures {
+                take_in(&pictures, |(rung, picture)| {
                     if let Some(encoder) = encoders.get_mut(rung) {
                         encoder.encode(&picture)?;
                         handled.add(1);
                     }
-                }
+                    Ok(())
+                })?;
                 Ok(encoders.into_iter().try_for_each(|encoder| encoder.finish(expected))?)
             }));
         }
@@ -135,13 +155,12 @@ fn run(
                 frames.decode_all(expected, |frame| {
                     handled.add(1);
                     let frame = Arc::new(frame);
-                    inputs
-                        .iter()
-                        .try_for_each(|input| input.send(Arc::clone(&frame)).map_err(|_| Stop::Downstream))
-                })
+                    inputs.iter().try_for_each(|input| hand_on(input, Arc::clone(&frame)))
+                })?;
+                inputs.iter().try_for_each(end)
             }),
         );
-        // In the order of the pipeline, so that the first failure is the cause of those after it.
+        // A stage that was abandoned says nothing, so what is told is a cause, and of several the first in the pipeline.
         stages.into_iter().try_for_each(|stage| match stage.join() {
             Ok(Err(Stop::Failed(error))) => Err(error),
             Ok(_) => Ok(()),

@@ -71,6 +71,7 @@ codes! {
     UnknownName = "RF-CFG-004", Permanent, "no ladder, profile or language has this name";
 
     SettingsInvalid = "RF-CFG-005", Permanent, "a setting is refused";
+    RightsLeaveNothing = "RF-CFG-006", Permanent, "the rights rules leave no profile";
 
     EncodeFailed = "RF-ENC-001", Transient, "the encoder failed";
     EncodeFrameCount = "RF-ENC-002", Permanent, "the encoder's frame count differs from the source's";

@@ -156,6 +156,17 @@ pub struct KeyUris {
     pub verimatrix: String,
 }
 
+/// How a title's encrypted profiles get their keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Protection {
+    /// Who gives the keys.
+    pub source: KeySource,
+    /// How many the title has. Where a container takes one for all tracks, it has one there.
+    pub division: KeyDivision,
+    /// Where HLS players ask for them.
+    pub uris: KeyUris,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,7 +22,7 @@ pub mod title;
 
 pub use attempt::{AttemptOutcome, Fence, LeaseToken, Progress, WorkerId};
 pub use code::Code;
-pub use content_key::{KeyDivision, KeyId, KeySource, KeyUris, KeyUse};
+pub use content_key::{KeyDivision, KeyId, KeySource, KeyUris, KeyUse, Protection};
 pub use failure::{Failure, FailureClass};
 pub use key::{ArtifactKey, Digest, TaskKey};
 pub use ladder::{Ladder, Rung};

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::content_key::Protection;
 use crate::failure::Failure;
 use crate::key::Digest;
 use crate::qc::QcReport;
@@ -83,6 +84,9 @@ pub struct Submission {
     pub profiles: Vec<String>,
     /// The language of audio tracks that state none.
     pub audio_language: Option<String>,
+    /// How its encrypted profiles get their keys; `None` where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protection: Option<Protection>,
     /// The origin's URL or absolute path.
     pub origin: String,
     /// The tools of the farm when it was submitted: what it is planned with. After an upgrade the same submission is

@@ -1,15 +1,21 @@
 //! One picture and its sound in every layout, as FFmpeg writes them: all readers agree on it, and none panics on what
 //! becomes of it when bytes are changed.
 
+use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
+use reelfarm_drm::Secret;
+use reelfarm_model::profile::Scheme;
 
+use crate::aes128;
+use crate::clip::{CLIP, Layout, VECTOR, VIDEO_KEY, keys};
 use crate::mpd::Mpd;
 use crate::playlist::{Master, Media};
+use crate::readback::encryption::Decryption;
 use crate::readback::segments::SegmentReader;
 use crate::readback::{AccessUnit, Codec, Track, fragments, progressive};
 
@@ -33,6 +39,32 @@ static VIDEO: LazyLock<Layouts> = LazyLock::new(|| {
 });
 static AUDIO: LazyLock<Layouts> =
     LazyLock::new(|| layouts("aevalsrc='sin(440*t)|sin(550*t)':s=48000:d=1", &["-c:a", "aac"]));
+
+/// Header and last segment of a track, which is short.
+type Fragments = (Vec<u8>, Vec<u8>);
+
+/// Both tracks of a clip as they are encrypted.
+struct Encrypted {
+    /// By track and scheme.
+    fragments: BTreeMap<(&'static str, &'static str), Fragments>,
+    packets: BTreeMap<&'static str, Vec<u8>>,
+    progressive: BTreeMap<&'static str, Vec<u8>>,
+}
+
+static ENCRYPTED: LazyLock<Encrypted> = LazyLock::new(|| {
+    let last = |layout, scheme, track| {
+        let (header, mut segments) = CLIP.track(layout, Some(scheme), track);
+        (header.unwrap_or_default(), segments.pop().unwrap())
+    };
+    let pairs = [("v", Scheme::Cenc), ("v", Scheme::Cbcs), ("a", Scheme::Cenc), ("a", Scheme::Cbcs)];
+    Encrypted {
+        fragments: pairs
+            .map(|(track, scheme)| ((track, scheme.as_str()), last(Layout::Cmaf, scheme, track)))
+            .into(),
+        packets: ["v", "a"].map(|track| (track, last(Layout::Ts, Scheme::Cbcs, track).1)).into(),
+        progressive: ["v", "a"].map(|track| (track, CLIP.progressive(track).0)).into(),
+    }
+});
 
 fn layouts(source: &str, encoder: &[&str]) -> Layouts {
     let folder = tempfile::tempdir().unwrap();
@@ -65,12 +97,24 @@ fn layouts(source: &str, encoder: &[&str]) -> Layouts {
 }
 
 fn read_progressive(bytes: &[u8]) -> Option<Track> {
-    let movie = progressive::read_from(Cursor::new(bytes), bytes.len() as u64).ok()?;
+    open_progressive(bytes, Decryption::Clear)
+}
+
+fn open_progressive(bytes: &[u8], decryption: Decryption<'_>) -> Option<Track> {
+    let movie = progressive::read_from(Cursor::new(bytes), bytes.len() as u64, decryption).ok()?;
     movie.tracks.into_iter().next().map(|(track, _)| track)
 }
 
 fn read_segment(header: Option<&[u8]>, segment: &[u8]) -> Option<(Vec<AccessUnit>, Codec)> {
-    let mut reader = SegmentReader::new(header).ok()?;
+    open_segment(header, segment, Decryption::Clear)
+}
+
+fn open_segment(
+    header: Option<&[u8]>,
+    segment: &[u8],
+    decryption: Decryption<'_>,
+) -> Option<(Vec<AccessUnit>, Codec)> {
+    let mut reader = SegmentReader::opening(header, decryption).ok()?;
     let units = reader.read(segment).ok()?;
     let (start, end) = reader.span(&units, 0);
     assert!(end.checked_sub(start).is_some());
@@ -151,6 +195,10 @@ proptest! {
         let _ = read_segment(Some(&VIDEO.header), &bytes);
         let _ = read_segment(Some(&bytes), &VIDEO.segment);
         let _ = read_segment(None, &bytes);
+        let keys = keys(true);
+        let (header, segment) = &ENCRYPTED.fragments[&("v", "cenc")];
+        let _ = open_segment(Some(header), &bytes, Decryption::Common(&keys));
+        let _ = open_segment(Some(&bytes), segment, Decryption::Common(&keys));
         let _ = fragments::segment_index(&bytes);
         let _ = Mpd::parse(&bytes);
         let _ = Master::parse(&bytes);
@@ -168,5 +216,47 @@ proptest! {
         }
         let _ = Master::parse(&damage(PLAYLIST.as_bytes(), &changes, cut));
         let _ = Media::parse(&damage(PLAYLIST.as_bytes(), &changes, cut));
+    }
+}
+
+proptest! {
+    // Each case reads eight files.
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn changed_encrypted_media_never_panics(
+        track in prop::sample::select(&["v", "a"]),
+        scheme in prop::sample::select(&[Scheme::Cenc, Scheme::Cbcs]),
+        changes in changes(),
+        cut: Option<prop::sample::Index>,
+    ) {
+        let keys = keys(true);
+        let open = Decryption::Common(&keys);
+        let (header, segment) = &ENCRYPTED.fragments[&(track, scheme.as_str())];
+        prop_assert!(open_segment(Some(header), segment, open).is_some());
+        let fragment = segment.windows(4).position(|window| window == b"mdat").unwrap();
+        let changed = damage(&segment[..fragment], &changes, None);
+        let _ = open_segment(Some(header), &[&changed, &segment[fragment..]].concat(), open);
+        let _ = open_segment(Some(header), &damage(segment, &changes, cut), open);
+        // Few of the header's bytes speak of encryption.
+        let entry = header.windows(4).position(|window| window == b"sinf").unwrap() - 4;
+        let changed = [&header[..entry], &damage(&header[entry..], &changes, None)].concat();
+        let _ = open_segment(Some(&changed), segment, open);
+        let _ = open_segment(Some(&changed), segment, Decryption::Sealed);
+
+        let packets = &ENCRYPTED.packets[track];
+        let key = Secret::new(VIDEO_KEY);
+        let samples = Decryption::SampleAes { key: &key, vector: VECTOR };
+        prop_assert!(open_segment(None, packets, samples).is_some());
+        let _ = open_segment(None, &damage(packets, &changes, cut), samples);
+        let _ = open_segment(None, &aes128::encrypt_segment(&key, VECTOR, &damage(packets, &changes, cut)), Decryption::WholeSegments { key: &key, vector: VECTOR });
+        let _ = open_segment(None, &damage(packets, &changes, cut), Decryption::WholeSegments { key: &key, vector: VECTOR });
+
+        let file = &ENCRYPTED.progressive[track];
+        let tables = file.windows(4).position(|window| window == b"stsd").unwrap();
+        let media = file.windows(4).position(|window| window == b"mdat").unwrap();
+        let changed = damage(&file[tables..media], &changes, None);
+        let _ = open_progressive(&[&file[..tables], &changed, &file[media..]].concat(), open);
+        let _ = open_progressive(&damage(file, &changes, cut), open);
     }
 }

@@ -4,13 +4,17 @@
 //! Promises: media sets and manifests are reproducible byte for byte from equal inputs; no tool's own word counts as
 //! proof, because [`verify`] reads the bytes with readers of its own; hostile bytes give an error, never a panic.
 
+pub mod aes128;
+pub mod derived;
 pub mod layout;
 pub mod manifest;
 pub mod profiles;
 pub mod progressive;
+pub mod protected_progressive;
 pub mod protection;
 pub mod rights;
 pub mod shaka;
+pub mod smooth;
 pub mod verify;
 
 mod language;
@@ -18,5 +22,7 @@ mod mpd;
 mod playlist;
 mod readback;
 
+#[cfg(test)]
+mod clip;
 #[cfg(test)]
 mod hostile;

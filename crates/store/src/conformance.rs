@@ -8,9 +8,11 @@ pub mod attempts;
 pub mod fences;
 pub mod fixtures;
 pub mod histories;
+pub mod kept;
 mod model;
 pub mod needs;
 pub mod plans;
+pub mod publications;
 pub mod submissions;
 pub mod titles;
 
@@ -26,6 +28,15 @@ macro_rules! store_conformance {
             submissions::a_final_title_is_reopened_without_its_old_conclusions,
             submissions::a_path_that_is_not_text_is_refused,
             submissions::titles_are_listed_in_the_order_of_submission,
+            kept::what_the_new_generation_wants_too_goes_on_and_the_rest_is_cancelled,
+            kept::a_generation_that_ends_keeps_nothing,
+            kept::another_source_keeps_nothing,
+            kept::what_acts_on_the_origin_is_stopped_at_once,
+            kept::a_kept_attempt_that_is_handed_back_is_not_followed_by_another,
+            kept::a_kept_attempt_that_completes_is_done,
+            kept::what_two_titles_keep_goes_on_until_both_are_planned,
+            publications::what_was_put_online_from_a_path_is_known_for_ever,
+            publications::a_publication_that_never_began_is_none,
             titles::a_change_needs_the_right_generation_and_state,
             titles::forbidden_transitions_are_errors,
             titles::what_a_change_leaves_out_stays,
@@ -45,6 +56,7 @@ macro_rules! store_conformance {
             plans::a_redone_task_is_wanted_by_all_that_wait_for_it,
             plans::what_a_task_needs_is_wanted_with_it,
             plans::what_a_planned_task_needs_starts_afresh_with_it,
+            plans::the_latest_plan_says_where_the_next_attempt_finds_the_source,
             plans::tasks_come_out_in_the_order_of_planning,
             plans::every_kind_of_structure_survives_the_database,
             needs::a_second_plan_says_anew_what_is_needed,
@@ -65,6 +77,7 @@ macro_rules! store_conformance {
             attempts::recovery_releases_every_attempt,
             attempts::of_two_records_of_an_artifact_the_first_stays,
             attempts::an_attempt_is_dispatched_for_the_title_that_came_first,
+            attempts::who_wants_the_attempts_under_way_is_known,
             attempts::counts_cover_titles_and_tasks,
             fences::a_stale_attempt_changes_nothing,
             fences::a_wrong_lease_changes_nothing,

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use reelfarm_model::title::UnknownState;
 use reelfarm_model::{
-    Failure, Fence, Progress, Task, TaskKind, TaskState, TitleId, TitleState, WorkerId, key::TaskKey,
+    Failure, Fence, Progress, SourceReference, Task, TaskKind, TaskState, TitleId, TitleState, WorkerId,
+    key::TaskKey,
 };
 use serde::Serialize;
 
@@ -17,6 +18,9 @@ pub type TitleGeneration = (TitleId, u64);
 pub struct TaskRecord {
     /// What to do.
     pub task: Task,
+    /// Where the source lies, for tasks that read it: for the attempt that is under way or was the last, until a plan
+    /// names another place for the next.
+    pub source: Option<SourceReference>,
     /// Where it stands.
     pub state: TaskState,
     /// The number of its latest attempt; 0 before the first. It only ever rises.

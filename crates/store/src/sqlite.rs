@@ -16,13 +16,17 @@ mod submissions;
 mod tests;
 mod titles;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use reelfarm_model::attempt::ArtifactRecord;
 use reelfarm_model::message::TaskMessage;
 use reelfarm_model::title::Submission;
-use reelfarm_model::{ArtifactKey, Failure, Fence, Progress, TaskKey, Title, TitleId, TitleState, WorkerId};
+use reelfarm_model::{
+    ArtifactKey, Digest, Failure, Fence, Progress, TaskKey, Title, TitleId, TitleState, WorkerId,
+};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use crate::error::StoreError;
@@ -178,6 +182,19 @@ impl Store for SqliteStore {
 
     async fn task(&self, task: &TaskKey) -> Result<Option<TaskRecord>, StoreError> {
         read!(self, "read a task", queries::task, task)
+    }
+
+    async fn wanted_attempts(&self) -> Result<BTreeMap<TaskKey, Vec<TitleId>>, StoreError> {
+        read!(self, "look for who wants the attempts under way", queries::wanted_attempts)
+    }
+
+    async fn publications(
+        &self,
+        title: &TitleId,
+        origin: &str,
+        path: &Path,
+    ) -> Result<BTreeSet<Digest>, StoreError> {
+        read!(self, "look for a title's publications", queries::publications, title, origin, path)
     }
 
     async fn artifact(&self, artifact: &ArtifactKey) -> Result<Option<ArtifactRecord>, StoreError> {

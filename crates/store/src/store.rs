@@ -1,6 +1,7 @@
 //! The seam: what a scheduler asks of a store.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -42,7 +43,8 @@ pub struct Submitted {
 pub struct PlannedTask {
     /// What to do.
     pub task: Task,
-    /// Where the source lies, for tasks that read it. The latest plan's is used: the bytes are the same.
+    /// Where the source lies, for tasks that read it. The next attempt uses the latest plan's: the bytes are the same.
+    /// A plan that comes while an attempt is under way says nothing about where that one reads, and is not heard.
     pub source: Option<SourceReference>,
     /// The tasks that must be done first: of this plan, or of an earlier one.
     pub needs: BTreeSet<TaskKey>,
@@ -106,7 +108,8 @@ pub enum RetryDecision {
 ///
 /// Each operation is one transaction: it happens whole or not at all. One scheduler writes; others may read at the
 /// same time. A title *wants* the tasks of its current generation's plan, and whatever unfinished tasks those need,
-/// until it is withdrawing or final; a task that no title wants does not stay waiting, ready or active.
+/// until it is withdrawing or final. A task that no title wants does not stay waiting or ready, and is active only
+/// where a title keeps its attempt for a while after a resubmission (see [`submit`](Self::submit)).
 ///
 /// An operation that takes a [`Fence`] acts only where the task's attempt and lease are the fence's and the attempt is
 /// still under way; otherwise it changes nothing and says so (`false` or `None`). So reports of a worker that was
@@ -116,6 +119,10 @@ pub trait Store: Send + Sync + 'static {
     /// Takes a submission. An unknown name becomes generation 1, checking. A title that is not final and was submitted
     /// in exactly this way is left as it is. Any other title gets a new generation, checking, without its old
     /// report, failure and digest; the old generation's tasks that no other title wants are cancelled.
+    ///
+    /// Where the source is the same one, the new generation will probably want much of that again. So attempts that are
+    /// under way, but for those that act on the origin, are kept until it leaves checking: what its plan names by then
+    /// goes on, the rest is cancelled. A kept attempt that ends without success before is not followed by another.
     ///
     /// # Errors
     /// [`StoreError::Unserialisable`] for a source whose path is not UTF-8; otherwise the database.
@@ -144,8 +151,9 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Option<Planned>, StoreError>;
 
     /// Changes a title that is in the state `from` of this generation; `None`, and nothing changed, where it is not.
-    /// Where the title becomes withdrawing or final, it wants nothing any more, and its unfinished tasks that no
-    /// other title wants are cancelled. (What a withdrawing title still has to do is planned after this.)
+    /// With any change of state it keeps no attempt of an earlier generation any more; where it becomes withdrawing or
+    /// final, it wants nothing any more. Its unfinished tasks that no title wants or keeps are then cancelled. (What a
+    /// withdrawing title still has to do is planned after this.)
     ///
     /// # Errors
     /// [`StoreError::ForbiddenTransition`] where [`TitleState::may_become`] says no, and for a way back to checking,
@@ -271,6 +279,24 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// The database.
     async fn task(&self, task: &TaskKey) -> Result<Option<TaskRecord>, StoreError>;
+
+    /// The titles that want each task that an attempt is under way for, in the order of submission.
+    ///
+    /// # Errors
+    /// The database.
+    async fn wanted_attempts(&self) -> Result<BTreeMap<TaskKey, Vec<TitleId>>, StoreError>;
+
+    /// The sources from which a title of this name was put online at `origin`, or began to be, as far as they were ever
+    /// read at `path`. Whatever became of the title since, and of the tasks, changes nothing about it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unserialisable`] for a path that is not UTF-8; otherwise the database.
+    async fn publications(
+        &self,
+        title: &TitleId,
+        origin: &str,
+        path: &Path,
+    ) -> Result<BTreeSet<Digest>, StoreError>;
 
     /// The artifact with this key as it was taken over.
     ///

@@ -132,7 +132,7 @@ impl Metrics {
         }
     }
 
-    /// Bytes went to the origin.
+    /// An upload or a publication succeeded, and wrote so many bytes to the origin.
     pub fn origin_written(&self, bytes: u64) {
         self.shared.origin_written.inc_by(bytes);
     }

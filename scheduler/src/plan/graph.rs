@@ -3,18 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use reelfarm_model::ladder::{self, AudioRung, ChannelLayout, GOP_SECONDS};
-use reelfarm_model::profile::MediaFormat;
+use reelfarm_model::profile::{MediaFormat, MediaSetId, Scheme};
 use reelfarm_model::qc::{AudioProgramme, AudioSource, Conclusion};
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::task::{
-    AudioRendition, AudioRenditionSpec, EncodeAudioSpec, EncodeVideoSpec, FingerprintSpec, ManifestSpec,
-    PackageSpec, PublishProfile, PublishSpec, QcSpec, RungSpec, UploadSpec, VerifySpec, VideoRendition,
-    WithdrawSpec,
+    AudioRendition, AudioRenditionSpec, EncodeAudioSpec, EncodeVideoSpec, Encryption, FingerprintSpec,
+    KeysSpec, ManifestSpec, PackageSpec, PublishProfile, PublishSpec, QcSpec, RungSpec, UploadSpec,
+    VerifySpec, VideoRendition, WithdrawSpec,
 };
 use reelfarm_model::title::Submission;
 use reelfarm_model::{
-    ArtifactKey, Digest, Ladder, Profile, SourceReference, Task, TaskKey, TaskSpec, Title, TitleId,
+    ArtifactKey, Digest, KeyDivision, Ladder, Profile, Protection, SourceReference, Task, TaskKey, TaskSpec,
+    Title, TitleId,
 };
+use reelfarm_packaging::protection::key_uses;
 
 /// What a plan is made from.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +33,10 @@ pub struct PlanInput<'a> {
     pub ladder: &'a Ladder,
     /// The profiles to make.
     pub profiles: &'a [Profile],
+    /// The whole profile list, whose systems are told of every key.
+    pub list: &'a [Profile],
+    /// How encrypted profiles get their keys.
+    pub protection: Option<&'a Protection>,
     /// The tools of the workers.
     pub tools: &'a ToolVersions,
 }
@@ -73,6 +79,14 @@ pub enum PlanError {
         profile: String,
         /// The media set.
         media_set: String,
+    },
+    /// A profile is encrypted, and nothing says where its keys come from.
+    #[error("title {title}: its profiles are encrypted with {scheme}, and nothing says where keys come from")]
+    NoKeys {
+        /// The title.
+        title: TitleId,
+        /// The scheme.
+        scheme: &'static str,
     },
     /// A task has no output of the name that another builds on.
     #[error("task {task} makes no {output:?}")]
@@ -166,6 +180,24 @@ struct Builder<'a> {
     makers: BTreeMap<ArtifactKey, TaskKey>,
 }
 
+/// A media set that is to be made.
+struct Wanted {
+    name: MediaSetId,
+    format: MediaFormat,
+    scheme: Option<Scheme>,
+    seconds: Option<u32>,
+    /// Whether one key must do for all tracks, whatever the title's division.
+    one_key: bool,
+}
+
+/// The formats of which a player takes one key for the whole presentation.
+const fn takes_one_key(format: MediaFormat) -> bool {
+    match format {
+        MediaFormat::Cmaf | MediaFormat::SingleFile => false,
+        MediaFormat::Ts | MediaFormat::Smooth | MediaFormat::Progressive => true,
+    }
+}
+
 struct MediaSet {
     package: PackageSpec,
     media: ArtifactKey,
@@ -177,6 +209,10 @@ struct MediaSet {
 impl Builder<'_> {
     fn add(&mut self, spec: TaskSpec, after: BTreeSet<TaskKey>) -> Task {
         let task = Task::new(spec, self.input.tools);
+        // Two media sets may be made of the same one.
+        if let Some(node) = self.nodes.iter().find(|node| node.task.key == task.key) {
+            return node.task.clone();
+        }
         let mut needs = after;
         needs.extend(task.spec.inputs().iter().filter_map(|input| self.makers.get(input)));
         for output in &task.outputs {
@@ -261,7 +297,9 @@ impl Builder<'_> {
         for profile in self.input.profiles {
             let format = profile.container.media_format();
             if let Some(set) = sets.get(&profile.media_set.0) {
-                if set.package.format != format || set.package.segment_seconds != profile.segment_seconds {
+                let scheme = set.package.encryption.as_ref().map(|encryption| encryption.scheme);
+                let made = (set.package.format, set.package.segment_seconds, scheme);
+                if made != (format, profile.segment_seconds, profile.scheme) {
                     return Err(PlanError::MediaSetConflict {
                         profile: profile.id.clone(),
                         media_set: profile.media_set.to_string(),
@@ -269,25 +307,84 @@ impl Builder<'_> {
                 }
                 continue;
             }
-            let (video, audio) = match format {
-                MediaFormat::Progressive => progressive_tracks(video, audio),
-                MediaFormat::Cmaf | MediaFormat::SingleFile | MediaFormat::Ts => {
-                    (video.to_vec(), audio.to_vec())
-                }
-            };
-            let package = PackageSpec {
-                media_set: profile.media_set.clone(),
+            let wanted = Wanted {
+                name: profile.media_set.clone(),
                 format,
-                segment_seconds: profile.segment_seconds,
-                video,
-                audio,
+                scheme: profile.scheme,
+                seconds: profile.segment_seconds,
+                one_key: takes_one_key(format),
             };
-            let task = self.add(TaskSpec::Package(package.clone()), BTreeSet::new());
-            let media = only_output(&task)?;
+            let (package, media) = self.media_set(wanted, video, audio)?;
             let path = format!("media/{}/{}", profile.media_set, media.short());
             sets.insert(profile.media_set.0.clone(), MediaSet { package, media, path });
         }
         Ok(sets)
+    }
+
+    /// The task of a media set, and before it those of its keys and of the media set that it is made of.
+    fn media_set(
+        &mut self,
+        wanted: Wanted,
+        video: &[VideoRendition],
+        audio: &[AudioRendition],
+    ) -> Result<(PackageSpec, ArtifactKey), PlanError> {
+        let Wanted { name, format, scheme, seconds, one_key } = wanted;
+        let base = match (format, scheme) {
+            // What is encrypted whole is made of what is clear, and Smooth Streaming has the samples of CMAF.
+            (MediaFormat::Ts, Some(Scheme::Aes128)) => Some((MediaFormat::Ts, None)),
+            (MediaFormat::Smooth, scheme) => Some((MediaFormat::Cmaf, scheme)),
+            (MediaFormat::Progressive, Some(_)) => Some((MediaFormat::Progressive, None)),
+            _ => None,
+        };
+        let base = match base {
+            None => None,
+            Some((format, scheme)) => {
+                let name = self.name_of(format, scheme, seconds);
+                let wanted = Wanted { name, format, scheme, seconds, one_key };
+                Some(self.media_set(wanted, video, audio)?.1)
+            }
+        };
+        let encryption = match scheme {
+            None => None,
+            Some(scheme) => Some(Encryption { scheme, keys: self.keys(scheme, one_key)? }),
+        };
+        let (video, audio) = match format {
+            MediaFormat::Progressive => progressive_tracks(video, audio),
+            MediaFormat::Cmaf | MediaFormat::SingleFile | MediaFormat::Ts | MediaFormat::Smooth => {
+                (video.to_vec(), audio.to_vec())
+            }
+        };
+        let package =
+            PackageSpec { media_set: name, format, segment_seconds: seconds, video, audio, encryption, base };
+        let task = self.add(TaskSpec::Package(package.clone()), BTreeSet::new());
+        Ok((package, only_output(&task)?))
+    }
+
+    /// What the profile list calls a media set, so that it is the same one whether or not a profile of the title plays it.
+    fn name_of(&self, format: MediaFormat, scheme: Option<Scheme>, seconds: Option<u32>) -> MediaSetId {
+        let listed = self.input.list.iter().find(|profile| {
+            (profile.container.media_format(), profile.scheme, profile.segment_seconds)
+                == (format, scheme, seconds)
+        });
+        listed.map_or_else(|| MediaSetId("intermediate".to_owned()), |profile| profile.media_set.clone())
+    }
+
+    /// The title's keys for a scheme.
+    fn keys(&mut self, scheme: Scheme, one_key: bool) -> Result<ArtifactKey, PlanError> {
+        let PlanInput { title, list, protection, .. } = *self.input;
+        let protection =
+            protection.ok_or_else(|| PlanError::NoKeys { title: title.clone(), scheme: scheme.as_str() })?;
+        let of_scheme = list.iter().filter(|profile| profile.scheme == Some(scheme));
+        let spec = KeysSpec {
+            title: title.clone(),
+            scheme,
+            division: if one_key { KeyDivision::Title } else { protection.division },
+            source: protection.source.clone(),
+            systems: of_scheme.flat_map(|profile| profile.drm.iter().copied()).collect(),
+            uris: protection.uris.clone(),
+        };
+        let task = self.add(TaskSpec::Keys(spec), BTreeSet::new());
+        only_output(&task)
     }
 
     fn profiles(&mut self, sets: &BTreeMap<String, MediaSet>) -> Result<Vec<PublishProfile>, PlanError> {
@@ -295,11 +392,20 @@ impl Builder<'_> {
         let mut verifications = BTreeSet::new();
         for profile in self.input.profiles {
             let Some(set) = sets.get(&profile.media_set.0) else { continue };
-            let manifests = if set.package.format == MediaFormat::Progressive {
+            let manifests = if matches!(set.package.format, MediaFormat::Progressive | MediaFormat::Smooth) {
                 None
             } else {
-                let spec =
-                    ManifestSpec { profile: profile.clone(), media: set.media, media_path: set.path.clone() };
+                let keys = set.package.encryption.as_ref().map(|encryption| encryption.keys);
+                let spec = ManifestSpec {
+                    profile: profile.clone(),
+                    media: set.media,
+                    media_path: set.path.clone(),
+                    keys,
+                    key_uses: match keys {
+                        None => BTreeMap::new(),
+                        Some(_) => key_uses(&set.package.video, &set.package.audio),
+                    },
+                };
                 Some(only_output(&self.add(TaskSpec::Manifest(spec), BTreeSet::new()))?)
             };
             let spec = VerifySpec {

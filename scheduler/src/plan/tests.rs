@@ -107,6 +107,8 @@ impl World {
             conclusion: &self.conclusion,
             ladder: &self.ladder,
             profiles: &self.profiles,
+            list: &self.profiles,
+            protection: None,
             tools: &self.tools,
         })
     }

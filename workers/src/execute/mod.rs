@@ -6,6 +6,7 @@
 mod encode_audio;
 mod encode_video;
 mod fingerprint;
+mod keys;
 mod manifest;
 mod package;
 mod publish;
@@ -57,6 +58,7 @@ pub(crate) async fn execute(execution: &Execution) -> Result<Option<serde_json::
         TaskSpec::Qc(_) => qc::run(execution).await.map(Some),
         TaskSpec::EncodeVideo(spec) => encode_video::run(execution, spec).await.map(|()| None),
         TaskSpec::EncodeAudio(spec) => encode_audio::run(execution, spec).await.map(|()| None),
+        TaskSpec::Keys(spec) => keys::run(execution, spec).await.map(|()| None),
         TaskSpec::Package(spec) => package::run(execution, spec).await.map(|()| None),
         TaskSpec::Manifest(spec) => manifest::run(execution, spec).await.map(|()| None),
         TaskSpec::Verify(spec) => verify::run(execution, spec).await.map(|()| None),
@@ -90,16 +92,24 @@ impl Execution {
 
     /// An artifact that the task builds on.
     pub(crate) async fn artifact(&self, key: ArtifactKey) -> Result<Artifact, Failure> {
-        self.worker.artifacts.get(key).await?.ok_or_else(|| {
-            Failure::new(
-                Code::ArtifactMissing,
-                format!(
-                    "{} builds on artifact {}, which is missing or damaged; submit the title again to have it made again",
-                    self.message.task.spec.label(),
-                    key.short()
-                ),
-            )
-        })
+        self.worker.artifacts.get(key).await?.ok_or_else(|| self.missing(key))
+    }
+
+    /// The same, with every byte of it read and found to be what was taken over: for work whose outcome no later step
+    /// compares with anything else.
+    pub(crate) async fn intact_artifact(&self, key: ArtifactKey) -> Result<Artifact, Failure> {
+        self.worker.artifacts.get_intact(key).await?.ok_or_else(|| self.missing(key))
+    }
+
+    fn missing(&self, key: ArtifactKey) -> Failure {
+        Failure::new(
+            Code::ArtifactMissing,
+            format!(
+                "{} builds on artifact {}, which is missing or damaged; submit the title again to have it made again",
+                self.message.task.spec.label(),
+                key.short()
+            ),
+        )
     }
 
     /// Takes away an artifact that is not what it should be, so that it can be made again.

@@ -1,4 +1,5 @@
-//! One media set from renditions: by the packager, or by FFmpeg for a progressive file.
+//! One media set: from renditions by the packager, or by FFmpeg for a progressive file; from another media set by the
+//! farm's own engines.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,34 +8,50 @@ use reelfarm_media::child::Request;
 use reelfarm_model::profile::MediaFormat;
 use reelfarm_model::task::PackageSpec;
 use reelfarm_model::{ArtifactKey, Code, Failure};
-use reelfarm_packaging::progressive;
+use reelfarm_packaging::{derived, progressive};
 
-use super::{AUDIO_FILE, Execution, VIDEO_FILE};
+use super::{AUDIO_FILE, Execution, VIDEO_FILE, blocking};
 
 pub(super) async fn run(execution: &Execution, spec: &PackageSpec) -> Result<(), Failure> {
-    let inputs = renditions(execution, spec).await?;
+    let keys =
+        super::keys::open(execution, spec.encryption.as_ref().map(|encryption| encryption.keys)).await?;
     let output = execution.folder("media").await?;
+    if let Some(base) = spec.base {
+        let base = execution.intact_artifact(base).await?.folder;
+        let (spec, share_done) = (spec.clone(), execution.share_done());
+        return blocking(move || derived::package(&spec, &base, keys.as_ref(), &output, share_done)).await;
+    }
+    let inputs = renditions(execution, spec).await?;
     match spec.format {
         MediaFormat::Progressive => mux(execution, spec, &inputs, &output).await,
-        MediaFormat::Cmaf | MediaFormat::SingleFile | MediaFormat::Ts => {
-            execution.worker.packager.package(spec, &inputs, &output, execution.share_done()).await
+        _ => {
+            let packager = &execution.worker.packager;
+            packager.package(spec, &inputs, keys.as_ref(), &output, execution.share_done()).await
         }
     }
 }
 
-/// The files of a media set's renditions.
+/// The files of a media set's renditions, each of which was read and found as it was encoded: a media set that reads back
+/// as its renditions is right only if they are.
 pub(super) async fn renditions(
     execution: &Execution,
     spec: &PackageSpec,
 ) -> Result<BTreeMap<ArtifactKey, PathBuf>, Failure> {
+    let video = spec.video.iter().map(|video| (video.artifact, VIDEO_FILE));
+    let audio = spec.audio.iter().map(|audio| (audio.artifact, AUDIO_FILE));
     let mut files = BTreeMap::new();
-    for video in &spec.video {
-        files.insert(video.artifact, execution.artifact(video.artifact).await?.folder.join(VIDEO_FILE));
+    let mut missing = None;
+    for (artifact, file) in video.chain(audio) {
+        match execution.intact_artifact(artifact).await {
+            Ok(rendition) => {
+                files.insert(artifact, rendition.folder.join(file));
+            }
+            // All are looked at, so that all that are damaged are made again at once.
+            Err(failure) if failure.code == Code::ArtifactMissing => missing = missing.or(Some(failure)),
+            Err(failure) => return Err(failure),
+        }
     }
-    for audio in &spec.audio {
-        files.insert(audio.artifact, execution.artifact(audio.artifact).await?.folder.join(AUDIO_FILE));
-    }
-    Ok(files)
+    missing.map_or(Ok(files), Err)
 }
 
 async fn mux(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reelfarm_artifacts::{Origin, Receipt};
+use reelfarm_artifacts::{Origin, Published, Receipt};
 use reelfarm_model::index::{Index, IndexFile, IndexProfile};
 use reelfarm_model::task::PublishSpec;
 use reelfarm_model::{Failure, TitleId};
@@ -14,10 +14,11 @@ pub(super) async fn run(execution: &Execution, spec: &PublishSpec) -> Result<ser
     let mut files: BTreeMap<String, IndexFile> = BTreeMap::new();
     let mut manifests = Vec::new();
     for profile in &spec.profiles {
-        let receipt: Receipt = execution.artifact(profile.receipt).await?.read_json(RECEIPT_FILE).await?;
+        let receipt = execution.intact_artifact(profile.receipt).await?;
+        let receipt: Receipt = receipt.read_json(RECEIPT_FILE).await?;
         files.extend(receipt.files.into_iter().map(|file| (file.path.clone(), file)));
         let Some(key) = profile.manifests else { continue };
-        let artifact = execution.artifact(key).await?;
+        let artifact = execution.intact_artifact(key).await?;
         for file in &artifact.files {
             let path = format!("{}/{}", profile.profile.id, file.path);
             let content = fs_err::tokio::read(artifact.folder.join(&file.path))
@@ -30,7 +31,8 @@ pub(super) async fn run(execution: &Execution, spec: &PublishSpec) -> Result<ser
     }
     let index = index(&spec.title, spec, files.into_values().collect());
     let origin = Origin::open(&spec.origin)?;
-    let digest = origin.publish(&spec.title, manifests, &index).await?;
+    let Published { index: digest, written } = origin.publish(&spec.title, manifests, &index).await?;
+    execution.worker.metrics.origin_written(written);
     execution.write_json("index", RESULT_FILE, &digest).await
 }
 

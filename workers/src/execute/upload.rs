@@ -1,6 +1,6 @@
 //! One media set copied to the origin, every byte of it read back.
 
-use reelfarm_artifacts::{Origin, OriginError};
+use reelfarm_artifacts::{Origin, OriginError, Uploaded};
 use reelfarm_model::Failure;
 use reelfarm_model::task::UploadSpec;
 use reelfarm_packaging::layout::is_media_file;
@@ -15,8 +15,8 @@ pub(super) async fn run(execution: &Execution, spec: &UploadSpec) -> Result<(), 
     let progress = move |done: u64, total: u64| share_done(done as f64 / total.max(1) as f64);
     let uploaded =
         origin.upload(&spec.title, &spec.media_path, &media, is_media_file, progress, &execution.stop).await;
-    let receipt = match uploaded {
-        Ok(receipt) => receipt,
+    let Uploaded { receipt, written } = match uploaded {
+        Ok(uploaded) => uploaded,
         Err(error) => {
             if matches!(error, OriginError::Mismatch { .. }) {
                 metrics.origin_mismatch();
@@ -27,7 +27,7 @@ pub(super) async fn run(execution: &Execution, spec: &UploadSpec) -> Result<(), 
             return Err(error.into());
         }
     };
-    metrics.origin_written(receipt.files.iter().map(|file| file.size).sum());
+    metrics.origin_written(written);
     execution.write_json("receipt", RECEIPT_FILE, &receipt).await?;
     Ok(())
 }

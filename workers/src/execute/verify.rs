@@ -17,9 +17,13 @@ pub(super) async fn run(execution: &Execution, spec: &VerifySpec) -> Result<(), 
         None => None,
     };
     let renditions = renditions(execution, &spec.package).await?;
+    let encryption = spec.package.encryption.as_ref();
+    let keys = super::keys::open(execution, encryption.map(|encryption| encryption.keys)).await?;
     let checked = spec.clone();
-    let result =
-        blocking(move || Ok(verify(&checked, &media.folder, manifests.as_deref(), &renditions))).await?;
+    let result = blocking(move || {
+        Ok(verify(&checked, &media.folder, manifests.as_deref(), &renditions, keys.as_ref()))
+    })
+    .await?;
     execution.worker.metrics.profile_verified(spec.profile.container, result.is_ok());
     if result.is_err() {
         // Kept, they would be found wanting again for ever; forgotten, the next submission has them made again.

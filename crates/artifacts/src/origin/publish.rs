@@ -11,10 +11,19 @@ use super::set_back::Replacement;
 use super::{INDEX_NAME, Origin, OriginError};
 use crate::hashing::md5_of;
 
+/// What a publication did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The digest of the bytes of `index.json`.
+    pub index: Digest,
+    /// Bytes that were written: manifests and index.
+    pub written: u64,
+}
+
 impl Origin {
     /// Writes the manifests and reads them back; sees that everything that `index` names is there; writes `index.json`,
     /// which replaces the old one in one step; and removes what is the farm's in the title's folder and not named by
-    /// the new index. Answers the digest of `index.json`'s bytes. Doing it again does no harm.
+    /// the new index. Doing it again does no harm.
     ///
     /// Manifests have the same paths in every generation, so between the first manifest and the index a player of the
     /// old generation may get the new one: both are whole, as the old media set is removed only at the end. On an error
@@ -31,7 +40,7 @@ impl Origin {
         title: &TitleId,
         manifests: Vec<(String, Vec<u8>)>,
         index: &Index,
-    ) -> Result<Digest, OriginError> {
+    ) -> Result<Published, OriginError> {
         let inconsistent = |detail| OriginError::Inconsistent { title: title.clone(), detail };
         if index.title != *title {
             return Err(inconsistent(format!("it is the index of {}", index.title)));
@@ -66,6 +75,7 @@ impl Origin {
         }
         let digest = Digest::of(&text);
         let index_file = self.replacement(title, INDEX_NAME.to_owned(), text, true).await?;
+        let written = replacements.iter().chain([&index_file]).map(|file| file.new.len() as u64).sum();
         let mut begun = Vec::with_capacity(replacements.len() + 1);
         if let Err(error) = self.replace(title, &replacements, index, &index_file, &mut begun).await {
             return Err(self.set_back(title, &begun, error).await);
@@ -80,7 +90,7 @@ impl Origin {
                 tracing::warn!(%title, %error, "files of older generations were left at the origin");
             }
         }
-        Ok(digest)
+        Ok(Published { index: digest, written })
     }
 
     /// Writes the manifests, and the index where all that it names is there; notes in `begun` what it began to write.

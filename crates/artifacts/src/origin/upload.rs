@@ -1,8 +1,7 @@
 //! A media set to the origin: written, and every byte read back.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::{FutureExt as _, StreamExt as _};
 use object_store::path::Path;
@@ -26,6 +25,15 @@ pub struct Receipt {
     pub media_path: String,
     /// Its files, by their paths from the title's folder, in the order of their paths.
     pub files: Vec<IndexFile>,
+}
+
+/// What an upload did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uploaded {
+    /// The proof of what is at the origin now.
+    pub receipt: Receipt,
+    /// Bytes that were written for it. Files that were left as they were have none.
+    pub written: u64,
 }
 
 impl Origin {
@@ -53,7 +61,7 @@ impl Origin {
         include: impl Fn(&str) -> bool + Send,
         on_progress: impl Fn(u64, u64) + Send + Sync,
         stop: &CancellationToken,
-    ) -> Result<Receipt, OriginError> {
+    ) -> Result<Uploaded, OriginError> {
         let mut jobs = Vec::new();
         for file in artifact.files.iter().filter(|file| include(&file.path)) {
             let path = format!("{media_path}/{}", file.path);
@@ -83,12 +91,13 @@ impl Origin {
             return Err(error);
         }
 
+        let written = batch.written().iter().map(|job| job.file.size).sum();
         let mut files: Vec<_> = jobs
-            .into_iter()
-            .map(|job| IndexFile { path: job.path, size: job.file.size, md5: job.file.md5.clone() })
+            .iter()
+            .map(|job| IndexFile { path: job.path.clone(), size: job.file.size, md5: job.file.md5.clone() })
             .collect();
         files.sort();
-        Ok(Receipt { media_path: media_path.to_owned(), files })
+        Ok(Uploaded { receipt: Receipt { media_path: media_path.to_owned(), files }, written })
     }
 }
 
@@ -108,11 +117,12 @@ struct Batch<'a, P> {
     on_progress: P,
     stop: &'a CancellationToken,
     failed: AtomicBool,
-    written: Mutex<Vec<Path>>,
+    /// What was begun to be written.
+    written: Mutex<Vec<&'a Job<'a>>>,
 }
 
-impl<P: Fn(u64, u64) + Send + Sync> Batch<'_, P> {
-    async fn copy(&self, job: &Job<'_>) -> Result<(), OriginError> {
+impl<'a, P: Fn(u64, u64) + Send + Sync> Batch<'a, P> {
+    async fn copy(&self, job: &'a Job<'a>) -> Result<(), OriginError> {
         if self.failed.load(Ordering::Relaxed) || self.stop.is_cancelled() {
             return Ok(());
         }
@@ -123,7 +133,7 @@ impl<P: Fn(u64, u64) + Send + Sync> Batch<'_, P> {
         result
     }
 
-    async fn copy_one(&self, job: &Job<'_>) -> Result<(), OriginError> {
+    async fn copy_one(&self, job: &'a Job<'a>) -> Result<(), OriginError> {
         let Job { file, location, .. } = job;
         self.origin.refuse_links(location).await?;
         if self.origin.size_of(location).await? == Some(file.size) {
@@ -133,7 +143,7 @@ impl<P: Fn(u64, u64) + Send + Sync> Batch<'_, P> {
                 return Ok(());
             }
         }
-        self.written.lock().unwrap_or_else(PoisonError::into_inner).push(location.clone());
+        self.written().push(job);
         let source = self.artifact.path_of(file);
         let on_bytes = |bytes| self.advance(bytes);
         let sent = match self.origin.send(&source, file.size, location, on_bytes, self.stop).await {
@@ -165,10 +175,14 @@ impl<P: Fn(u64, u64) + Send + Sync> Batch<'_, P> {
         }
     }
 
+    fn written(&self) -> MutexGuard<'_, Vec<&'a Job<'a>>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn remove_written(&self) {
-        let written = std::mem::take(&mut *self.written.lock().unwrap_or_else(PoisonError::into_inner));
-        for location in written {
-            if let Err(error) = self.origin.remove_file(&location).await {
+        let written = std::mem::take(&mut *self.written());
+        for job in written {
+            if let Err(error) = self.origin.remove_file(&job.location).await {
                 tracing::warn!(%error, "a file of a failed upload was left at the origin");
             }
         }

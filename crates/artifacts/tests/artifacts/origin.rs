@@ -51,6 +51,7 @@ cases![
     progress_counts_every_byte_twice_and_ends_at_the_total,
     what_is_there_already_is_left,
     what_is_there_with_other_bytes_is_replaced,
+    bytes_are_counted_where_they_are_written_and_nowhere_else,
     large_files_go_part_by_part,
     hostile_names_are_refused,
     a_damaged_artifact_is_not_passed_on,
@@ -94,7 +95,7 @@ impl Bench {
     ) -> Result<Vec<reelfarm_model::index::IndexFile>, OriginError> {
         let uploaded =
             self.origin.upload(&title(name), media_path, artifact, |_| true, |_, _| {}, &running()).await;
-        uploaded.map(|receipt| receipt.files)
+        uploaded.map(|uploaded| uploaded.receipt.files)
     }
 
     /// Publishes a title of one media set and one manifest; answers its index.
@@ -105,8 +106,8 @@ impl Bench {
         files.push(index_file("dash-clr-2s/manifest.mpd", &manifest));
         let index = index(&title(name), files);
         let manifests = vec![("dash-clr-2s/manifest.mpd".to_owned(), manifest)];
-        let digest = self.origin.publish(&title(name), manifests, &index).await.unwrap();
-        (index, digest)
+        let published = self.origin.publish(&title(name), manifests, &index).await.unwrap();
+        (index, published.index)
     }
 
     async fn audit(&self, name: &str) -> Audit {
@@ -121,7 +122,8 @@ async fn an_upload_is_found_as_it_was_sent(bench: &Bench) {
         .origin
         .upload(&title("film"), "media/set/0f", &made, |_| true, |_, _| {}, &running())
         .await
-        .unwrap();
+        .unwrap()
+        .receipt;
     assert_eq!(receipt.media_path, "media/set/0f");
     assert_eq!(
         receipt.files,
@@ -139,9 +141,9 @@ async fn an_upload_is_found_as_it_was_sent(bench: &Bench) {
 async fn only_what_is_included_goes(bench: &Bench) {
     let made = artifact(&bench.store, "m", &[("a.m4s", b"a"), ("layout.json", b"{}")]).await;
     let include = |path: &str| path.ends_with(".m4s");
-    let receipt =
+    let uploaded =
         bench.origin.upload(&title("film"), SET, &made, include, |_, _| {}, &running()).await.unwrap();
-    assert_eq!(receipt.files, [index_file(&format!("{SET}/a.m4s"), b"a")]);
+    assert_eq!(uploaded.receipt.files, [index_file(&format!("{SET}/a.m4s"), b"a")]);
     assert_eq!(bench.origin.withdraw(&title("film"), &[]).await.unwrap(), 1);
 }
 
@@ -179,6 +181,26 @@ async fn what_is_there_with_other_bytes_is_replaced(bench: &Bench) {
     }
 }
 
+async fn bytes_are_counted_where_they_are_written_and_nowhere_else(bench: &Bench) {
+    let film = title("film");
+    let made = artifact(&bench.store, "m", &[("a", b"1234"), ("b", b"56"), ("left out", b"789")]).await;
+    for (damage, expected) in [(None, 6), (None, 0), (Some(&b"1235"[..]), 4), (Some(b"12"), 4)] {
+        if let Some(bytes) = damage {
+            bench.put("film/media/set/0123456789ab/a", bytes).await;
+        }
+        let include = |path: &str| path != "left out";
+        let uploaded = bench.origin.upload(&film, SET, &made, include, |_, _| {}, &running()).await.unwrap();
+        assert_eq!(uploaded.written, expected, "{damage:?}");
+    }
+    let mut files =
+        vec![index_file(&format!("{SET}/a"), b"1234"), index_file("hls/master.m3u8", b"manifest")];
+    files.sort();
+    let manifests = vec![("hls/master.m3u8".to_owned(), b"manifest".to_vec())];
+    let published = bench.origin.publish(&film, manifests, &index(&film, files)).await.unwrap();
+    let size_of_index = bench.raw.head(&Path::from("film/index.json")).await.unwrap().size;
+    assert_eq!(published.written, 8 + size_of_index);
+}
+
 async fn large_files_go_part_by_part(bench: &Bench) {
     let content = bytes(5, 17 * 1024 * 1024 + 1);
     let made = artifact(&bench.store, "m", &[("film.mp4", &content)]).await;
@@ -186,9 +208,9 @@ async fn large_files_go_part_by_part(bench: &Bench) {
     let count = |_, _| {
         steps.fetch_add(1, Ordering::Relaxed);
     };
-    let receipt =
+    let uploaded =
         bench.origin.upload(&title("film"), "media", &made, |_| true, count, &running()).await.unwrap();
-    assert_eq!(receipt.files, [index_file("media/film.mp4", &content)]);
+    assert_eq!(uploaded.receipt.files, [index_file("media/film.mp4", &content)]);
     assert_eq!(steps.into_inner(), 6, "three parts there, three parts back");
 }
 

@@ -42,7 +42,7 @@ async fn upload(origin: &Origin, alien: &TitleId, set: &str) -> Vec<reelfarm_mod
     let store = ArtifactStore::open(state.path()).unwrap();
     let media = artifact(&store, set, &[("v/1.m4s", set.as_bytes())]).await;
     let media_path = format!("media/set/{set}");
-    origin.upload(alien, &media_path, &media, |_| true, |_, _| {}, &running()).await.unwrap().files
+    origin.upload(alien, &media_path, &media, |_| true, |_, _| {}, &running()).await.unwrap().receipt.files
 }
 
 /// Publishes a title of one media set, one profile and these manifests of it.

@@ -35,13 +35,13 @@ async fn generation(origin: &Origin, number: u8, names: &[&str]) -> (Vec<(String
     let film = title("film");
     let media = artifact(&store, "media", &[("1.m4s", &[number])]).await;
     let media_path = format!("media/set/{}", number.to_string().repeat(12));
-    let receipt = origin.upload(&film, &media_path, &media, |_| true, |_, _| {}, &running()).await.unwrap();
+    let uploaded = origin.upload(&film, &media_path, &media, |_| true, |_, _| {}, &running()).await.unwrap();
     let manifests: Vec<_> = names
         .iter()
         .map(|name| ((*name).to_owned(), format!("{name} plays {media_path}").into_bytes()))
         .collect();
     let named = manifests.iter().map(|(path, content)| index_file(path, content));
-    let files = receipt.files.into_iter().chain(named).collect();
+    let files = uploaded.receipt.files.into_iter().chain(named).collect();
     (manifests, index(&film, files))
 }
 

@@ -187,6 +187,53 @@ async fn a_damaged_artifact_is_set_aside_and_can_be_made_again() {
 }
 
 #[tokio::test]
+async fn changed_bytes_are_found_by_who_reads_them_and_the_artifact_can_be_made_again() {
+    let content = bytes(3, 600_000);
+    // A bit in the first block, in the last, and in a file that is not the first.
+    for (file, place) in [("a", 0), ("a", 599_999), ("b/c", 300_000)] {
+        let (state, store) = open();
+        let made = artifact(&store, "m", &[("a", &content), ("b/c", &content), ("empty", b"")]).await;
+        assert_eq!(store.get_intact(key("m")).await.unwrap().as_ref(), Some(&made));
+        let mut changed = content.clone();
+        changed[place] ^= 1;
+        fs_err::write(made.folder.join(file), changed).unwrap();
+        assert_eq!(store.get(key("m")).await.unwrap().as_ref(), Some(&made), "of the size that it had");
+        assert_eq!(store.get_intact(key("m")).await.unwrap(), None, "{file} at {place}");
+        assert_eq!(store.get(key("m")).await.unwrap(), None);
+        assert_eq!(in_staging(&state), 1, "kept for who wants to look");
+        let again = artifact(&store, "m", &[("a", &content), ("b/c", &content), ("empty", b"")]).await;
+        assert_eq!(store.get_intact(key("m")).await.unwrap(), Some(again));
+    }
+    let (_state, store) = open();
+    assert_eq!(store.get_intact(key("none")).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_was_made_anew_is_not_set_aside_by_who_saw_the_damage_before() {
+    let (_state, store) = open();
+    let content = bytes(4, 400_000);
+    for round in 0..30 {
+        let name = format!("round-{round}");
+        let made = artifact(&store, &name, &[("f", &content)]).await;
+        fs_err::write(made.folder.join("f"), bytes(5, 400_000)).unwrap();
+        let makers: Vec<_> = (0..8)
+            .map(|_| {
+                let (store, name, content) = (store.clone(), name.clone(), content.clone());
+                tokio::spawn(async move {
+                    if store.get_intact(key(&name)).await.unwrap().is_none() {
+                        artifact(&store, &name, &[("f", &content)]).await;
+                    }
+                    store.get_intact(key(&name)).await.unwrap()
+                })
+            })
+            .collect();
+        for maker in makers {
+            assert_eq!(maker.await.unwrap().as_ref(), Some(&made), "made by one, it stays for all");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_damaged_artifact_gives_way_to_a_take_over() {
     let (_state, store) = open();
     let made = artifact(&store, "a", &[("f", b"1234")]).await;

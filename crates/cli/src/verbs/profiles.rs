@@ -1,6 +1,7 @@
 //! `reelfarm profiles`: what is made for which devices.
 
 use reelfarm_model::Failure;
+use reelfarm_model::profile::Scheme;
 use serde::Serialize;
 
 use crate::arguments::Json;
@@ -15,12 +16,19 @@ pub fn run(json: Json, printer: &Printer) -> Result<Exit, Failure> {
         printer.json(&profiles.all());
         return Ok(Exit::Done);
     }
-    let mut table = format!("{:<16} {:<15} {:<12} {:<18} FOR\n", "PROFILE", "CONTAINER", "DRM", "MEDIA SET");
+    let mut table = format!(
+        "{:<17} {:<15} {:<27} {:<11} {:<14} FOR\n",
+        "PROFILE", "CONTAINER", "DRM", "SCHEME", "MEDIA SET"
+    );
     for profile in profiles.all() {
         let drm: Vec<_> = profile.drm.iter().map(word).collect();
         let drm = if drm.is_empty() { "none".to_owned() } else { drm.join("+") };
+        let scheme = profile.scheme.map_or("", Scheme::as_str);
         let (id, container, set) = (&profile.id, word(&profile.container), &profile.media_set.0);
-        table.push_str(&format!("{id:<16} {container:<15} {drm:<12} {set:<18} {}\n", profile.purpose));
+        table.push_str(&format!(
+            "{id:<17} {container:<15} {drm:<27} {scheme:<11} {set:<14} {}\n",
+            profile.purpose
+        ));
     }
     printer.data(&table);
     Ok(Exit::Done)

@@ -24,21 +24,30 @@ use crate::signals::Signals;
 struct Wish {
     ladder: LadderText,
     profiles: Vec<String>,
+    /// Whether any of them is encrypted.
+    has_encrypted: bool,
     audio_language: Option<String>,
     origin: String,
 }
 
 impl Wish {
-    fn submission(&self, title: TitleId, source: SourceReference, tools: ToolVersions) -> Submission {
-        Submission {
+    fn submission(
+        &self,
+        title: TitleId,
+        source: SourceReference,
+        farm: &Farm,
+    ) -> Result<Submission, Failure> {
+        let protection = self.has_encrypted.then(|| farm.keys.protection(&title)).transpose()?;
+        Ok(Submission {
             title,
             source,
             ladder: self.ladder.clone(),
             profiles: self.profiles.clone(),
             audio_language: self.audio_language.clone(),
+            protection,
             origin: self.origin.clone(),
-            tools,
-        }
+            tools: farm.tools.clone(),
+        })
     }
 }
 
@@ -93,11 +102,23 @@ fn wish(verb: &Run, project: &Project) -> Result<Wish, Failure> {
     let (ladder, _) = project.ladder(verb.ladder.as_deref())?;
     let all = || vec!["all".to_owned()];
     let patterns = verb.profiles.clone().or_else(|| project.profiles.clone()).unwrap_or_else(all);
-    let profiles = super::profile_list(project)?
+    let selected = super::profile_list(project)?
         .select(&patterns)
         .map_err(|error| Failure::new(Code::UnknownName, error.to_string()))?;
+    let rights = project.drm.rights(verb.drm.as_deref(), verb.no_clear);
+    let count = selected.len();
+    let profiles: Vec<_> = selected.into_iter().filter(|profile| rights.allow(profile)).collect();
+    if profiles.is_empty() {
+        return Err(Failure::new(
+            Code::RightsLeaveNothing,
+            format!(
+                "none of the {count} profiles asked for is one that the rights rules allow; see --drm, --no-clear and the table drm of reelfarm.toml"
+            ),
+        ));
+    }
     Ok(Wish {
         ladder,
+        has_encrypted: profiles.iter().any(|profile| profile.scheme.is_some()),
         profiles: profiles.into_iter().map(|profile| profile.id).collect(),
         audio_language: super::audio_language(verb.audio_lang.as_deref(), project)?,
         origin: project.origin(verb.origin.as_deref())?,
@@ -179,15 +200,19 @@ async fn make(
     }
     let state = project.state(verb.state.state.as_ref());
     let (policy, profiles) = (super::policy(project)?, super::profile_list(project)?);
-    let mut farm = Farm::start(&state, project, policy, profiles, metrics).await?;
+    let mut farm = Farm::start(&state, project, policy, profiles, verb.keys.as_deref(), metrics).await?;
 
     let unfinished: Vec<Title> = farm.store.live_titles().await?;
     let mut watch = Watch::new(&farm, printer);
     let mut submitted = BTreeSet::new();
     for Candidate { file, title, source } in candidates {
-        let submission = wish.submission(title.clone(), source, farm.tools.clone());
-        if watch.submit(&farm, file, submission).await {
-            submitted.insert(title);
+        match wish.submission(title.clone(), source, &farm) {
+            Ok(submission) => {
+                if watch.submit(&farm, file, submission).await {
+                    submitted.insert(title);
+                }
+            }
+            Err(failure) => watch.refuse(&file, &title, failure),
         }
     }
     // What an earlier call left unfinished goes on beside it, as it was asked for then.

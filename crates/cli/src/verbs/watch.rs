@@ -1,7 +1,7 @@
 //! Watches the titles of a call until each has ended.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use reelfarm_model::title::Submission;
 use reelfarm_model::{Failure, Title, TitleId};
@@ -56,11 +56,16 @@ impl Watch {
                 true
             }
             Err(failure) => {
-                self.printer.failure(Some(id.as_str()), &failure);
-                self.outcomes.push(Outcome::refused(&file, Some(id.to_string()), failure));
+                self.refuse(&file, &id, failure);
                 false
             }
         }
+    }
+
+    /// Takes in that a title cannot be submitted.
+    pub fn refuse(&mut self, file: &Path, title: &TitleId, failure: Failure) {
+        self.printer.failure(Some(title.as_str()), &failure);
+        self.outcomes.push(Outcome::refused(file, Some(title.to_string()), failure));
     }
 
     /// Watches until every title has ended, or something else ends it.

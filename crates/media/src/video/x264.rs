@@ -103,9 +103,10 @@ fn options(rung: &RungSpec) -> Options {
         // One thread: with more, rate control depends on timing.
         ("threads", "1"),
         ("x264-params", "lookahead-threads=1:cpu-independent=1"),
+        // In closed groups a forced I frame is an IDR. FFmpeg's forced-idr gives the same bytes; but then, with presets
+        // that have no mbtree, x264 warns at every group that it made the IDR an I frame, which it takes back later.
         ("flags", "+cgop+bitexact"),
         ("sc_threshold", "0"),
-        ("forced-idr", "1"),
         ("color_range", "tv"),
         ("colorspace", "bt709"),
         ("color_primaries", "bt709"),

@@ -102,6 +102,27 @@ fn a_failure_carries_its_code_and_ffmpegs_words() {
     assert!(failure.log.contains("moov atom not found"), "{}", failure.log);
 }
 
+/// x264's warnings about every group of pictures would leave no room for the cause.
+#[test]
+fn the_log_of_an_encode_that_fails_late_is_not_filled_by_the_encoder() {
+    let workspace = Workspace::new();
+    let path =
+        workspace.make("film.mp4", "-f lavfi -i testsrc2=s=160x90:r=25:d=10 -c:v libx264 -preset ultrafast");
+    for preset in ["ultrafast", "superfast", "veryfast", "medium"] {
+        let mut rung = rung(25, 160, 90);
+        rung.rung.preset = preset.into();
+        // One more than there are, which the decoder finds at the end.
+        let spec = video_spec(conclusion(25, 251), vec![rung]);
+        let outputs = vec![workspace.path("video.mp4")];
+        let request = Request::EncodeVideo { path: path.clone(), spec, outputs };
+        let Some(Response::Failure(failure)) = answer(&serde_json::to_vec(&request).unwrap()).pop() else {
+            panic!("{preset}")
+        };
+        assert_eq!(failure.code, Code::EncodeFrameCount, "{preset}: {failure}");
+        assert!(!failure.log.contains("[libx264]"), "{preset}: {}", failure.log);
+    }
+}
+
 #[test]
 fn a_request_that_is_none_is_a_failure() {
     for request in ["", "{", r#"{"request":"fly"}"#, r#"{"request":"measure","path":"a","speed":2}"#] {

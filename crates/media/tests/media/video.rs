@@ -380,6 +380,38 @@ fn a_rung_that_cannot_be_written_names_its_file() {
     assert_eq!(full.failure().code, reelfarm_model::Code::DiskFull, "{full}");
 }
 
+/// Set for the process that may write no large file: the folder it works in.
+const LIMITED: &str = "REELFARM_TEST_LIMITED_FOLDER";
+
+/// The first rung gets no further frames then: that it has too few is the consequence, not the cause.
+#[test]
+fn a_rung_that_cannot_grow_hides_behind_no_other() {
+    // Two lanes: together the rungs are more work than the larger alone. The first rung's file stays below the limit.
+    let (mut first, second) = (rung(25, 128, 72), rung(25, 160, 90));
+    (first.rung.crf, first.rung.maxrate_kbps, first.rung.bufsize_kbps) = (45, 20, 40);
+    if let Some(folder) = std::env::var_os(LIMITED).map(std::path::PathBuf::from) {
+        let spec = video_spec(conclusion(25, 250), vec![first, second]);
+        let outputs = ["first.mp4", "second.mp4"].map(|name| folder.join(name));
+        let error = encode_video(&folder.join("hard.mp4"), &spec, &outputs, &mut |_| ()).unwrap_err();
+        assert!(matches!(&error, MediaError::Write { path, .. } if *path == outputs[1]), "{error}");
+        assert_eq!(error.failure().class, reelfarm_model::FailureClass::Environment, "{error}");
+        return;
+    }
+    let workspace = Workspace::new();
+    let noise = "-f lavfi -i testsrc2=s=160x90:r=25:d=10,noise=alls=60:allf=t";
+    let source = workspace.make("hard.mp4", &format!("{noise} {X264} -qp 10"));
+    // A limit that is the process's own, and no signal that ends it at the limit.
+    let limited = std::process::Command::new("sh")
+        .args(["-c", "ulimit -f 64; trap '' XFSZ; exec \"$0\" --exact \"$1\""])
+        .arg(std::env::current_exe().unwrap())
+        .arg("video::a_rung_that_cannot_grow_hides_behind_no_other")
+        .env(LIMITED, source.parent().unwrap())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&limited.stdout);
+    assert!(limited.status.success() && told.contains("1 passed"), "{told}");
+}
+
 #[test]
 fn a_real_film_keeps_its_picture() {
     let workspace = Workspace::new();

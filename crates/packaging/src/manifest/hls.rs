@@ -6,10 +6,13 @@
 
 use std::path::{Path, PathBuf};
 
+use reelfarm_drm::Secret;
+
 use super::protection::Protection;
 use super::{ManifestError, ManifestFile, Urls};
 use crate::layout;
 use crate::playlist::{Master, Media};
+use crate::readback::encryption::Decryption;
 use crate::readback::segments::SegmentReader;
 use crate::readback::{ReadError, nanoseconds};
 
@@ -43,7 +46,14 @@ pub(super) fn derive(
         let unexpected = |reason: String| ManifestError::Unexpected { file: file.clone(), reason };
         let playlist = Media::parse(text.as_bytes()).map_err(|error| unexpected(error.to_string()))?;
         let is_audio = master.audio.iter().any(|audio| audio.uri == name);
-        let durations = if is_audio { durations(&playlist, media_dir, urls)? } else { Vec::new() };
+        let durations = if is_audio {
+            // Times are readable without a key, except where whole segments are encrypted.
+            let opening = protection.map(|protection| protection.opening(&playlist)).transpose();
+            let opening = opening.map_err(ManifestError::Protection)?.flatten();
+            durations(&playlist, media_dir, urls, protection.is_some(), opening)?
+        } else {
+            Vec::new()
+        };
         let keys = match protection {
             None => None,
             Some(protection) => {
@@ -63,7 +73,18 @@ pub(super) fn derive(
 
 /// How long each segment is, in microseconds, by the frames in it. Rounding does not add up: each begins where the one
 /// before was said to end.
-fn durations(playlist: &Media, media_dir: &Path, urls: &Urls) -> Result<Vec<i64>, ManifestError> {
+fn durations(
+    playlist: &Media,
+    media_dir: &Path,
+    urls: &Urls,
+    is_encrypted: bool,
+    whole_segments: Option<(&Secret<16>, [u8; 16])>,
+) -> Result<Vec<i64>, ManifestError> {
+    let decryption = match whole_segments {
+        Some((key, vector)) => Decryption::WholeSegments { key, vector },
+        None if is_encrypted => Decryption::Sealed,
+        None => Decryption::Clear,
+    };
     let read = |path: &str| -> Result<(PathBuf, Vec<u8>), ManifestError> {
         let file = media_dir.join(path);
         urls.of(path).map_err(|reason| ManifestError::Unexpected { file: file.clone(), reason })?;
@@ -75,8 +96,9 @@ fn durations(playlist: &Media, media_dir: &Path, urls: &Urls) -> Result<Vec<i64>
         reason: error.to_string(),
     };
     let header = playlist.map.as_deref().map(read).transpose()?;
-    let mut reader = SegmentReader::new(header.as_ref().map(|(_, bytes)| bytes.as_slice()))
-        .map_err(|error| unexpected(header.as_ref().map_or(media_dir, |(file, _)| file), error))?;
+    let mut reader =
+        SegmentReader::opening(header.as_ref().map(|(_, bytes)| bytes.as_slice()), decryption)
+            .map_err(|error| unexpected(header.as_ref().map_or(media_dir, |(file, _)| file), error))?;
     let mut durations = Vec::with_capacity(playlist.segments.len());
     let mut zero = None;
     for segment in &playlist.segments {

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use reelfarm_drm::{ContentKey, Signal, TitleKeys};
+use reelfarm_drm::{ContentKey, Secret, Signal, TitleKeys};
 use reelfarm_model::profile::{DrmSystem, Profile, Scheme};
 use reelfarm_model::task::ManifestSpec;
 use reelfarm_model::{KeyId, KeyUse};
 
 use super::ManifestFile;
+use crate::playlist::Media;
 
 /// A profile's systems, and the keys of its tracks.
 pub(super) struct Protection<'a> {
@@ -118,6 +119,20 @@ impl<'a> Protection<'a> {
             text.push('\n');
         }
         Ok(text)
+    }
+
+    /// What opens the segments of a playlist where they are encrypted whole: the key, and the vector that the playlist
+    /// names.
+    ///
+    /// # Errors
+    /// There is no key, or the playlist names no vector.
+    pub(super) fn opening(&self, playlist: &Media) -> Result<Option<(&Secret<16>, [u8; 16])>, String> {
+        if self.scheme != Scheme::Aes128 {
+            return Ok(None);
+        }
+        let key = self.keys.key(KeyUse::All).ok_or("whole segments take one key for all tracks")?;
+        let vector = playlist.keys.first().and_then(|key| key.vector);
+        Ok(Some((&key.key, vector.ok_or("the media set's playlist names no initialisation vector")?)))
     }
 
     /// The file that players of AES-128 without a DRM system fetch: the key itself, for QA.

@@ -6,6 +6,7 @@
 
 pub(crate) mod adts;
 pub(crate) mod boxes;
+pub(crate) mod encryption;
 pub(crate) mod fragments;
 pub(crate) mod movie;
 pub(crate) mod nal;
@@ -71,6 +72,11 @@ impl ReadError {
     /// An error in words.
     pub(crate) fn new(reason: impl Into<String>) -> Self {
         Self(reason.into())
+    }
+
+    /// The same error, with the box that it is about.
+    pub(crate) fn of_box(self, kind: &[u8; 4]) -> Self {
+        Self(format!("box {}: {self}", boxes::name(*kind)))
     }
 }
 

@@ -1,8 +1,19 @@
 //! The header of an ISO base media file (`moov`, ISO/IEC 14496-12 8.2): what its tracks are and how their times map to
 //! the presentation.
 
+use std::collections::BTreeSet;
+
 use super::boxes::{Cursor, boxes, find, name, required};
+use super::encryption::protection::{Protection, protection};
 use super::{Codec, ReadError, adts};
+
+/// The UUID of a DRM system.
+pub(crate) type SystemId = [u8; 16];
+
+/// Bytes of a video sample entry before its boxes (12.1.3).
+const VIDEO_FIELDS: usize = 78;
+/// Bytes of an audio sample entry before its boxes (12.2.3).
+const AUDIO_FIELDS: usize = 28;
 
 /// A track as the header describes it.
 #[derive(Clone, Debug)]
@@ -21,6 +32,8 @@ pub(crate) struct TrackHeader<'a> {
     pub(crate) language: [u8; 3],
     /// Its sample table (`stbl`).
     pub(crate) sample_table: &'a [u8],
+    /// How its samples are encrypted; `None` for a clear track.
+    pub(crate) protection: Option<Protection>,
     /// What fragments leave out (`trex`); zero in a file without fragments.
     pub(crate) defaults: SampleDefaults,
 }
@@ -70,6 +83,20 @@ pub(crate) fn tracks(moov: &[u8]) -> Result<Vec<TrackHeader<'_>>, ReadError> {
     Ok(tracks)
 }
 
+/// The DRM systems that boxes `pssh` among these speak to (ISO/IEC 23001-7 clause 8.1).
+pub(crate) fn systems(children: &[u8]) -> Result<BTreeSet<SystemId>, ReadError> {
+    let mut systems = BTreeSet::new();
+    for found in boxes(children) {
+        let found = found?;
+        if found.kind == *b"pssh" {
+            let mut cursor = Cursor::new(found.body);
+            let id = cursor.full_box().and_then(|_| cursor.array());
+            systems.insert(id.map_err(|error| error.of_box(b"pssh"))?);
+        }
+    }
+    Ok(systems)
+}
+
 fn track(trak: &[u8], movie_timescale: u32) -> Result<TrackHeader<'_>, ReadError> {
     let mut cursor = Cursor::new(required(trak, b"tkhd")?);
     let (version, _) = cursor.full_box()?;
@@ -93,13 +120,23 @@ fn track(trak: &[u8], movie_timescale: u32) -> Result<TrackHeader<'_>, ReadError
     }
 
     let sample_table = required(required(mdia, b"minf")?, b"stbl")?;
-    let (codec, nal_length_size) = sample_entry(required(sample_table, b"stsd")?)?;
+    let (codec, nal_length_size, protection) = sample_entry(required(sample_table, b"stsd")?)?;
     let shift = match find(trak, b"edts")? {
         None => 0,
         Some(edits) => edit_shift(required(edits, b"elst")?, timescale, movie_timescale)?,
     };
     let defaults = SampleDefaults::default();
-    Ok(TrackHeader { id, timescale, codec, nal_length_size, shift, language, sample_table, defaults })
+    Ok(TrackHeader {
+        id,
+        timescale,
+        codec,
+        nal_length_size,
+        shift,
+        language,
+        sample_table,
+        protection,
+        defaults,
+    })
 }
 
 /// What an edit list (8.6.6) adds to media times: it may delay the track by an empty edit and begin within the media,
@@ -129,17 +166,43 @@ fn edit_shift(elst: &[u8], timescale: u32, movie_timescale: u32) -> Result<i64, 
         .ok_or_else(|| ReadError::new("the edit list's times are out of range"))
 }
 
-fn sample_entry(stsd: &[u8]) -> Result<(Codec, usize), ReadError> {
+/// What decodes a track, the bytes of its NAL units' lengths, and how it is encrypted.
+type SampleEntry = (Codec, usize, Option<Protection>);
+
+fn sample_entry(stsd: &[u8]) -> Result<SampleEntry, ReadError> {
     let mut cursor = Cursor::new(stsd);
     cursor.full_box()?;
     let count = cursor.u32()?;
     let entry = boxes(cursor.rest()).next().filter(|_| count == 1);
     let entry = entry.ok_or_else(|| ReadError::new(format!("a track has {count} sample entries")))??;
-    match &entry.kind {
-        b"avc1" => avc_entry(entry.body),
-        b"mp4a" => Ok((aac_entry(entry.body)?, 0)),
+    let (kind, protection) = match &entry.kind {
+        // A protected entry keeps the fields and boxes of the original one (ISO/IEC 14496-12 8.12.1).
+        b"encv" => original(entry.body, VIDEO_FIELDS, b"avc1")?,
+        b"enca" => original(entry.body, AUDIO_FIELDS, b"mp4a")?,
+        kind => (*kind, None),
+    };
+    match &kind {
+        b"avc1" => avc_entry(entry.body).map(|(codec, size)| (codec, size, protection)),
+        b"mp4a" => aac_entry(entry.body).map(|codec| (codec, 0, protection)),
         kind => Err(ReadError::new(format!("sample entry {} is not used by any rendition", name(*kind)))),
     }
+}
+
+/// The original format and the protection of a protected entry whose boxes follow `fields` bytes.
+fn original(
+    body: &[u8],
+    fields: usize,
+    expected: &[u8; 4],
+) -> Result<([u8; 4], Option<Protection>), ReadError> {
+    let mut cursor = Cursor::new(body);
+    cursor.take(fields)?;
+    let (format, protection) = protection(cursor.rest())?;
+    if format != *expected {
+        let format = name(format);
+        return Err(ReadError::new(format!("the original format is {format}, not {}", name(*expected)))
+            .of_box(b"frma"));
+    }
+    Ok((format, Some(protection)))
 }
 
 /// `AVCSampleEntry` (ISO/IEC 14496-12 12.1.3, ISO/IEC 14496-15 5.4.2).
@@ -147,7 +210,7 @@ fn avc_entry(body: &[u8]) -> Result<(Codec, usize), ReadError> {
     let mut cursor = Cursor::new(body);
     cursor.take(24)?;
     let size = (u32::from(cursor.u16()?), u32::from(cursor.u16()?));
-    cursor.take(50)?;
+    cursor.take(VIDEO_FIELDS - 28)?;
     let mut configuration = Cursor::new(required(cursor.rest(), b"avcC")?);
     configuration.take(4)?;
     let nal_length_size = usize::from(configuration.u8()? & 0b11) + 1;
@@ -164,14 +227,14 @@ fn avc_entry(body: &[u8]) -> Result<(Codec, usize), ReadError> {
     Ok((Codec::Avc { size: Some(size), parameter_sets }, nal_length_size))
 }
 
-/// `MP4AudioSampleEntry` (ISO/IEC 14496-14 5.6) with the `AudioSpecificConfig` (ISO/IEC 14496-3 1.6.2.1) in it.
+/// `MP4AudioSampleEntry` (ISO/IEC 14496-14 5.6) with the `AudioSpecificConfig` in it.
 fn aac_entry(body: &[u8]) -> Result<Codec, ReadError> {
     const ES: u8 = 0x03;
     const DECODER_CONFIG: u8 = 0x04;
     const DECODER_SPECIFIC: u8 = 0x05;
 
     let mut cursor = Cursor::new(body);
-    cursor.take(28)?;
+    cursor.take(AUDIO_FIELDS)?;
     let mut esds = Cursor::new(required(cursor.rest(), b"esds")?);
     esds.full_box()?;
     let mut stream = Cursor::new(descriptor(&mut esds, ES)?);
@@ -183,7 +246,12 @@ fn aac_entry(body: &[u8]) -> Result<Codec, ReadError> {
     let mut decoder = Cursor::new(descriptor(&mut stream, DECODER_CONFIG)?);
     decoder.take(13)?;
     let specific = descriptor(&mut decoder, DECODER_SPECIFIC)?;
-    let [first, second, ..] = specific else {
+    audio_specific_config(specific)
+}
+
+/// The `AudioSpecificConfig` (ISO/IEC 14496-3 1.6.2.1) of AAC-LC.
+pub(crate) fn audio_specific_config(bytes: &[u8]) -> Result<Codec, ReadError> {
+    let [first, second, ..] = bytes else {
         return Err(ReadError::new("the AudioSpecificConfig is cut"));
     };
     let object_type = first >> 3;

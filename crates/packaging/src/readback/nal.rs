@@ -1,5 +1,7 @@
 //! NAL units of H.264 (ITU-T H.264 7.3.1, annex B) and the hash of a picture's slices.
 
+use std::ops::Range;
+
 use xxhash_rust::xxh3::Xxh3;
 
 use super::ReadError;
@@ -8,6 +10,53 @@ const NON_IDR_SLICE: u8 = 1;
 const IDR_SLICE: u8 = 5;
 const SEQUENCE_PARAMETERS: u8 = 7;
 const PICTURE_PARAMETERS: u8 = 8;
+
+/// Whether a NAL unit holds a part of a picture.
+pub(crate) fn is_slice(unit: &[u8]) -> bool {
+    unit.first().is_some_and(|header| matches!(header & 0x1F, NON_IDR_SLICE..=IDR_SLICE))
+}
+
+/// Where the NAL units are that have a length before each (ISO/IEC 14496-15 5.3.3), without the lengths.
+pub(crate) fn units_by_length(
+    bytes: &[u8],
+    length_size: usize,
+) -> impl Iterator<Item = Result<Range<usize>, ReadError>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
+        let read = match rest.split_at_checked(length_size) {
+            None => Err(ReadError::new("a NAL unit's length is cut")),
+            Some((length, tail)) => {
+                let length = length.iter().fold(0usize, |sum, byte| sum << 8 | usize::from(*byte));
+                if length > tail.len() {
+                    let left = tail.len();
+                    Err(ReadError::new(format!("a NAL unit states {length} bytes, {left} are left")))
+                } else {
+                    Ok(at + length_size..at + length_size + length)
+                }
+            }
+        };
+        at = read.as_ref().map_or(bytes.len(), |unit| unit.end);
+        Some(read)
+    })
+}
+
+/// The NAL units that have a start code before each (annex B), with the zeros that belong to the next one.
+pub(crate) fn units_by_start_code(bytes: &[u8]) -> Result<impl Iterator<Item = &[u8]>, ReadError> {
+    let starts: Vec<usize> =
+        bytes.windows(3).enumerate().filter(|(_, code)| *code == [0, 0, 1]).map(|(at, _)| at).collect();
+    if starts.first().is_none_or(|first| bytes[..*first].iter().any(|byte| *byte != 0)) {
+        return Err(ReadError::new("a picture does not begin with a start code"));
+    }
+    let ends = starts.iter().skip(1).copied().chain([bytes.len()]).collect::<Vec<_>>();
+    Ok(starts.into_iter().zip(ends).map(|(start, end)| &bytes[start + 3..end]))
+}
+
+/// Zeros after a NAL unit belong to the next start code (B.1.2), and no NAL unit ends in one (7.4.1).
+pub(crate) fn without_trailing_zeros(unit: &[u8]) -> &[u8] {
+    let end = unit.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    &unit[..end]
+}
 
 /// A picture's slices, whatever else came with them.
 #[derive(Clone, Default)]
@@ -22,17 +71,8 @@ impl Picture {
     /// A picture from NAL units with a length before each (ISO/IEC 14496-15 5.3.3).
     pub(crate) fn from_lengths(bytes: &[u8], length_size: usize) -> Result<Self, ReadError> {
         let mut picture = Self::default();
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let (length, tail) = rest
-                .split_at_checked(length_size)
-                .ok_or_else(|| ReadError::new("a NAL unit's length is cut"))?;
-            let length = length.iter().fold(0usize, |sum, byte| sum << 8 | usize::from(*byte));
-            let (unit, tail) = tail.split_at_checked(length).ok_or_else(|| {
-                ReadError::new(format!("a NAL unit states {length} bytes, {} are left", tail.len()))
-            })?;
-            picture.push(unit);
-            rest = tail;
+        for unit in units_by_length(bytes, length_size) {
+            picture.push(&bytes[unit?]);
         }
         picture.complete()
     }
@@ -40,22 +80,23 @@ impl Picture {
     /// A picture from NAL units with start codes (annex B).
     pub(crate) fn from_start_codes(bytes: &[u8]) -> Result<Self, ReadError> {
         let mut picture = Self::default();
-        let starts: Vec<usize> =
-            bytes.windows(3).enumerate().filter(|(_, code)| *code == [0, 0, 1]).map(|(at, _)| at).collect();
-        if starts.first().is_none_or(|first| bytes[..*first].iter().any(|byte| *byte != 0)) {
-            return Err(ReadError::new("a picture does not begin with a start code"));
+        for unit in units_by_start_code(bytes)? {
+            picture.push(unit);
         }
-        for (index, start) in starts.iter().enumerate() {
-            let end = starts.get(index + 1).copied().unwrap_or(bytes.len());
-            picture.push(&bytes[start + 3..end]);
+        picture.complete()
+    }
+
+    /// A picture from its NAL units.
+    pub(crate) fn from_units(units: &[Vec<u8>]) -> Result<Self, ReadError> {
+        let mut picture = Self::default();
+        for unit in units {
+            picture.push(unit);
         }
         picture.complete()
     }
 
     fn push(&mut self, unit: &[u8]) {
-        // Zeros after a NAL unit belong to the next start code (B.1.2), and no NAL unit ends in one (7.4.1).
-        let end = unit.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        let unit = &unit[..end];
+        let unit = without_trailing_zeros(unit);
         match unit.first().map(|header| header & 0x1F) {
             Some(kind @ NON_IDR_SLICE..=IDR_SLICE) => {
                 self.hash.update(&(unit.len() as u64).to_le_bytes());

@@ -1,11 +1,15 @@
 //! MP4 files with a sample table (ISO/IEC 14496-12 8.5, 8.6, 8.7): encoded renditions and progressive outputs.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::boxes::{Cursor, Header, find, required};
-use super::movie::{TrackHeader, tracks};
+use super::encryption::auxiliary::Auxiliary;
+use super::encryption::decryptor::Decryptor;
+use super::encryption::{Decryption, Encryption};
+use super::movie::{self, SystemId, TrackHeader, tracks};
 use super::samples::access_unit;
 use super::{MOST_UNITS, ReadError, Track};
 
@@ -19,17 +23,30 @@ pub(crate) struct Movie {
     pub(crate) tracks: Vec<(Track, [u8; 3])>,
     /// Whether the header stands before the media, so that the file plays while it downloads.
     pub(crate) fast_start: bool,
+    /// What was found of every track's encryption; `None` for tracks that are read as they are.
+    pub(crate) encryption: Vec<Option<Encryption>>,
+    /// The DRM systems that the file itself speaks to, in boxes `pssh`.
+    pub(crate) systems: BTreeSet<SystemId>,
 }
 
-/// Reads the file at `path`.
+/// Reads the clear file at `path`.
 pub(crate) fn read(path: &Path) -> Result<Movie, ReadError> {
+    open(path, Decryption::Clear)
+}
+
+/// Reads the file at `path`, all of whose tracks are opened so.
+pub(crate) fn open(path: &Path, decryption: Decryption<'_>) -> Result<Movie, ReadError> {
     let file = fs_err::File::open(path)?;
     let length = file.metadata()?.len();
-    read_from(file, length)
+    read_from(file, length, decryption)
 }
 
 /// Reads a file of `length` bytes.
-pub(crate) fn read_from(file: impl Read + Seek, length: u64) -> Result<Movie, ReadError> {
+pub(crate) fn read_from(
+    file: impl Read + Seek,
+    length: u64,
+    decryption: Decryption<'_>,
+) -> Result<Movie, ReadError> {
     let mut file = BufReader::with_capacity(1 << 16, file);
     let mut moov = None;
     let mut first_media = None;
@@ -60,17 +77,22 @@ pub(crate) fn read_from(file: impl Read + Seek, length: u64) -> Result<Movie, Re
     }
     let (header_at, moov) = moov.ok_or_else(|| ReadError::new("the file has no header"))?;
     let fast_start = first_media.is_some_and(|media| header_at < media);
-    let tracks = tracks(&moov)?
-        .iter()
-        .map(|track| Ok((read_track(&mut file, length, track)?, track.language)))
-        .collect::<Result<_, ReadError>>()?;
-    Ok(Movie { tracks, fast_start })
+    let mut movie =
+        Movie { tracks: Vec::new(), fast_start, encryption: Vec::new(), systems: movie::systems(&moov)? };
+    for track in tracks(&moov)? {
+        let mut decryptor = Decryptor::of(&track, decryption)?;
+        let read = read_track(&mut file, length, &track, decryptor.as_mut())?;
+        movie.tracks.push((read, track.language));
+        movie.encryption.push(decryptor.map(|decryptor| decryptor.found().clone()));
+    }
+    Ok(movie)
 }
 
 fn read_track(
     file: &mut BufReader<impl Read + Seek>,
     length: u64,
     header: &TrackHeader<'_>,
+    mut decryptor: Option<&mut Decryptor>,
 ) -> Result<Track, ReadError> {
     let table = header.sample_table;
     let sizes = sizes(required(table, b"stsz")?, length)?;
@@ -82,6 +104,18 @@ fn read_track(
         Some(ctts) => run_lengths(ctts, sizes.len(), "composition times")?,
     };
     let sync = sync_samples(table)?;
+    let auxiliary = decryptor.as_ref().map(|decryptor| {
+        Auxiliary::parse(table, decryptor.protection(), |offset, size| {
+            if offset.checked_add(size as u64).is_none_or(|end| end > length) {
+                return Err(ReadError::new("the offset lies outside the file"));
+            }
+            let mut bytes = vec![0; size];
+            file.seek(SeekFrom::Start(offset))?;
+            file.read_exact(&mut bytes)?;
+            Ok(Cow::Owned(bytes))
+        })
+    });
+    let mut auxiliary = auxiliary.transpose()?;
     let mut units = Vec::with_capacity(sizes.len());
     let mut time = 0i64;
     let mut bytes = Vec::new();
@@ -96,11 +130,19 @@ fn read_track(
         position = end;
         let composition = i64::from(compositions[index] as i32);
         let is_sync = sync.as_ref().is_none_or(|sync| sync.contains(&(index as u32 + 1)));
-        let unit = access_unit(header, &bytes, time.saturating_add(composition), durations[index], is_sync)
-            .map_err(|error| ReadError::new(format!("sample {}: {error}", index + 1)))?;
-        units.push(unit);
+        let at = |error: ReadError| ReadError::new(format!("sample {}: {error}", index + 1));
+        let sample = match (&mut decryptor, &mut auxiliary) {
+            (Some(decryptor), Some(auxiliary)) => {
+                let entry = auxiliary.next().map_err(at)?;
+                decryptor.open(&bytes, &entry).map_err(at)?
+            }
+            _ => &bytes,
+        };
+        let composed = time.saturating_add(composition);
+        units.push(access_unit(header, sample, composed, durations[index], is_sync).map_err(at)?);
         time = time.saturating_add(i64::from(durations[index]));
     }
+    auxiliary.map_or(Ok(()), |auxiliary| auxiliary.finish())?;
     Ok(Track { timescale: header.timescale, codec: header.codec.clone(), units })
 }
 

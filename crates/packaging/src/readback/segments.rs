@@ -1,30 +1,38 @@
-//! Segments of one track, whatever their layout.
+//! Segments of one track, whatever their layout and encryption.
 
-use super::movie::TrackHeader;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use super::encryption::{Decryption, Encryption};
+use super::movie::SystemId;
 use super::{AccessUnit, Codec, ReadError, fragments, ts};
 
 /// Reads the segments of one track in order.
 #[derive(Clone, Debug)]
 pub(crate) enum SegmentReader<'a> {
     /// Fragments of an ISO base media file.
-    Fragments(TrackHeader<'a>),
+    Fragments(fragments::Reader<'a>),
     /// MPEG-TS.
     TransportStream(ts::Reader),
 }
 
 impl<'a> SegmentReader<'a> {
-    /// A reader of the segments that this initialisation segment belongs to, or of segments that need none.
-    pub(crate) fn new(initialization: Option<&'a [u8]>) -> Result<Self, ReadError> {
+    /// A reader of the segments that this initialisation segment belongs to, or of segments that need none, which are
+    /// opened with `decryption`.
+    pub(crate) fn opening(
+        initialization: Option<&'a [u8]>,
+        decryption: Decryption<'_>,
+    ) -> Result<Self, ReadError> {
         match initialization {
-            Some(bytes) => fragments::initialization(bytes).map(Self::Fragments),
-            None => Ok(Self::TransportStream(ts::Reader::default())),
+            Some(bytes) => fragments::Reader::new(bytes, decryption).map(Self::Fragments),
+            None => ts::Reader::new(decryption).map(Self::TransportStream),
         }
     }
 
     /// Ticks a second of the units' times.
     pub(crate) const fn timescale(&self) -> u32 {
         match self {
-            Self::Fragments(track) => track.timescale,
+            Self::Fragments(reader) => reader.track().timescale,
             Self::TransportStream(_) => ts::TIMESCALE,
         }
     }
@@ -32,15 +40,31 @@ impl<'a> SegmentReader<'a> {
     /// What decodes the segments read so far.
     pub(crate) const fn codec(&self) -> Option<&Codec> {
         match self {
-            Self::Fragments(track) => Some(&track.codec),
+            Self::Fragments(reader) => Some(&reader.track().codec),
             Self::TransportStream(reader) => reader.codec(),
+        }
+    }
+
+    /// What was found of the encryption of the segments read so far; `None` where they are read as they are.
+    pub(crate) fn encryption(&self) -> Option<&Encryption> {
+        match self {
+            Self::Fragments(reader) => reader.encryption(),
+            Self::TransportStream(reader) => reader.encryption(),
+        }
+    }
+
+    /// The DRM systems that the media themselves speak to, in boxes `pssh`. The farm leaves that to manifests.
+    pub(crate) fn systems(&self) -> Cow<'_, BTreeSet<SystemId>> {
+        match self {
+            Self::Fragments(reader) => Cow::Borrowed(reader.systems()),
+            Self::TransportStream(_) => Cow::Owned(BTreeSet::new()),
         }
     }
 
     /// The access units of the next segment in decoding order.
     pub(crate) fn read(&mut self, bytes: &[u8]) -> Result<Vec<AccessUnit>, ReadError> {
         match self {
-            Self::Fragments(track) => fragments::segment(track, bytes),
+            Self::Fragments(reader) => reader.segment(bytes),
             Self::TransportStream(reader) => reader.segment(bytes),
         }
     }

@@ -1,10 +1,15 @@
 //! Segments of MPEG-TS (ISO/IEC 13818-1) with one elementary stream: H.264 or AAC with ADTS headers.
 
+use reelfarm_drm::Secret;
+use reelfarm_model::profile::Scheme;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::boxes::Cursor;
+use super::encryption::sample_aes::{self, SampleDecryptor};
+use super::encryption::{Decryption, Encryption};
 use super::nal::Picture;
 use super::{AAC_FRAME_SAMPLES, AccessUnit, Codec, ReadError, adts};
+use crate::aes128;
 
 /// Ticks a second of MPEG-TS time stamps.
 pub(crate) const TIMESCALE: u32 = 90_000;
@@ -25,18 +30,83 @@ const WRAP: i64 = 1 << 33;
 pub(crate) struct Reader {
     last_pts: Option<i64>,
     codec: Option<Codec>,
+    opening: Opening,
+}
+
+/// How segments are opened.
+#[derive(Clone, Debug, Default)]
+enum Opening {
+    /// They are clear.
+    #[default]
+    Clear,
+    /// Encrypted samples are read as they are.
+    Sealed,
+    /// Samples are decrypted.
+    Samples(SampleDecryptor),
+    /// Whole segments are decrypted.
+    Segments { key: Secret<16>, vector: [u8; 16], found: Encryption },
 }
 
 impl Reader {
+    /// A reader of segments that are opened so.
+    pub(crate) fn new(decryption: Decryption<'_>) -> Result<Self, ReadError> {
+        let opening = match decryption {
+            Decryption::Clear => Opening::Clear,
+            Decryption::Sealed => Opening::Sealed,
+            Decryption::SampleAes { key, vector } => Opening::Samples(SampleDecryptor::new(key, vector)),
+            Decryption::WholeSegments { key, vector } => {
+                let mut found = Encryption::new(Scheme::Aes128, None, (0, 0));
+                found.first_vector = vector.to_vec();
+                Opening::Segments { key: key.clone(), vector, found }
+            }
+            Decryption::Common(_) => return Err(ReadError::new("MPEG-TS has no common encryption")),
+        };
+        Ok(Self { opening, ..Self::default() })
+    }
+
     /// The access units of the next segment in decoding order. Durations are known for sound alone.
     pub(crate) fn segment(&mut self, bytes: &[u8]) -> Result<Vec<AccessUnit>, ReadError> {
-        let (stream_type, packets) = demultiplex(bytes)?;
+        let Opening::Segments { key, vector, .. } = &self.opening else { return self.packets(bytes) };
+        let clear = aes128::decrypt_segment(key, *vector, bytes);
+        let clear = clear.map_err(|error| ReadError::new(error.to_string()))?;
+        let units = self.packets(&clear)?;
+        if let Opening::Segments { found, .. } = &mut self.opening {
+            units.iter().for_each(|_| found.count(true, false));
+        }
+        Ok(units)
+    }
+
+    /// What was found of the encryption of the segments read so far.
+    pub(crate) const fn encryption(&self) -> Option<&Encryption> {
+        match &self.opening {
+            Opening::Clear | Opening::Sealed => None,
+            Opening::Samples(decryptor) => Some(decryptor.found()),
+            Opening::Segments { found, .. } => Some(found),
+        }
+    }
+
+    fn packets(&mut self, bytes: &[u8]) -> Result<Vec<AccessUnit>, ReadError> {
+        let (stream, packets) = demultiplex(bytes)?;
+        let is_encrypted = matches!(stream.kind, sample_aes::H264 | sample_aes::ADTS);
+        match &self.opening {
+            Opening::Sealed => {}
+            Opening::Samples(_) if !is_encrypted => {
+                return Err(ReadError::new("the program map names a stream that is not encrypted"));
+            }
+            Opening::Clear | Opening::Segments { .. } if is_encrypted => {
+                return Err(ReadError::new("the program map names an encrypted stream"));
+            }
+            _ => {}
+        }
+        if let Some(codec) = stream.codec {
+            self.expect(codec)?;
+        }
         let mut units = Vec::with_capacity(packets.len());
         for packet in &packets {
             let (pts, data) = pes(packet)?;
             let pts = self.unwrap(pts);
-            match stream_type {
-                H264 => units.push(self.picture(pts, data)?),
+            match stream.kind {
+                H264 | sample_aes::H264 => units.push(self.picture(pts, data)?),
                 _ => self.sound(pts, data, &mut units)?,
             }
         }
@@ -60,7 +130,10 @@ impl Reader {
     }
 
     fn picture(&mut self, pts: i64, data: &[u8]) -> Result<AccessUnit, ReadError> {
-        let picture = Picture::from_start_codes(data)?;
+        let picture = match &mut self.opening {
+            Opening::Samples(decryptor) => Picture::from_units(&decryptor.picture(data)?)?,
+            _ => Picture::from_start_codes(data)?,
+        };
         if picture.is_idr() {
             let mut parameter_sets = picture.parameter_sets().to_vec();
             if parameter_sets.is_empty() {
@@ -82,14 +155,13 @@ impl Reader {
                 return Err(ReadError::new("a frame of sound is no AAC"));
             };
             self.expect(codec)?;
+            let payload = match &mut self.opening {
+                Opening::Samples(decryptor) => xxh3_128(&decryptor.sound(raw)),
+                _ => xxh3_128(raw),
+            };
             let ticks = |samples: u32| u64::from(samples) * u64::from(TIMESCALE) / u64::from(sample_rate);
             let duration = ticks(AAC_FRAME_SAMPLES) as u32;
-            units.push(AccessUnit {
-                pts: pts + ticks(samples).cast_signed(),
-                duration,
-                idr: true,
-                payload: xxh3_128(raw),
-            });
+            units.push(AccessUnit { pts: pts + ticks(samples).cast_signed(), duration, idr: true, payload });
             samples = samples.saturating_add(AAC_FRAME_SAMPLES);
             rest = tail;
         }
@@ -107,13 +179,22 @@ impl Reader {
     }
 }
 
-/// The stream type and the PES packets of the only elementary stream.
-fn demultiplex(bytes: &[u8]) -> Result<(u8, Vec<Vec<u8>>), ReadError> {
+/// An elementary stream, as the program map describes it.
+struct Stream {
+    pid: u16,
+    /// Its `stream_type`.
+    kind: u8,
+    /// What decodes it, where the map says.
+    codec: Option<Codec>,
+}
+
+/// The only elementary stream, and its PES packets.
+fn demultiplex(bytes: &[u8]) -> Result<(Stream, Vec<Vec<u8>>), ReadError> {
     if bytes.is_empty() || !bytes.len().is_multiple_of(PACKET) {
         return Err(ReadError::new(format!("{} bytes are no whole number of packets", bytes.len())));
     }
     let mut program_map: Option<u16> = None;
-    let mut stream: Option<(u16, u8)> = None;
+    let mut stream: Option<Stream> = None;
     let mut counters = std::collections::BTreeMap::new();
     let mut packets: Vec<Vec<u8>> = Vec::new();
     for (index, packet) in bytes.chunks_exact(PACKET).enumerate() {
@@ -132,7 +213,7 @@ fn demultiplex(bytes: &[u8]) -> Result<(u8, Vec<Vec<u8>>), ReadError> {
             program_map = Some(program_map_pid(section(packet.payload).map_err(at)?).map_err(at)?);
         } else if Some(packet.pid) == program_map {
             stream = Some(elementary_stream(section(packet.payload).map_err(at)?).map_err(at)?);
-        } else if Some(packet.pid) == stream.map(|(pid, _)| pid) {
+        } else if Some(packet.pid) == stream.as_ref().map(|stream| stream.pid) {
             if packet.starts {
                 packets.push(Vec::new());
             }
@@ -143,8 +224,8 @@ fn demultiplex(bytes: &[u8]) -> Result<(u8, Vec<Vec<u8>>), ReadError> {
             return Err(at(ReadError::new(format!("PID {} is in no program", packet.pid))));
         }
     }
-    let (_, stream_type) = stream.ok_or_else(|| ReadError::new("the segment has no program map"))?;
-    Ok((stream_type, packets))
+    let stream = stream.ok_or_else(|| ReadError::new("the segment has no program map"))?;
+    Ok((stream, packets))
 }
 
 struct Packet<'a> {
@@ -202,23 +283,27 @@ fn program_map_pid(table: &[u8]) -> Result<u16, ReadError> {
     Ok(pid)
 }
 
-/// PID and type of the only elementary stream (2.4.4.8).
-fn elementary_stream(table: &[u8]) -> Result<(u16, u8), ReadError> {
+/// The only elementary stream of a program (2.4.4.8).
+fn elementary_stream(table: &[u8]) -> Result<Stream, ReadError> {
     let mut cursor = Cursor::new(table);
     cursor.u16()?;
     let length = usize::from(cursor.u16()? & 0x0FFF);
     cursor.take(length)?;
-    let stream_type = cursor.u8()?;
+    let kind = cursor.u8()?;
     let pid = cursor.u16()? & 0x1FFF;
     let length = usize::from(cursor.u16()? & 0x0FFF);
-    cursor.take(length)?;
+    let descriptors = cursor.take(length)?;
     if !cursor.is_empty() {
         return Err(ReadError::new("the program has several streams"));
     }
-    if stream_type != H264 && stream_type != ADTS {
-        return Err(ReadError::new(format!("stream type {stream_type:#04x} is not used by any rendition")));
-    }
-    Ok((pid, stream_type))
+    let codec = match kind {
+        H264 | ADTS => None,
+        sample_aes::H264 | sample_aes::ADTS => sample_aes::signalled(kind, descriptors)?,
+        _ => {
+            return Err(ReadError::new(format!("stream type {kind:#04x} is not used by any rendition")));
+        }
+    };
+    Ok(Stream { pid, kind, codec })
 }
 
 /// The presentation time stamp and the data of a PES packet (2.4.3.6).

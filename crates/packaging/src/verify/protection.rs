@@ -2,13 +2,15 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use reelfarm_drm::{Signal, TitleKeys};
+use reelfarm_drm::{ContentKey, Secret, Signal, TitleKeys};
 use reelfarm_model::KeyUse;
 use reelfarm_model::profile::{DrmSystem, Profile, Scheme};
 
 use super::finding::{Book, Check, Place};
 use crate::mpd::ContentProtection;
 use crate::playlist::Key;
+use crate::protection::SAMPLE_AES_VECTOR;
+use crate::readback::encryption::{Decryption, Encryption};
 
 /// The scheme of the element that names the key itself (ISO/IEC 23009-1 clause 5.8.5.2).
 const MP4_PROTECTION: &str = "urn:mpeg:dash:mp4protection:2011";
@@ -130,6 +132,129 @@ pub(super) fn check(
             format_args!("{what}: {should:?}"),
             format_args!("{told:?}"),
         );
+    }
+}
+
+/// What opens a track.
+pub(super) enum Opening {
+    /// It is clear.
+    Clear,
+    /// Samples are encrypted, and the file names its key.
+    Common {
+        /// The title's keys, of which the file names one.
+        keys: TitleKeys,
+        /// The key that it must name.
+        key: ContentKey,
+    },
+    /// Samples of MPEG-TS are encrypted.
+    SampleAes(ContentKey, [u8; 16]),
+    /// Whole segments are.
+    WholeSegments(ContentKey, [u8; 16]),
+}
+
+impl Opening {
+    /// What opens a track of the profile whose key is the one for `wanted`.
+    ///
+    /// # Errors
+    /// The key is not there, or the playlist states no vector.
+    pub(super) fn of(
+        profile: &Profile,
+        keys: Option<&TitleKeys>,
+        wanted: KeyUse,
+        stated: &StatedProtection,
+    ) -> Result<Self, &'static str> {
+        let Some(scheme) = profile.scheme else { return Ok(Self::Clear) };
+        let keys = keys.ok_or("none")?;
+        let key = keys.key(wanted).ok_or("none for this track")?.clone();
+        Ok(match scheme {
+            Scheme::Cenc | Scheme::Cbcs => Self::Common { keys: keys.clone(), key },
+            Scheme::SampleAes => {
+                let vector = key.initialization_vector(SAMPLE_AES_VECTOR);
+                Self::SampleAes(key, vector)
+            }
+            Scheme::Aes128 => Self::WholeSegments(key, stated.vector.ok_or("no vector in the playlist")?),
+        })
+    }
+
+    /// The key; `None` for a clear track.
+    pub(super) const fn key(&self) -> Option<&ContentKey> {
+        match self {
+            Self::Clear => None,
+            Self::Common { key, .. } | Self::SampleAes(key, _) | Self::WholeSegments(key, _) => Some(key),
+        }
+    }
+
+    pub(super) const fn decryption(&self) -> Decryption<'_> {
+        match self {
+            Self::Clear => Decryption::Clear,
+            Self::Common { keys, .. } => Decryption::Common(keys),
+            Self::SampleAes(key, vector) => Decryption::SampleAes { key: &key.key, vector: *vector },
+            Self::WholeSegments(key, vector) => Decryption::WholeSegments { key: &key.key, vector: *vector },
+        }
+    }
+
+    /// The same with a key that differs in one bit.
+    pub(super) fn with_a_wrong_key(&self) -> Self {
+        let wrong = |key: &ContentKey| {
+            let mut bytes = *key.key.expose();
+            bytes[0] ^= 1;
+            ContentKey { id: key.id, key: Secret::new(bytes) }
+        };
+        match self {
+            Self::Clear => Self::Clear,
+            Self::Common { keys, key } => {
+                let keys = TitleKeys::new(
+                    keys.keys().map(|(key_use, key)| (key_use, wrong(key))).collect(),
+                    std::collections::BTreeMap::new(),
+                );
+                Self::Common { keys, key: wrong(key) }
+            }
+            Self::SampleAes(key, vector) => Self::SampleAes(wrong(key), *vector),
+            Self::WholeSegments(key, vector) => Self::WholeSegments(wrong(key), *vector),
+        }
+    }
+}
+
+/// Samples are encrypted as the profile says, with this key, and lie open nowhere.
+pub(super) fn samples(
+    book: &mut Book,
+    place: Place<'_>,
+    profile: &Profile,
+    key: &ContentKey,
+    found: Option<&Encryption>,
+) {
+    let found = found.ok_or("clear samples");
+    let Some(found) = book.done(Check::Protection, place, "encrypted samples", found) else { return };
+    let scheme = profile.scheme.map_or("none", Scheme::as_str);
+    book.equal(Check::Protection, place, "the scheme of samples:", scheme, found.scheme.as_str());
+    if let Some(id) = found.key_id {
+        book.equal(Check::Protection, place, "the samples' key", key.id, id);
+    }
+    book.equal(Check::Protection, place, "samples that lie open:", 0, found.exposed);
+    // A frame of silence may be shorter than a block of the cipher.
+    book.check(
+        Check::Protection,
+        place,
+        found.unchanged * 2 <= found.units,
+        "samples that decryption changes",
+        format_args!("{} of {} unchanged", found.unchanged, found.units),
+    );
+}
+
+/// No two tracks with one key share a part of its key stream.
+pub(super) fn streams(book: &mut Book, tracks: &[(&str, Encryption)]) {
+    for (at, (name, track)) in tracks.iter().enumerate() {
+        for (other_name, other) in &tracks[..at] {
+            let (Some(counters), Some(others)) = (track.counters, other.counters) else { continue };
+            let apart = track.key_id != other.key_id || counters.1 <= others.0 || others.1 <= counters.0;
+            book.check(
+                Check::Protection,
+                Place::rendition(name),
+                apart,
+                "a key stream of its own",
+                format_args!("the one of {other_name}"),
+            );
+        }
     }
 }
 

@@ -9,12 +9,14 @@ use reelfarm_model::profile::Container;
 use reelfarm_model::task::VerifySpec;
 
 use super::finding::{Book, Check, Place};
+use super::protection::Opening;
 use super::report::RenditionReport;
 use super::source::Rendition;
 use super::stated::{Resolver, StatedTrack};
 use super::track::{self, Compared};
 use super::{dash, hls, protection};
 use crate::layout;
+use crate::readback::encryption::Encryption;
 
 /// How far sound may be from the picture, compared with the renditions.
 const SYNCHRONISATION_NS: i64 = 1_000_000;
@@ -55,16 +57,21 @@ pub(super) fn verify(
         );
     }
     let mut compared = Vec::new();
+    let mut encryptions = Vec::new();
     for (name, rendition) in &expected {
         let place = Place::rendition(name);
         let named: Vec<_> = stated.iter().filter(|track| track.track() == name).collect();
         book.equal(Check::Renditions, place, "representations in the manifest:", 1, named.len());
         let Some(stated) = named.first() else { continue };
         protection::check(book, place, &spec.profile, keys, rendition.key_use(), &stated.protection);
-        if let Some(result) = one(book, spec, (name, *rendition), stated, media_dir, renditions) {
+        if let Some((result, encryption)) =
+            one(book, spec, (name, *rendition), stated, media_dir, renditions, keys)
+        {
             compared.push((name.as_str(), *rendition, result));
+            encryptions.extend(encryption.map(|encryption| (name.as_str(), encryption)));
         }
     }
+    protection::streams(book, &encryptions);
     together(book, &compared);
     if let Some(duration_us) = duration_us {
         presentation_duration(book, &compared, duration_us);
@@ -87,7 +94,8 @@ fn one(
     stated: &StatedTrack,
     media_dir: &Path,
     renditions: &BTreeMap<ArtifactKey, PathBuf>,
-) -> Option<Compared> {
+    keys: Option<&TitleKeys>,
+) -> Option<(Compared, Option<Encryption>)> {
     let place = Place::rendition(name);
     let seconds = spec.profile.segment_seconds.ok_or("none");
     let seconds = book.done(Check::Manifest, place, "a segment length", seconds)?;
@@ -95,9 +103,18 @@ fn one(
         Rendition::Video(video) => video.frame_rate,
         Rendition::Audio(_) => 1,
     };
-    let packaged = track::read(book, place, media_dir, stated, frame_rate)?;
+    let opening = Opening::of(&spec.profile, keys, rendition.key_use(), &stated.protection);
+    let opening = book.done(Check::Protection, place, "keys that open it", opening)?;
+    let mut packaged = track::read(book, place, media_dir, stated, frame_rate, opening.decryption())?;
     let source = rendition.read(book, name, renditions)?;
-    packaged.compare(book, place, rendition, stated, &source, seconds)
+    if let Some(key) = opening.key() {
+        protection::samples(book, place, &spec.profile, key, packaged.encryption.as_ref());
+        let wrong = opening.with_a_wrong_key();
+        let opened = track::opens(media_dir, stated, wrong.decryption(), &source);
+        book.check(Check::Protection, place, !opened, "a wrong key that opens nothing", "one that opens it");
+    }
+    let encryption = packaged.encryption.take();
+    packaged.compare(book, place, rendition, stated, &source, seconds).map(|compared| (compared, encryption))
 }
 
 /// Every file that a manifest names is there, and every media file is named.

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::finding::{Book, Check, Place};
 use super::source::Rendition;
 use super::stated::{StatedKind, StatedMedia, StatedTrack};
+use crate::readback::encryption::{Decryption, Encryption};
 use crate::readback::segments::SegmentReader;
 use crate::readback::{AAC_FRAME_SAMPLES, AccessUnit, Codec, Track, boxes, fragments, nanoseconds};
 
@@ -24,6 +25,8 @@ pub(super) struct PackagedTrack {
     segments: Vec<Segment>,
     /// Whether times begin at zero, as they do with an edit list; MPEG-TS begins where it likes.
     begins_at_zero: bool,
+    /// What was found of its encryption.
+    pub(super) encryption: Option<Encryption>,
 }
 
 struct Segment {
@@ -48,19 +51,21 @@ pub(super) struct Compared {
     pub(super) frame_ns: i64,
 }
 
-/// Reads all segments of a track that the manifest states. `frame_rate` fills in the durations that MPEG-TS lacks.
+/// Reads all segments of a track that the manifest states, opened with `decryption`. `frame_rate` fills in the durations
+/// that MPEG-TS lacks.
 pub(super) fn read(
     book: &mut Book,
     place: Place<'_>,
     media_dir: &Path,
     stated: &StatedTrack,
     frame_rate: u32,
+    decryption: Decryption<'_>,
 ) -> Option<PackagedTrack> {
     match &stated.media {
         StatedMedia::Files { initialization, segments } => {
             let header = initialization.as_ref().map(|path| fs_err::read(media_dir.join(path))).transpose();
             let header = book.done(Check::Reference, place, "the initialisation segment", header)?;
-            let reader = SegmentReader::new(header.as_deref());
+            let reader = SegmentReader::opening(header.as_deref(), decryption);
             let mut reader = book.done(Check::Structure, place, "an initialisation segment", reader)?;
             let mut read = Vec::with_capacity(segments.len());
             for (index, segment) in segments.iter().enumerate() {
@@ -79,10 +84,19 @@ pub(super) fn read(
             let codec = reader.codec().cloned().ok_or("none of its parameters");
             let codec = book.done(Check::Structure, place, "a codec", codec)?;
             let begins_at_zero = initialization.is_some();
-            Some(PackagedTrack { timescale: reader.timescale(), codec, segments: read, begins_at_zero })
+            no_system(book, place, &reader);
+            let encryption = reader.encryption().cloned();
+            Some(PackagedTrack {
+                timescale: reader.timescale(),
+                codec,
+                segments: read,
+                begins_at_zero,
+                encryption,
+            })
         }
         StatedMedia::Indexed { file, initialization, index, timescale } => {
-            let read = read_indexed(&media_dir.join(file), *initialization, *index, *timescale);
+            let file = media_dir.join(file);
+            let read = read_indexed(book, place, &file, (*initialization, *index, *timescale), decryption);
             book.done(Check::Structure, place, "one file with a segment index", read)
         }
     }
@@ -90,25 +104,16 @@ pub(super) fn read(
 
 /// Reads a single file by the byte ranges that the MPD states, segment by segment as its index says.
 fn read_indexed(
+    book: &mut Book,
+    place: Place<'_>,
     path: &Path,
-    initialization: (u64, u64),
-    index: (u64, u64),
-    timescale: u32,
+    (initialization, index, timescale): ((u64, u64), (u64, u64), u32),
+    decryption: Decryption<'_>,
 ) -> Result<PackagedTrack, String> {
-    use std::io::{Read, Seek, SeekFrom};
-
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let mut file = fs_err::File::open(path).map_err(|error| text(&error))?;
     let length = file.metadata().map_err(|error| text(&error))?.len();
-    let mut range = |first: u64, size: u64| -> Result<Vec<u8>, String> {
-        if first.checked_add(size).is_none_or(|end| end > length) {
-            return Err(format!("bytes {first} to {} of {length}", first.saturating_add(size)));
-        }
-        let mut bytes = vec![0; usize::try_from(size).map_err(|error| text(&error))?];
-        file.seek(SeekFrom::Start(first)).map_err(|error| text(&error))?;
-        file.read_exact(&mut bytes).map_err(|error| text(&error))?;
-        Ok(bytes)
-    };
+    let mut range = |first: u64, size: u64| byte_range(&mut file, first, size);
     let header = range(initialization.0, initialization.1 - initialization.0 + 1)?;
     let index_bytes = range(index.0, index.1 - index.0 + 1)?;
     let is_index_alone =
@@ -116,7 +121,7 @@ fn read_indexed(
     if initialization.0 != 0 || initialization.1 + 1 != index.0 || !is_index_alone {
         return Err("byte ranges that are not those of the header and the index".to_owned());
     }
-    let mut reader = SegmentReader::new(Some(&header)).map_err(|error| text(&error))?;
+    let mut reader = SegmentReader::opening(Some(&header), decryption).map_err(|error| text(&error))?;
     let index_box = fragments::segment_index(&index_bytes).map_err(|error| text(&error))?;
     if [index_box.timescale, timescale] != [reader.timescale(); 2] {
         return Err(format!(
@@ -145,7 +150,75 @@ fn read_indexed(
         return Err(format!("an index up to byte {at} of {length}"));
     }
     let codec = reader.codec().cloned().ok_or("no codec")?;
-    Ok(PackagedTrack { timescale: reader.timescale(), codec, segments, begins_at_zero: true })
+    no_system(book, place, &reader);
+    let encryption = reader.encryption().cloned();
+    Ok(PackagedTrack { timescale: reader.timescale(), codec, segments, begins_at_zero: true, encryption })
+}
+
+/// What DRM systems are told stands in manifests alone, so that the media are the same for all.
+fn no_system(book: &mut Book, place: Place<'_>, reader: &SegmentReader<'_>) {
+    let systems = reader.systems();
+    book.check(
+        Check::Protection,
+        place,
+        systems.is_empty(),
+        "no pssh box in the media",
+        format_args!("{} of them", systems.len()),
+    );
+}
+
+/// Whether `decryption` gives the rendition's own frames in the first segment.
+pub(super) fn opens(
+    media_dir: &Path,
+    stated: &StatedTrack,
+    decryption: Decryption<'_>,
+    source: &Track,
+) -> bool {
+    first_segment(media_dir, stated, decryption).is_ok_and(|units| {
+        !units.is_empty()
+            && units.iter().zip(&source.units).all(|(unit, source)| unit.payload == source.payload)
+    })
+}
+
+fn first_segment(
+    media_dir: &Path,
+    stated: &StatedTrack,
+    decryption: Decryption<'_>,
+) -> Result<Vec<AccessUnit>, String> {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let read = |path: &str| fs_err::read(media_dir.join(path)).map_err(|error| text(&error));
+    let (header, segment) = match &stated.media {
+        StatedMedia::Files { initialization, segments } => {
+            let first = segments.first().ok_or("no segment")?;
+            (initialization.as_deref().map(read).transpose()?, read(&first.path)?)
+        }
+        StatedMedia::Indexed { file, initialization, index, .. } => {
+            let mut file = fs_err::File::open(media_dir.join(file)).map_err(|error| text(&error))?;
+            let header = byte_range(&mut file, initialization.0, initialization.1 - initialization.0 + 1)?;
+            let found = byte_range(&mut file, index.0, index.1 - index.0 + 1)?;
+            let found = fragments::segment_index(&found).map_err(|error| text(&error))?;
+            let (size, _) = found.segments.first().ok_or("no segment")?;
+            let at = index.1.saturating_add(1).saturating_add(found.first_offset);
+            (Some(header), byte_range(&mut file, at, u64::from(*size))?)
+        }
+    };
+    let mut reader = SegmentReader::opening(header.as_deref(), decryption).map_err(|error| text(&error))?;
+    reader.read(&segment).map_err(|error| text(&error))
+}
+
+/// So many bytes of a file from `first` on.
+fn byte_range(file: &mut fs_err::File, first: u64, size: u64) -> Result<Vec<u8>, String> {
+    use std::io::{Read, Seek, SeekFrom};
+
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let length = file.metadata().map_err(|error| text(&error))?.len();
+    if first.checked_add(size).is_none_or(|end| end > length) {
+        return Err(format!("bytes {first} to {} of {length}", first.saturating_add(size)));
+    }
+    let mut bytes = vec![0; usize::try_from(size).map_err(|error| text(&error))?];
+    file.seek(SeekFrom::Start(first)).map_err(|error| text(&error))?;
+    file.read_exact(&mut bytes).map_err(|error| text(&error))?;
+    Ok(bytes)
 }
 
 impl PackagedTrack {

@@ -125,7 +125,12 @@ mod tests {
     fn a_file_that_does_not_open_is_named_and_nothing_else_is_judged() {
         for (kind, line, value, remedy) in [
             (OpenErrorKind::NotMedia, "bad header", "not media, or damaged: bad", "MD5"),
-            (OpenErrorKind::NotMedia, "[mov] moov atom not found", "its index (moov) is missing", "sent again"),
+            (
+                OpenErrorKind::NotMedia,
+                "[mov] moov atom not found",
+                "its index (moov) is missing",
+                "sent again",
+            ),
             (OpenErrorKind::FormatNotAllowed, "", "refused: bad", "not a playlist"),
         ] {
             let mut measurements = sample::clean();

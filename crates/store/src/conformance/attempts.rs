@@ -215,6 +215,23 @@ pub async fn an_attempt_is_dispatched_for_the_title_that_came_first<S: Store>(st
     assert_eq!(dispatch(store, 1, LONG).await.title, two);
 }
 
+/// Progress is everybody's who waits for it.
+pub async fn who_wants_the_attempts_under_way_is_known<S: Store>(store: &S) {
+    let one = submit_and_plan(store, "one", &[planned(1, &[]), planned(2, &[]), planned(3, &[])]).await;
+    let two = submit_and_plan(store, "two", &[planned(1, &[]), planned(3, &[])]).await;
+    assert_eq!(store.wanted_attempts().await.expect("asked"), [].into());
+    start(store, 1).await;
+    dispatch(store, 2, LONG).await;
+    let wanted = [(key(1), vec![one.clone(), two.clone()]), (key(2), vec![one.clone()])];
+    assert_eq!(store.wanted_attempts().await.expect("asked"), wanted.into());
+    store
+        .advance(&one, 1, TitleState::Checking, to(TitleState::Failed))
+        .await
+        .expect("asked")
+        .expect("changed");
+    assert_eq!(store.wanted_attempts().await.expect("asked"), [(key(1), vec![two])].into());
+}
+
 /// The numbers that metrics show.
 pub async fn counts_cover_titles_and_tasks<S: Store>(store: &S) {
     assert_eq!(store.counts().await.expect("asked"), Counts::default());

@@ -33,9 +33,15 @@ pub fn submission(name: &str, variant: u32) -> Submission {
         ladder: LadderText { file: "default.toml".to_owned(), text: "name = \"default\"".to_owned() },
         profiles: vec!["dash-clr-2s".to_owned()],
         audio_language: Some("en".to_owned()),
+        protection: None,
         origin: "/origin".to_owned(),
         tools: ToolVersions::default(),
     }
+}
+
+/// The same submission with other profiles; those with different variants differ.
+pub fn reprofiled(submission: Submission, variant: u32) -> Submission {
+    Submission { profiles: vec![format!("profile-{variant}")], ..submission }
 }
 
 /// Where a source lies.

@@ -1,6 +1,7 @@
 //! Random histories: whatever is asked of a store, in whatever order, it stays in step with the model, and
 //! - a task is done only once, unless it was asked to be redone;
 //! - a task is ready only while everything that it needs is done, and never waits for one that was cancelled;
+//! - nothing is waiting, ready or under way that no title wants, but for attempts kept from an earlier generation;
 //! - no two attempts at a task share a number, and numbers rise;
 //! - only the fence of the attempt that is under way acts.
 
@@ -12,8 +13,8 @@ use proptest::test_runner::{Config, TestRunner};
 use reelfarm_model::attempt::LeaseToken;
 use reelfarm_model::{Fence, Progress, TaskKey, TaskState, TitleId, TitleState};
 
-use super::fixtures::{LONG, NONE, failure, key, planned, submission, title, worker};
-use super::model::{Model, Span};
+use super::fixtures::{LONG, NONE, failure, key, planned, reprofiled, submission, title, worker};
+use super::model::{Model, Span, Wish};
 use crate::error::StoreError;
 use crate::store::{PlannedTask, RetryDecision, Store, SubmitOutcome};
 
@@ -31,7 +32,7 @@ const GRAPHS: usize = 2;
 enum Operation {
     Submit {
         title: u32,
-        variant: u32,
+        wish: Wish,
     },
     /// Some tasks, and what they need by one of the graphs; those to redo.
     Plan {
@@ -117,10 +118,11 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => Just(Report::Released),
         2 => prop::option::of(span()).prop_map(|retry| Report::Lost { retry }),
     ];
+    let wish = || (0..2_u32, 0..3_u32).prop_map(|(source, profiles)| Wish { source, profiles });
     let which = (any::<prop::sample::Index>(), prop::bool::weighted(0.1))
         .prop_map(|(index, tampered)| Which { index, tampered });
     prop_oneof![
-        2 => (0..TITLES, 0..2_u32).prop_map(|(title, variant)| Operation::Submit { title, variant }),
+        2 => (0..TITLES, wish()).prop_map(|(title, wish)| Operation::Submit { title, wish }),
         4 => (0..TITLES, 0..GRAPHS, some_tasks(), some_tasks(), prop::bool::weighted(0.1)).prop_map(
             |(title, graph, tasks, redo, stale)| Operation::Plan { title, graph, tasks, redo, stale }
         ),
@@ -172,7 +174,7 @@ impl<S: Store> History<'_, S> {
 
     async fn apply(&mut self, operation: &Operation) {
         match operation {
-            Operation::Submit { title, variant } => self.submit(*title, *variant).await,
+            Operation::Submit { title, wish } => self.submit(*title, *wish).await,
             Operation::Plan { title, graph, tasks, redo, stale } => {
                 self.plan(*title, *graph, tasks, redo, *stale).await;
             }
@@ -185,11 +187,11 @@ impl<S: Store> History<'_, S> {
         }
     }
 
-    async fn submit(&mut self, title: u32, variant: u32) {
-        let submission = submission(name(title).as_str(), variant);
+    async fn submit(&mut self, title: u32, wish: Wish) {
+        let submission = reprofiled(submission(name(title).as_str(), wish.source), wish.profiles);
         let submitted = self.store.submit(&submission).await.expect("submitted");
         let was_known = self.model.titles.contains_key(&title);
-        let stopped = self.model.submit(title, variant);
+        let stopped = self.model.submit(title, wish);
         let expected = match (&stopped, was_known) {
             (None, _) => SubmitOutcome::Unchanged,
             (Some(_), true) => SubmitOutcome::Reopened,
@@ -332,9 +334,11 @@ impl<S: Store> History<'_, S> {
                     assert_ne!(state, TaskState::Cancelled, "{number} waits for {need}, which nobody does");
                 }
             }
-            let idle_and_unwanted = model.wanting(number).is_empty()
-                && !matches!(found.state, TaskState::Done | TaskState::Failed | TaskState::Cancelled);
-            assert!(!idle_and_unwanted, "nobody wants task {number}");
+            let is_finished =
+                matches!(found.state, TaskState::Done | TaskState::Failed | TaskState::Cancelled);
+            let is_kept = found.state.is_active() && model.is_kept(number);
+            let is_wanted = !model.wanting(number).is_empty();
+            assert!(is_finished || is_kept || is_wanted, "nobody wants task {number}");
             let history = store.attempts_of(&key(number)).await.expect("asked");
             assert_eq!(
                 history.iter().map(|attempt| attempt.attempt).collect::<Vec<_>>(),
@@ -343,6 +347,13 @@ impl<S: Store> History<'_, S> {
             let ends: Vec<_> =
                 history.iter().map(|attempt| attempt.outcome.map(|end| end.as_str())).collect();
             assert_eq!(ends, expected.history);
+        }
+        let wanted = store.wanted_attempts().await.expect("asked");
+        for number in 0..TASKS {
+            let active = model.tasks.get(&number).is_some_and(|task| task.state.is_active());
+            let titles = wanted.get(&key(number)).cloned().unwrap_or_default();
+            let expected = if active { model.wanting(number) } else { BTreeSet::new() };
+            assert_eq!(titles.into_iter().collect::<BTreeSet<_>>(), expected.into_iter().map(name).collect());
         }
         let ready = store.ready(usize::MAX).await.expect("asked");
         assert_eq!(

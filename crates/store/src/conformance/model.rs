@@ -20,13 +20,22 @@ pub(super) struct Model {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ModelTitle {
-    pub(super) variant: u32,
+    pub(super) wish: Wish,
     pub(super) generation: u64,
     pub(super) state: TitleState,
     /// Its tasks, and whether it wants them.
     pub(super) tasks: BTreeMap<u32, bool>,
     /// Those of its tasks that its plans name.
     pub(super) planned: BTreeSet<u32>,
+    /// Tasks with an attempt that is kept from an earlier generation.
+    pub(super) kept: BTreeSet<u32>,
+}
+
+/// What a submission asks for: a source, and anything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wish {
+    pub(super) source: u32,
+    pub(super) profiles: u32,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +58,10 @@ impl Model {
     pub(super) fn wanting(&self, task: u32) -> BTreeSet<u32> {
         let wants = |title: &ModelTitle| title.tasks.get(&task) == Some(&true);
         self.titles.iter().filter(|(_, title)| wants(title)).map(|(name, _)| *name).collect()
+    }
+
+    pub(super) fn is_kept(&self, task: u32) -> bool {
+        self.titles.values().any(|title| title.kept.contains(&task))
     }
 
     pub(super) fn ready(&self) -> BTreeSet<u32> {
@@ -74,44 +87,49 @@ impl Model {
     }
 
     /// Answers the attempts that stop, or `None` where nothing changes.
-    pub(super) fn submit(&mut self, name: u32, variant: u32) -> Option<BTreeSet<u32>> {
-        let generation = match self.titles.get(&name) {
-            Some(title) if !title.state.is_final() && title.variant == variant => return None,
-            Some(title) => title.generation + 1,
-            None => 1,
+    pub(super) fn submit(&mut self, name: u32, wish: Wish) -> Option<BTreeSet<u32>> {
+        let (generation, earlier) = match self.titles.get(&name) {
+            Some(title) if !title.state.is_final() && title.wish == wish => return None,
+            Some(title) => (title.generation + 1, Some(title.clone())),
+            None => (1, None),
         };
-        let stopped = self.want_nothing(name);
-        let title = ModelTitle {
-            variant,
+        let mut title = ModelTitle {
+            wish,
             generation,
             state: TitleState::Checking,
             tasks: BTreeMap::new(),
             planned: BTreeSet::new(),
+            kept: BTreeSet::new(),
         };
+        let mut had: Vec<u32> = Vec::new();
+        if let Some(earlier) = earlier {
+            let wanted = earlier.tasks.iter().filter(|(_, wanted)| **wanted).map(|(task, _)| *task);
+            had.extend(wanted.chain(earlier.kept.iter().copied()));
+            if earlier.wish.source == wish.source {
+                title.kept = had.iter().copied().filter(|task| self.tasks[task].current.is_some()).collect();
+            }
+        }
         self.titles.insert(name, title);
-        Some(stopped)
+        Some(self.cancel_unwanted(&had))
     }
 
     pub(super) fn advance(&mut self, name: u32, from: TitleState, to: TitleState) -> Option<BTreeSet<u32>> {
         let title = self.titles.get_mut(&name).filter(|title| title.state == from)?;
         title.state = to;
-        let gives_up = to.is_final() || to == TitleState::Withdrawing;
-        Some(if gives_up { self.want_nothing(name) } else { BTreeSet::new() })
-    }
-
-    fn want_nothing(&mut self, name: u32) -> BTreeSet<u32> {
-        let Some(title) = self.titles.get_mut(&name) else { return BTreeSet::new() };
-        for wanted in title.tasks.values_mut() {
-            *wanted = false;
+        let mut had: Vec<u32> = std::mem::take(&mut title.kept).into_iter().collect();
+        if to.is_final() || to == TitleState::Withdrawing {
+            for (task, wanted) in &mut title.tasks {
+                *wanted = false;
+                had.push(*task);
+            }
         }
-        let tasks: Vec<u32> = title.tasks.keys().copied().collect();
-        self.cancel_unwanted(&tasks)
+        Some(self.cancel_unwanted(&had))
     }
 
     fn cancel_unwanted(&mut self, tasks: &[u32]) -> BTreeSet<u32> {
         let mut stopped = BTreeSet::new();
         for number in tasks {
-            let unwanted = self.wanting(*number).is_empty();
+            let unwanted = self.wanting(*number).is_empty() && !self.is_kept(*number);
             let Some(task) = self.tasks.get_mut(number).filter(|_| unwanted) else { continue };
             if matches!(task.state, TaskState::Done | TaskState::Failed | TaskState::Cancelled) {
                 continue;
@@ -258,6 +276,7 @@ impl Model {
         task.end("completed");
         task.state = TaskState::Done;
         task.completions += 1;
+        self.keep_no_more(number);
         let waiting: Vec<u32> = self
             .tasks
             .iter()
@@ -318,6 +337,15 @@ impl Model {
             task.end(outcome);
             task.state = if retry.is_some() { idle } else { TaskState::Failed };
             task.back_off = retry.unwrap_or(Span::None);
+        }
+        self.keep_no_more(number);
+        self.cancel_unwanted(&[number]);
+    }
+
+    /// An attempt has ended.
+    fn keep_no_more(&mut self, number: u32) {
+        for title in self.titles.values_mut() {
+            title.kept.remove(&number);
         }
     }
 }

@@ -201,6 +201,23 @@ pub async fn what_a_planned_task_needs_starts_afresh_with_it<S: Store>(store: &S
     assert_eq!(record(store, 1).await.failures, 0);
 }
 
+/// Equal bytes lie in two places: the next attempt reads where the latest plan says, and what is known of an attempt
+/// stays true.
+pub async fn the_latest_plan_says_where_the_next_attempt_finds_the_source<S: Store>(store: &S) {
+    let from = |variant| PlannedTask { source: Some(source(variant)), ..planned(1, &[]) };
+    submit_and_plan(store, "one", &[from(7)]).await;
+    submit_and_plan(store, "two", &[from(8)]).await;
+    let message = store.dispatch(&key(1), LONG).await.expect("asked").expect("ready");
+    assert_eq!(message.source, Some(source(8)));
+    submit_and_plan(store, "three", &[from(9)]).await;
+    assert_eq!(record(store, 1).await.source, Some(source(8)), "under way");
+    store.fail(&message.fence, &failure("a"), RetryDecision::Never).await.expect("asked").expect("current");
+    assert_eq!(record(store, 1).await.source, Some(source(8)), "the attempt that failed");
+    assert!(store.plan(&title("three"), 1, &[from(9)]).await.expect("asked").is_some());
+    let message = store.dispatch(&key(1), LONG).await.expect("asked").expect("starts afresh");
+    assert_eq!(message.source, Some(source(9)));
+}
+
 /// What came first is offered first, and no more than was asked for.
 pub async fn tasks_come_out_in_the_order_of_planning<S: Store>(store: &S) {
     let one = submit_and_plan(store, "one", &[planned(5, &[]), planned(2, &[])]).await;

@@ -11,6 +11,7 @@ use sqlx::SqliteConnection;
 use super::fault::Fault;
 use super::queries::wanting;
 use super::rows::{from_json, from_text, idle_state, to_json, to_optional_json};
+use super::titles::cancel_unwanted;
 use crate::records::AttemptEnd;
 use crate::store::{Completed, Failed, RetryDecision};
 
@@ -276,6 +277,7 @@ async fn give_up_or_retry(
     };
     query.execute(&mut *connection).await?;
     end(connection, now, fence, outcome, Some(&failure)).await?;
+    cancel_unwanted(connection, now, &[fence.task.to_string()]).await?;
     Ok(Failed { titles: wanting(connection, &fence.task).await? })
 }
 
@@ -303,6 +305,7 @@ pub(super) async fn release(
         return Ok(false);
     }
     end(connection, now, fence, AttemptEnd::Released, None).await?;
+    cancel_unwanted(connection, now, &[fence.task.to_string()]).await?;
     Ok(true)
 }
 
@@ -323,7 +326,8 @@ pub(super) async fn recover(connection: &mut SqliteConnection, now: i64) -> Resu
     Ok(active.len())
 }
 
-/// Writes the end of an attempt into the history.
+/// Writes the end of an attempt into the history. Nobody keeps it any more: a task that was under way for its sake alone
+/// is not tried again.
 async fn end(
     connection: &mut SqliteConnection,
     now: i64,
@@ -339,7 +343,11 @@ async fn end(
     .bind(outcome.as_str())
     .bind(failure)
     .bind(now)
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
+    sqlx::query("DELETE FROM kept_attempts WHERE task = $1")
+        .bind(fence.task.to_string())
+        .execute(connection)
+        .await?;
     Ok(())
 }

@@ -96,7 +96,7 @@ async fn add(connection: &mut SqliteConnection, planned: &PlannedTask, place: i6
         }
         Some(_) => {}
     }
-    if source.is_some() {
+    if source.is_some() && !known.is_some_and(TaskState::is_active) {
         sqlx::query("UPDATE tasks SET source = $2 WHERE task = $1")
             .bind(&key)
             .bind(source)

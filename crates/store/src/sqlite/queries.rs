@@ -1,14 +1,16 @@
 //! What is asked of the store without changing it.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 use reelfarm_model::attempt::ArtifactRecord;
-use reelfarm_model::{ArtifactKey, Fence, TaskKey, Title, TitleId};
+use reelfarm_model::{ArtifactKey, Digest, Fence, TaskKey, Title, TitleId};
 use sqlx::SqliteConnection;
 
 use super::fault::Fault;
 use super::rows::{
-    ArtifactRow, AttemptRow, TaskRow, TitleRow, from_generation, from_json, from_text, task_columns,
+    ArtifactRow, AttemptRow, TaskRow, TitleRow, from_generation, from_json, from_text, task_columns, to_json,
     undecodable,
 };
 use crate::records::{AttemptRecord, Counts, ExpiredAttempt, TaskRecord, TitleGeneration};
@@ -101,6 +103,45 @@ pub(super) async fn wanting(
         .iter()
         .map(|(title, generation)| Ok((from_text("a title's name", title)?, from_generation(*generation)?)));
     titles.collect()
+}
+
+pub(super) async fn wanted_attempts(
+    connection: &mut SqliteConnection,
+) -> Result<BTreeMap<TaskKey, Vec<TitleId>>, Fault> {
+    let rows: Vec<(String, String)> = sqlx::query_as(
+        "SELECT tasks.task, titles.title FROM tasks JOIN title_tasks USING (task) JOIN titles USING (title) \
+         WHERE tasks.lease IS NOT NULL AND title_tasks.wanted = 1 ORDER BY titles.submitted_ms, titles.title",
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut wanted: BTreeMap<TaskKey, Vec<TitleId>> = BTreeMap::new();
+    for (task, title) in rows {
+        let titles = wanted.entry(from_text("a task's key", &task)?).or_default();
+        titles.push(from_text("a title's name", &title)?);
+    }
+    Ok(wanted)
+}
+
+pub(super) async fn publications(
+    connection: &mut SqliteConnection,
+    title: &TitleId,
+    origin: &str,
+    path: &Path,
+) -> Result<BTreeSet<Digest>, Fault> {
+    let digests: Vec<String> = sqlx::query_scalar(
+        "WITH published (digest) AS ( \
+             SELECT specification ->> '$.spec.source' FROM tasks WHERE kind = 'publish' AND attempt > 0 \
+             AND specification ->> '$.spec.title' = $1 AND specification ->> '$.spec.origin' = $2 \
+         ) \
+         SELECT DISTINCT digest FROM published JOIN tasks ON tasks.result ->> '$.sha256' = digest \
+         WHERE tasks.kind = 'fingerprint' AND tasks.specification -> '$.spec.source.path' = json($3)",
+    )
+    .bind(title.as_str())
+    .bind(origin)
+    .bind(to_json("a source's path", path)?)
+    .fetch_all(connection)
+    .await?;
+    Ok(digests.iter().map(|digest| from_text("a source's digest", digest)).collect::<Result<_, _>>()?)
 }
 
 pub(super) async fn tasks_of(

@@ -92,7 +92,7 @@ pub(super) fn to_generation(generation: u64) -> i64 {
 /// The columns of a [`TaskRow`], from a table `tasks` under that name.
 macro_rules! task_columns {
     () => {
-        "tasks.specification, tasks.state, tasks.attempt, tasks.failures, tasks.losses, tasks.progress, \
+        "tasks.specification, tasks.source, tasks.state, tasks.attempt, tasks.failures, tasks.losses, tasks.progress, \
          tasks.worker, tasks.last_failure, tasks.not_before_ms, tasks.dispatched_ms, tasks.started_ms, \
          tasks.finished_ms, tasks.result, \
          (SELECT MIN(titles.submitted_ms) FROM title_tasks JOIN titles USING (title) \
@@ -114,6 +114,7 @@ pub(super) use idle_state;
 #[derive(sqlx::FromRow)]
 pub(super) struct TaskRow {
     specification: String,
+    source: Option<String>,
     state: String,
     attempt: u32,
     failures: u32,
@@ -136,6 +137,7 @@ impl TryFrom<TaskRow> for TaskRecord {
     fn try_from(row: TaskRow) -> Result<Self, Fault> {
         Ok(Self {
             task: from_json("a task", &row.specification)?,
+            source: optional_json("a source", row.source.as_deref())?,
             state: from_text("a task's state", &row.state)?,
             attempt: row.attempt,
             failures: row.failures,

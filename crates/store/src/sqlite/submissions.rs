@@ -27,7 +27,14 @@ pub(super) async fn submit(
         }
         Some(title) => (title.generation + 1, SubmitOutcome::Reopened),
     };
-    let stopped = titles::want_nothing(connection, now, &submission.title).await?;
+    let mut released = Vec::new();
+    if known.is_some_and(|title| title.submission.source == submission.source) {
+        titles::keep_attempts(connection, &submission.title).await?;
+    } else {
+        released.extend(titles::keep_nothing(connection, &submission.title).await?);
+    }
+    released.extend(titles::want_nothing(connection, &submission.title).await?);
+    let stopped = titles::cancel_unwanted(connection, now, &released).await?;
     sqlx::query("DELETE FROM title_tasks WHERE title = $1")
         .bind(submission.title.as_str())
         .execute(&mut *connection)

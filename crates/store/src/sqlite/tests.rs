@@ -1,6 +1,6 @@
 //! The conformance suite, and what is SQLite's alone: the file, its locks and its schema.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use reelfarm_model::{Code, TaskState};
 use sqlx::sqlite::SqliteConnectOptions;

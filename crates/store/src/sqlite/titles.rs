@@ -43,38 +43,75 @@ pub(super) async fn advance(
     if changed == 0 {
         return Ok(None);
     }
-    let gives_up = change.to.is_some_and(|to| to.is_final() || to == TitleState::Withdrawing);
-    let stopped = if gives_up { want_nothing(connection, now, title).await? } else { Vec::new() };
+    let Some(to) = change.to else { return Ok(Some(Advanced::default())) };
+    // The generation is planned or over: it is known what it wants of what an earlier one began.
+    let mut released = keep_nothing(connection, title).await?;
+    if to.is_final() || to == TitleState::Withdrawing {
+        released.extend(want_nothing(connection, title).await?);
+    }
+    let stopped = cancel_unwanted(connection, now, &released).await?;
     Ok(Some(Advanced { stopped }))
 }
 
-/// The title wants none of its tasks any more. Those that no other title wants, and that are not finished, are
-/// cancelled; answers their attempts.
+/// The title wants none of its tasks any more. Answers them.
 pub(super) async fn want_nothing(
     connection: &mut SqliteConnection,
-    now: i64,
     title: &TitleId,
-) -> Result<Vec<Fence>, Fault> {
-    let tasks: Vec<String> =
-        sqlx::query_scalar("UPDATE title_tasks SET wanted = 0 WHERE title = $1 RETURNING task")
-            .bind(title.as_str())
-            .fetch_all(&mut *connection)
-            .await?;
-    cancel_unwanted(connection, now, &tasks).await
+) -> Result<Vec<String>, Fault> {
+    let tasks = sqlx::query_scalar("UPDATE title_tasks SET wanted = 0 WHERE title = $1 RETURNING task")
+        .bind(title.as_str())
+        .fetch_all(connection)
+        .await?;
+    Ok(tasks)
 }
 
-/// Cancels those of the tasks that no title wants and that are not finished; answers their attempts.
+/// The title keeps its attempts that are under way, whatever it wants from now on. Not those that act on the origin:
+/// nothing of a generation that is over is to come online.
+pub(super) async fn keep_attempts(connection: &mut SqliteConnection, title: &TitleId) -> Result<(), Fault> {
+    sqlx::query(
+        "INSERT INTO kept_attempts (title, task) SELECT title, task FROM title_tasks JOIN tasks USING (task) \
+         WHERE title = $1 AND wanted = 1 AND lease IS NOT NULL AND kind NOT IN ('upload', 'publish', 'withdraw') \
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(title.as_str())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The title keeps no attempt of an earlier generation any more. Answers their tasks.
+pub(super) async fn keep_nothing(
+    connection: &mut SqliteConnection,
+    title: &TitleId,
+) -> Result<Vec<String>, Fault> {
+    let tasks = sqlx::query_scalar("DELETE FROM kept_attempts WHERE title = $1 RETURNING task")
+        .bind(title.as_str())
+        .fetch_all(connection)
+        .await?;
+    Ok(tasks)
+}
+
+/// A row of `tasks` that no title wants, and no title keeps an attempt at.
+macro_rules! unwanted {
+    () => {
+        "NOT EXISTS (SELECT 1 FROM title_tasks w WHERE w.task = tasks.task AND w.wanted = 1) \
+         AND NOT EXISTS (SELECT 1 FROM kept_attempts k WHERE k.task = tasks.task)"
+    };
+}
+
+/// Cancels those of the tasks that no title wants or keeps and that are not finished; answers their attempts.
 pub(super) async fn cancel_unwanted(
     connection: &mut SqliteConnection,
     now: i64,
     tasks: &[String],
 ) -> Result<Vec<Fence>, Fault> {
     let tasks = to_json("task keys", tasks)?;
-    let active: Vec<(String, u32, String)> = sqlx::query_as(
+    let active: Vec<(String, u32, String)> = sqlx::query_as(concat!(
         "SELECT task, attempt, lease FROM tasks WHERE lease IS NOT NULL \
-         AND task IN (SELECT value FROM json_each($1)) \
-         AND NOT EXISTS (SELECT 1 FROM title_tasks w WHERE w.task = tasks.task AND w.wanted = 1) ORDER BY place",
-    )
+         AND task IN (SELECT value FROM json_each($1)) AND ",
+        unwanted!(),
+        " ORDER BY place"
+    ))
     .bind(&tasks)
     .fetch_all(&mut *connection)
     .await?;
@@ -90,13 +127,13 @@ pub(super) async fn cancel_unwanted(
         let lease: LeaseToken = from_text("a lease", &lease)?;
         stopped.push(Fence { task: from_text("a task's key", &task)?, attempt, lease });
     }
-    sqlx::query(
+    sqlx::query(concat!(
         "UPDATE tasks SET state = 'cancelled', lease = NULL, lease_expires_ms = NULL, progress = NULL, \
          not_before_ms = NULL, finished_ms = $2 \
          WHERE state IN ('waiting', 'ready', 'dispatched', 'running') \
-         AND task IN (SELECT value FROM json_each($1)) \
-         AND NOT EXISTS (SELECT 1 FROM title_tasks w WHERE w.task = tasks.task AND w.wanted = 1)",
-    )
+         AND task IN (SELECT value FROM json_each($1)) AND ",
+        unwanted!()
+    ))
     .bind(&tasks)
     .bind(now)
     .execute(&mut *connection)

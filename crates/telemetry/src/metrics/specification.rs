@@ -120,8 +120,11 @@ pub(super) const WORKER_SLOTS: MetricSpecification = gauge(
     &["pool", "use"],
     "Slots of this process's workers: total is how many there are, busy how many of those are running a task.",
 );
-pub(super) const ORIGIN_WRITTEN: MetricSpecification =
-    counter("reelfarm_origin_written_bytes_total", &[], "Bytes written to the origin.");
+pub(super) const ORIGIN_WRITTEN: MetricSpecification = counter(
+    "reelfarm_origin_written_bytes_total",
+    &[],
+    "Bytes written to the origin by uploads and publications that succeeded; files found there as they should be count nothing.",
+);
 pub(super) const ORIGIN_MISMATCHES: MetricSpecification = counter(
     "reelfarm_origin_md5_mismatches_total",
     &[],

@@ -1,0 +1,159 @@
+//! Settings of encryption: who gives keys, and what the rights to titles allow.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use reelfarm_drm::speke::{ClientCertificate, SpekeOptions, SpekeServer};
+use reelfarm_drm::{GivenKeys, KeyProvider, MasterSecret};
+use reelfarm_model::profile::DrmSystem;
+use reelfarm_model::{Code, Failure, KeyDivision, KeySource, KeyUris, Protection, TitleId};
+use reelfarm_packaging::rights::Rights;
+use reelfarm_workers::KeyRing;
+use serde::Deserialize;
+
+/// The master secret's file in the state folder, where none is set.
+const MASTER_SECRET: &str = "master-secret";
+/// Names the master secret's file, before the project file does.
+const MASTER_SECRET_VARIABLE: &str = "REELFARM_MASTER_SECRET_FILE";
+
+/// The table `drm` of a project file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DrmSettings {
+    /// The file of the master secret, made by the first run; otherwise `master-secret` in the state folder.
+    master_secret_file: Option<PathBuf>,
+    /// As `--keys`.
+    keys_file: Option<PathBuf>,
+    /// Whether a title has one key or one for each quality.
+    division: KeyDivision,
+    /// As `--drm`.
+    systems: Option<BTreeSet<DrmSystem>>,
+    /// As `--no-clear`.
+    no_clear: bool,
+    /// Where players ask for FairPlay keys; see [`KeyUris`].
+    fairplay_uri: Option<String>,
+    /// The name of the key file of AES-128 without a DRM system.
+    clearkey_uri: Option<String>,
+    /// Where players ask for Verimatrix keys.
+    verimatrix_uri: Option<String>,
+    key_server: Option<KeyServer>,
+}
+
+/// The table `drm.key_server`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyServer {
+    url: String,
+    credentials_file: Option<PathBuf>,
+    authority_file: Option<PathBuf>,
+    client_certificate_file: Option<PathBuf>,
+    client_key_file: Option<PathBuf>,
+    systems: Option<BTreeSet<DrmSystem>>,
+}
+
+/// Who gives the keys of a farm, and what players are told of them.
+#[derive(Clone)]
+pub struct Keys {
+    /// What workers have.
+    pub ring: KeyRing,
+    division: KeyDivision,
+    uris: KeyUris,
+}
+
+impl DrmSettings {
+    /// What the rights to the titles of a call allow.
+    pub fn rights(&self, systems: Option<&[DrmSystem]>, no_clear: bool) -> Rights {
+        let flag = systems.map(|systems| systems.iter().copied().collect());
+        Rights { systems: flag.or_else(|| self.systems.clone()), no_clear: no_clear || self.no_clear }
+    }
+
+    /// Gets the master secret, the operator's keys and the key server ready. Blocks on I/O.
+    ///
+    /// # Errors
+    /// One of them cannot be used.
+    pub fn keys(&self, state: &Path, keys_file: Option<&Path>) -> Result<Keys, Failure> {
+        let refuse = |reason: String| Failure::new(Code::SettingsInvalid, format!("drm: {reason}"));
+        let uris = self.uris()?;
+        let checked = reelfarm_drm::KeyUris::new(&uris.fairplay, &uris.clearkey, &uris.verimatrix)
+            .map_err(|error| refuse(error.to_string()))?;
+        let file = std::env::var_os(MASTER_SECRET_VARIABLE).map(PathBuf::from);
+        let file =
+            file.or_else(|| self.master_secret_file.clone()).unwrap_or_else(|| state.join(MASTER_SECRET));
+        let master = Arc::new(MasterSecret::load_or_create(&file)?);
+        let given = keys_file
+            .or(self.keys_file.as_deref())
+            .map(|file| GivenKeys::load(file, checked.clone()))
+            .transpose()?;
+        let server = match &self.key_server {
+            None => None,
+            Some(settings) => {
+                let options = settings.options().map_err(refuse)?;
+                let server =
+                    SpekeServer::new(&options, checked).map_err(|error| refuse(error.to_string()))?;
+                Some((server.url().to_owned(), Arc::new(server) as Arc<dyn KeyProvider>))
+            }
+        };
+        Ok(Keys { ring: KeyRing { master, given, server }, division: self.division, uris })
+    }
+
+    /// The templates, those left out as they are by default.
+    fn uris(&self) -> Result<KeyUris, Failure> {
+        let default = || {
+            let text = serde_json::to_value(reelfarm_drm::KeyUris::default())?;
+            serde_json::from_value::<KeyUris>(text)
+        };
+        let default = default().map_err(|error| Failure::new(Code::Internal, error.to_string()))?;
+        Ok(KeyUris {
+            fairplay: self.fairplay_uri.clone().unwrap_or(default.fairplay),
+            clearkey: self.clearkey_uri.clone().unwrap_or(default.clearkey),
+            verimatrix: self.verimatrix_uri.clone().unwrap_or(default.verimatrix),
+        })
+    }
+}
+
+impl KeyServer {
+    fn options(&self) -> Result<SpekeOptions, String> {
+        let client_certificate = match (&self.client_certificate_file, &self.client_key_file) {
+            (None, None) => None,
+            (Some(certificate_file), Some(key_file)) => Some(ClientCertificate {
+                certificate_file: certificate_file.clone(),
+                key_file: key_file.clone(),
+            }),
+            _ => return Err("client_certificate_file and client_key_file go together".to_owned()),
+        };
+        let default = SpekeOptions::new(&self.url);
+        Ok(SpekeOptions {
+            credentials_file: self.credentials_file.clone(),
+            client_certificate,
+            authority_file: self.authority_file.clone(),
+            systems: self.systems.clone().unwrap_or(default.systems.clone()),
+            ..default
+        })
+    }
+}
+
+impl Keys {
+    /// How a title with encrypted profiles gets its keys: from the operator's file before the key server, and from that
+    /// before the master secret.
+    ///
+    /// # Errors
+    /// [`Code::KeyMissing`]: the operator's file has none for it.
+    pub fn protection(&self, title: &TitleId) -> Result<Protection, Failure> {
+        let source = match (&self.ring.given, &self.ring.server) {
+            (Some(given), _) => {
+                let key = given.fingerprint(title).ok_or_else(|| {
+                    let reason = "the file given as --keys has neither the title nor \"*\"";
+                    Failure::new(
+                        Code::KeyMissing,
+                        format!("there is no content key for title {title}: {reason}"),
+                    )
+                })?;
+                KeySource::Given { key }
+            }
+            (None, Some((url, _))) => KeySource::Server { url: url.clone() },
+            (None, None) => KeySource::MasterSecret { secret: self.ring.master.fingerprint() },
+        };
+        Ok(Protection { source, division: self.division, uris: self.uris.clone() })
+    }
+}

@@ -1,0 +1,86 @@
+//! What a store knows of the titles that it put online.
+
+use std::path::Path;
+
+use reelfarm_model::recipe::ToolVersions;
+use reelfarm_model::source::Fingerprint;
+use reelfarm_model::task::{FingerprintSpec, PublishSpec, Task, TaskSpec};
+use reelfarm_model::{Digest, SourceReference, TaskKey, TitleState};
+
+use super::fixtures::{LONG, failure, reprofiled, source, submission, submit, title, to, worker};
+use crate::store::{PlannedTask, RetryDecision, Store};
+
+const ORIGIN: &str = "/origin";
+const FILM: &str = "/sources/\"the\" Ünder film.mov";
+
+fn unconditional(spec: TaskSpec) -> PlannedTask {
+    let task = Task::new(spec, &ToolVersions::default());
+    PlannedTask { task, source: None, needs: Default::default(), redo: false }
+}
+
+fn publish(origin: &str, source: Digest) -> PlannedTask {
+    let (origin, title) = (origin.to_owned(), title("film"));
+    unconditional(TaskSpec::Publish(PublishSpec { origin, title, source, profiles: Vec::new() }))
+}
+
+fn fingerprint(path: &str) -> PlannedTask {
+    let source = SourceReference { path: path.into(), ..source(0) };
+    unconditional(TaskSpec::Fingerprint(FingerprintSpec { source }))
+}
+
+async fn complete<S: Store>(store: &S, task: &TaskKey, result: &serde_json::Value) {
+    let fence = store.dispatch(task, LONG).await.expect("asked").expect("ready").fence;
+    assert!(store.started(&fence, &worker("w")).await.expect("asked"));
+    store.complete(&fence, &[], Some(result)).await.expect("asked").expect("current");
+}
+
+/// Reads a source at a path.
+async fn read<S: Store>(store: &S, generation: u64, path: &str, sha256: Digest) {
+    let entry = fingerprint(path);
+    let planned = store.plan(&title("film"), generation, std::slice::from_ref(&entry)).await;
+    assert!(planned.expect("asked").is_some());
+    let found = Fingerprint { sha256, md5: "0".repeat(32), size: 1 };
+    complete(store, &entry.task.key, &serde_json::to_value(found).expect("JSON")).await;
+}
+
+async fn known<S: Store>(store: &S, origin: &str, path: &str) -> Vec<Digest> {
+    let known = store.publications(&title("film"), origin, Path::new(path)).await.expect("asked");
+    known.into_iter().collect()
+}
+
+/// It is the farm's own to replace, however the title fared since; another origin's, file's or title's is not.
+pub async fn what_was_put_online_from_a_path_is_known_for_ever<S: Store>(store: &S) {
+    let film = submit(store, "film").await;
+    let digest = Digest::of(b"film");
+    read(store, 1, FILM, digest).await;
+    read(store, 1, "/sources/other.mov", Digest::of(b"other")).await;
+    assert_eq!(known(store, ORIGIN, FILM).await, []);
+    let entry = publish(ORIGIN, digest);
+    assert!(store.plan(&film, 1, std::slice::from_ref(&entry)).await.expect("asked").is_some());
+    complete(store, &entry.task.key, &serde_json::json!(Digest::of(b"index"))).await;
+    assert_eq!(known(store, ORIGIN, FILM).await, [digest]);
+    assert_eq!(known(store, "/elsewhere", FILM).await, []);
+    assert_eq!(known(store, ORIGIN, "/sources/other.mov").await, []);
+    let other = store.publications(&title("other"), ORIGIN, Path::new(FILM)).await.expect("asked");
+    assert_eq!(other.len(), 0);
+
+    // A new generation that is to publish it again, and is cancelled on the way.
+    store.submit(&reprofiled(submission("film", 0), 1)).await.expect("submitted");
+    let again = PlannedTask { redo: true, ..entry };
+    assert!(store.plan(&film, 2, &[again]).await.expect("asked").is_some());
+    store.advance(&film, 2, TitleState::Checking, to(TitleState::Cancelled)).await.expect("asked");
+    assert_eq!(known(store, ORIGIN, FILM).await, [digest]);
+}
+
+/// What was only planned put nothing online; what was begun may have, however it ended.
+pub async fn a_publication_that_never_began_is_none<S: Store>(store: &S) {
+    let film = submit(store, "film").await;
+    let digest = Digest::of(b"film");
+    read(store, 1, FILM, digest).await;
+    let entry = publish(ORIGIN, digest);
+    assert!(store.plan(&film, 1, std::slice::from_ref(&entry)).await.expect("asked").is_some());
+    assert_eq!(known(store, ORIGIN, FILM).await, []);
+    let fence = store.dispatch(&entry.task.key, LONG).await.expect("asked").expect("ready").fence;
+    store.fail(&fence, &failure("a"), RetryDecision::Never).await.expect("asked").expect("current");
+    assert_eq!(known(store, ORIGIN, FILM).await, [digest]);
+}

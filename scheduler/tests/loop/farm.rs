@@ -1,0 +1,309 @@
+//! A scheduler to play with: the test is its workers, message by message.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reelfarm_artifacts::ArtifactStore;
+use reelfarm_model::attempt::ArtifactRecord;
+use reelfarm_model::measurement::{AudioMeasurement, Colour, GridFit, Ratio, VideoMeasurement};
+use reelfarm_model::message::{ControlMessage, TaskMessage, WorkerEvent};
+use reelfarm_model::recipe::ToolVersions;
+use reelfarm_model::source::Fingerprint;
+use reelfarm_model::title::{LadderText, Submission};
+use reelfarm_model::{
+    AttemptOutcome, Code, Digest, Failure, Fence, Measurements, Pool, Progress, SourceReference, TaskKind,
+    Title, TitleState, WorkerId,
+};
+use reelfarm_packaging::profiles::{BUILT_IN, ProfileList};
+use reelfarm_qc::Policy;
+use reelfarm_queue::{Broker, ControlStream, InProcessBroker};
+use reelfarm_scheduler::retry::RetryPolicy;
+use reelfarm_scheduler::{FarmEvent, Handle, Options, Scheduler, SchedulerError};
+use reelfarm_store::{SqliteStore, Store};
+use reelfarm_telemetry::metrics::Metrics;
+use tokio::sync::broadcast;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Nothing that these tests wait for takes as long; a hang is a failure.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+/// A lease that does not run out during a test.
+const LEASE: Duration = Duration::from_secs(60);
+/// A lease that does.
+pub(super) const SHORT_LEASE: Duration = Duration::from_secs(2);
+
+pub(super) struct Farm {
+    broker: Arc<InProcessBroker>,
+    pub(super) store: Arc<SqliteStore>,
+    pub(super) handle: Handle,
+    events: broadcast::Receiver<FarmEvent>,
+    control: ControlStream,
+    folder: tempfile::TempDir,
+    scheduler: JoinHandle<Result<(), SchedulerError>>,
+    stop: CancellationToken,
+}
+
+impl Farm {
+    pub(super) async fn start() -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), LEASE).await
+    }
+
+    pub(super) async fn start_with_short_leases() -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), SHORT_LEASE).await
+    }
+
+    /// Starts a farm over the state folder of another that has stopped, or over an empty one.
+    async fn start_in(folder: tempfile::TempDir, lease: Duration) -> Self {
+        let store = Arc::new(SqliteStore::open(&folder.path().join("farm.db")).await.unwrap());
+        let broker = Arc::new(InProcessBroker::new(Pool::ALL));
+        let control = broker.subscribe_control().await.unwrap();
+        let options = Options {
+            tools: ToolVersions::default().with_recipes(),
+            policy: Policy::parse("qc.toml", reelfarm_qc::BUILT_IN).unwrap(),
+            profiles: ProfileList::parse("profiles.toml", BUILT_IN).unwrap(),
+            lease,
+            retry: RetryPolicy {
+                transient_backoff: Duration::from_millis(10),
+                environment_backoff: Duration::from_millis(10),
+                ..RetryPolicy::default()
+            },
+            slots: HashMap::from(Pool::ALL.map(|pool| (pool, 4))),
+        };
+        let artifacts = ArtifactStore::open(folder.path()).unwrap();
+        let metrics = Metrics::new("test").unwrap();
+        let (scheduler, handle) = Scheduler::new(store.clone(), broker.clone(), artifacts, metrics, options);
+        let events = handle.subscribe();
+        let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
+        let scheduler = tokio::spawn(scheduler.run(drain, stop.clone()));
+        Self { broker, store, handle, events, control, folder, scheduler, stop }
+    }
+
+    /// Ends the farm, and starts another over its state folder as a new process does. Answers how many attempts were
+    /// under way.
+    pub(super) async fn restart(self) -> (Self, usize) {
+        self.stop.cancel();
+        self.scheduler.await.unwrap().unwrap();
+        let database = self.folder.path().join("farm.db");
+        let recovered = SqliteStore::open(&database).await.unwrap().recover().await.unwrap();
+        (Self::start_in(self.folder, LEASE).await, recovered)
+    }
+
+    pub(super) fn submission(&self) -> Submission {
+        self.submission_of("film")
+    }
+
+    /// All these titles are made from equal bytes.
+    pub(super) fn submission_of(&self, name: &str) -> Submission {
+        Submission {
+            title: name.parse().unwrap(),
+            source: SourceReference {
+                path: format!("/films/{name}.mp4").into(),
+                size: 10_000_000,
+                modified_ns: 1,
+            },
+            ladder: LadderText {
+                file: "fast.toml".into(),
+                text: include_str!("../../../ladders/fast.toml").to_owned(),
+            },
+            profiles: vec!["mp4-clr".to_owned()],
+            audio_language: None,
+            protection: None,
+            origin: self.folder.path().join("origin").to_string_lossy().into_owned(),
+            tools: ToolVersions::default().with_recipes(),
+        }
+    }
+
+    pub(super) async fn submit(&self) -> Title {
+        self.handle.submit(self.submission()).await.unwrap()
+    }
+
+    /// The next task of a pool, received and acknowledged as a worker does.
+    pub(super) async fn receive(&self, pool: Pool) -> TaskMessage {
+        let delivery = tokio::time::timeout(PATIENCE, self.broker.receive_task(pool)).await.unwrap().unwrap();
+        let message = delivery.message.clone();
+        assert!(delivery.acknowledge().await.unwrap());
+        message
+    }
+
+    pub(super) async fn say(&self, event: WorkerEvent) {
+        self.broker.send_event(&event).await.unwrap();
+    }
+
+    pub(super) async fn start_attempt(&self, fence: Fence) {
+        self.say(WorkerEvent::Started { fence, worker: played() }).await;
+    }
+
+    pub(super) async fn finish(&self, fence: Fence, outcome: AttemptOutcome) {
+        self.say(WorkerEvent::Finished { fence, worker: played(), outcome }).await;
+    }
+
+    pub(super) async fn complete(&self, message: &TaskMessage, result: Option<serde_json::Value>) {
+        self.start_attempt(message.fence).await;
+        self.finish(message.fence, completed(message, result)).await;
+    }
+
+    pub(super) async fn fail(&self, message: &TaskMessage, code: Code) {
+        self.start_attempt(message.fence).await;
+        self.finish(message.fence, AttemptOutcome::Failed { failure: Failure::new(code, "played") }).await;
+    }
+
+    /// A heartbeat of the attempt, half-way through.
+    pub(super) async fn beat(&self, fence: Fence) {
+        let progress = Progress { fraction: 0.5, ..Progress::default() };
+        self.say(WorkerEvent::Heartbeat { fence, worker: played(), beat: 1, progress }).await;
+    }
+
+    pub(super) async fn next_control(&mut self) -> ControlMessage {
+        tokio::time::timeout(PATIENCE, self.control.next()).await.unwrap().unwrap()
+    }
+
+    pub(super) async fn next_event(&mut self) -> FarmEvent {
+        tokio::time::timeout(PATIENCE, self.events.recv()).await.unwrap().unwrap()
+    }
+
+    pub(super) async fn title_reaches(&mut self, state: TitleState) -> Title {
+        self.reaches("film", state).await
+    }
+
+    pub(super) async fn reaches(&mut self, name: &str, state: TitleState) -> Title {
+        loop {
+            if let FarmEvent::TitleChanged(title) = self.next_event().await
+                && title.submission.title.as_str() == name
+            {
+                if title.state == state {
+                    return *title;
+                }
+                assert!(
+                    !title.state.is_final(),
+                    "{:?} instead of {state:?}: {:?}",
+                    title.state,
+                    title.failure
+                );
+            }
+        }
+    }
+
+    /// Plays every task until the first of `kind`, which is returned unanswered.
+    pub(super) async fn play_until(&self, kind: TaskKind) -> TaskMessage {
+        loop {
+            let delivery = tokio::select! {
+                delivery = self.broker.receive_task(Pool::Light) => delivery,
+                delivery = self.broker.receive_task(Pool::Cpu) => delivery,
+                delivery = self.broker.receive_task(Pool::Package) => delivery,
+                () = tokio::time::sleep(PATIENCE) => panic!("no task of kind {kind:?} came"),
+            };
+            let delivery = delivery.unwrap();
+            let message = delivery.message.clone();
+            assert!(delivery.acknowledge().await.unwrap());
+            if message.task.spec.kind() == kind {
+                return message;
+            }
+            let result = match message.task.spec.kind() {
+                TaskKind::Fingerprint => Some(fingerprint()),
+                TaskKind::Qc => Some(serde_json::to_value(measurements()).unwrap()),
+                _ => None,
+            };
+            self.complete(&message, result).await;
+        }
+    }
+
+    /// Plays every task from here to the publication of a title, and that as well.
+    pub(super) async fn play_to_the_end(&self) {
+        let publish = self.play_until(TaskKind::Publish).await;
+        self.complete(&publish, Some(serde_json::to_value(Digest::of(b"index")).unwrap())).await;
+    }
+
+    /// The titles that want the task of this attempt, which is under way.
+    pub(super) async fn wanting(&self, message: &TaskMessage) -> Vec<String> {
+        let mut wanted = self.store.wanted_attempts().await.unwrap();
+        let titles = wanted.remove(&message.task.key).unwrap_or_default();
+        titles.iter().map(ToString::to_string).collect()
+    }
+
+    pub(super) async fn outcomes(&self, message: &TaskMessage) -> Vec<Option<&'static str>> {
+        let attempts = self.store.attempts_of(&message.task.key).await.unwrap();
+        attempts.iter().map(|attempt| attempt.outcome.map(|outcome| outcome.as_str())).collect()
+    }
+}
+
+pub(super) fn played() -> WorkerId {
+    WorkerId("played".into())
+}
+
+pub(super) fn completed(message: &TaskMessage, result: Option<serde_json::Value>) -> AttemptOutcome {
+    let artifacts = message
+        .task
+        .outputs
+        .iter()
+        .map(|output| ArtifactRecord { key: output.key, digest: Digest::of(b"played"), size: 1 })
+        .collect();
+    AttemptOutcome::Completed { artifacts, result }
+}
+
+pub(super) fn fingerprint() -> serde_json::Value {
+    let fingerprint = Fingerprint { sha256: Digest::of(b"film"), md5: "0".repeat(32), size: 10_000_000 };
+    serde_json::to_value(fingerprint).unwrap()
+}
+
+/// Ten seconds of 1280x720 at 25 frames a second with stereo sound in English.
+pub(super) fn measurements() -> Measurements {
+    Measurements {
+        size: 10_000_000,
+        open_error: None,
+        container: "mov,mp4,m4a,3gp,3g2,mj2".into(),
+        header_duration: Some(10.0),
+        video: vec![VideoMeasurement {
+            index: 0,
+            codec: "h264".into(),
+            width: 1280,
+            height: 720,
+            sample_aspect: Ratio::new(1, 1),
+            rotation: 0,
+            pixel_format: "yuv420p".into(),
+            bit_depth: 8,
+            header_frame_rate: Ratio::new(25, 1),
+            average_frame_rate: Ratio::new(25, 1),
+            time_base: Ratio::new(1, 12800),
+            header_frames: Some(250),
+            frames: 250,
+            first_time: 0.0,
+            last_time: 9.96,
+            missing_times: 0,
+            backward_times: 0,
+            grid: vec![GridFit { rate: Ratio::new(25, 1), largest_deviation: 0.0 }],
+            intervals: vec![],
+            interlaced_frames: 0,
+            top_field_first_frames: 0,
+            format_changes: 0,
+            decode_errors: 0,
+            first_decode_error: None,
+            bytes: 9_000_000,
+            key_frames: 5,
+            longest_key_frame_distance: 2.0,
+            colour: Colour {
+                range: "tv".into(),
+                primaries: "bt709".into(),
+                transfer: "bt709".into(),
+                matrix: "bt709".into(),
+            },
+        }],
+        audio: vec![AudioMeasurement {
+            index: 1,
+            codec: "aac".into(),
+            sample_rate: 48_000,
+            channels: 2,
+            layout: "stereo".into(),
+            language: Some("eng".into()),
+            samples: 480_000,
+            first_time: 0.0,
+            end_time: 10.0,
+            peak_dbfs: Some(-3.0),
+            decode_errors: 0,
+            bytes: 160_000,
+        }],
+        other: vec![],
+        read_errors: 0,
+        error_lines: vec![],
+    }
+}

@@ -1,0 +1,10 @@
+//! The scheduler's loop over a real store and the in-process broker. The worker's side is played by the tests, message
+//! by message, because a real worker cannot be made to be late, silent or twice on demand.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod attempts;
+mod farm;
+mod resubmission;
+mod sharing;
+mod titles;

@@ -1,0 +1,61 @@
+//! Titles that are submitted again while they are under way.
+
+use reelfarm_model::message::ControlMessage;
+use reelfarm_model::title::{LadderText, Submission};
+use reelfarm_model::{TaskKind, TitleState};
+
+use crate::farm::Farm;
+
+/// Hours of encoding are not begun again because the operator wants one profile more.
+#[tokio::test]
+async fn an_encode_goes_on_through_a_submission_with_other_profiles() {
+    let mut farm = Farm::start().await;
+    farm.submit().await;
+    let encode = farm.play_until(TaskKind::EncodeVideo).await;
+    farm.start_attempt(encode.fence).await;
+    let profiles = vec!["dash-clr-2s".to_owned(), "mp4-clr".to_owned()];
+    let again = farm.handle.submit(Submission { profiles, ..farm.submission() }).await.unwrap();
+    assert_eq!((again.generation, again.state), (2, TitleState::Checking));
+    farm.beat(encode.fence).await;
+    let answer = farm.next_control().await;
+    assert_eq!(answer, ControlMessage::Extended { fence: encode.fence, beat: 1 }, "nobody told it to stop");
+    farm.complete(&encode, None).await;
+    farm.play_to_the_end().await;
+    let title = farm.title_reaches(TitleState::Published).await;
+    assert_eq!(title.generation, 2);
+    assert_eq!(farm.outcomes(&encode).await, [Some("completed")]);
+}
+
+#[tokio::test]
+async fn an_encode_that_the_new_plan_does_not_name_is_stopped() {
+    let mut farm = Farm::start().await;
+    farm.submit().await;
+    let encode = farm.play_until(TaskKind::EncodeVideo).await;
+    farm.start_attempt(encode.fence).await;
+    let ladder = farm.submission().ladder;
+    let changed = ladder.text.replace("\"superfast\"", "\"veryfast\"");
+    assert_ne!(changed, ladder.text);
+    let ladder = LadderText { text: changed, ..ladder };
+    farm.handle.submit(Submission { ladder, ..farm.submission() }).await.unwrap();
+    assert_eq!(farm.next_control().await, ControlMessage::Stop { fence: encode.fence, worker: None });
+    let other = farm.play_until(TaskKind::EncodeVideo).await;
+    assert_ne!(other.task.key, encode.task.key);
+    farm.complete(&other, None).await;
+    farm.play_to_the_end().await;
+    assert_eq!(farm.title_reaches(TitleState::Published).await.generation, 2);
+    assert_eq!(farm.outcomes(&encode).await, [Some("cancelled")]);
+}
+
+#[tokio::test]
+async fn a_new_delivery_stops_the_encode_of_the_old_one_at_once() {
+    let mut farm = Farm::start().await;
+    farm.submit().await;
+    let encode = farm.play_until(TaskKind::EncodeVideo).await;
+    farm.start_attempt(encode.fence).await;
+    let mut delivered = farm.submission();
+    delivered.source.modified_ns += 1;
+    farm.handle.submit(delivered).await.unwrap();
+    // Before anything is known of the new file.
+    assert_eq!(farm.next_control().await, ControlMessage::Stop { fence: encode.fence, worker: None });
+    assert_eq!(farm.outcomes(&encode).await, [Some("cancelled")]);
+}

@@ -1,0 +1,86 @@
+//! Titles from their submission to their end.
+
+use reelfarm_model::message::ControlMessage;
+use reelfarm_model::{AttemptOutcome, Code, Digest, Pool, TaskKind, TitleId, TitleState};
+use reelfarm_store::Store as _;
+
+use crate::farm::Farm;
+
+#[tokio::test]
+async fn a_title_whose_tasks_all_complete_is_published() {
+    let mut farm = Farm::start().await;
+    farm.submit().await;
+    farm.play_to_the_end().await;
+    let title = farm.title_reaches(TitleState::Published).await;
+    assert_eq!(title.source_digest, Some(Digest::of(b"film")));
+    assert!(title.report.is_some_and(|report| report.conclusion.is_some()));
+}
+
+#[tokio::test]
+async fn what_a_cancelled_title_copied_is_taken_away_once_its_last_attempt_has_stopped() {
+    let mut farm = Farm::start().await;
+    farm.submit().await;
+    let upload = farm.play_until(TaskKind::Upload).await;
+    farm.start_attempt(upload.fence).await;
+    let id: TitleId = "film".parse().unwrap();
+    farm.handle.cancel(id.clone()).await.unwrap();
+    farm.title_reaches(TitleState::Withdrawing).await;
+    let tasks = farm.store.tasks_of(&id).await.unwrap();
+    let withdraws = |kind: TaskKind| kind == TaskKind::Withdraw;
+    assert!(!tasks.iter().any(|record| withdraws(record.task.spec.kind())), "the upload may still write");
+    while farm.next_control().await != (ControlMessage::Stop { fence: upload.fence, worker: None }) {}
+    farm.finish(upload.fence, AttemptOutcome::Released).await;
+    let withdraw = farm.receive(Pool::Light).await;
+    assert_eq!(withdraw.task.spec.kind(), TaskKind::Withdraw);
+    farm.complete(&withdraw, None).await;
+    farm.title_reaches(TitleState::Cancelled).await;
+}
+
+#[tokio::test]
+async fn a_failed_copy_fails_the_title_after_its_files_are_taken_away() {
+    let mut farm = Farm::start().await;
+    farm.submit().await;
+    let mut upload = farm.play_until(TaskKind::Upload).await;
+    for _ in 0..2 {
+        farm.fail(&upload, Code::OriginFull).await;
+        upload = farm.receive(Pool::Light).await;
+    }
+    farm.fail(&upload, Code::OriginFull).await;
+    let withdraw = farm.receive(Pool::Light).await;
+    assert_eq!(withdraw.task.spec.kind(), TaskKind::Withdraw);
+    farm.complete(&withdraw, None).await;
+    let title = farm.title_reaches(TitleState::Failed).await;
+    assert_eq!(title.failure.unwrap().code, Code::OriginFull);
+}
+
+#[tokio::test]
+async fn a_title_name_in_use_is_refused_to_another_source() {
+    let farm = Farm::start().await;
+    farm.submit().await;
+    let mut other = farm.submission();
+    other.source.path = "/elsewhere/film.mp4".into();
+    let refused = farm.handle.submit(other).await.unwrap_err();
+    assert_eq!(refused.code, Code::TitleNameTaken);
+    assert_eq!(farm.submit().await.generation, 1, "the same submission again changes nothing");
+}
+
+#[tokio::test]
+async fn a_scheduler_that_starts_again_carries_on_from_the_store() {
+    let mut farm = Farm::start().await;
+    farm.submit().await;
+    let fingerprint = farm.receive(Pool::Light).await;
+    farm.complete(&fingerprint, Some(crate::farm::fingerprint())).await;
+    let qc = farm.receive(Pool::Cpu).await;
+    farm.start_attempt(qc.fence).await;
+    farm.beat(qc.fence).await;
+    assert_eq!(farm.next_control().await, ControlMessage::Extended { fence: qc.fence, beat: 1 });
+    let (mut farm, recovered) = farm.restart().await;
+    assert_eq!(recovered, 1);
+    farm.play_to_the_end().await;
+    let title = farm.title_reaches(TitleState::Published).await;
+    assert_eq!((title.generation, title.source_digest), (1, Some(Digest::of(b"film"))));
+    assert_eq!(farm.outcomes(&fingerprint).await, [Some("completed")], "what was done is not done again");
+    assert_eq!(farm.outcomes(&qc).await, [Some("released"), Some("completed")]);
+    let record = farm.store.task(&qc.task.key).await.unwrap().unwrap();
+    assert_eq!((record.failures, record.losses), (0, 0));
+}

@@ -1,0 +1,52 @@
+//! Real players in a real browser: headless Chromium with Shaka Player and hls.js.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde::Deserialize;
+
+/// What a player in the browser saw.
+#[derive(Debug, Deserialize)]
+pub struct Played {
+    /// `ended` where it played to its end.
+    pub end: String,
+    /// The presentation's duration in seconds, as the player states it.
+    pub duration: f64,
+    /// Frames that were decoded.
+    pub frames: u64,
+    /// Different pictures that were on the screen.
+    pub pictures: u64,
+    /// Whatever went wrong.
+    pub errors: Vec<String>,
+}
+
+/// Plays a manifest to its end with `player`: `shaka` or `hls`. `keys` are ClearKey keys by their ids, in hexadecimal.
+pub fn play(player: &str, manifest: &str, keys: &BTreeMap<String, String>) -> Played {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let request = serde_json::json!({ "player": player, "manifest": manifest, "keys": keys });
+    let mut child = Command::new("node")
+        .arg(root.join("tests/browser/play.mjs"))
+        .arg(root.join(".tools/browser"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(request.to_string().as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {errors}"))
+}
+
+impl Played {
+    /// It played to its end: all frames, and a picture that changed.
+    pub fn assert_whole(&self, frames: u64) {
+        assert_eq!(self.end, "ended", "{self:?}");
+        assert!(self.errors.is_empty(), "{self:?}");
+        assert_eq!(self.frames, frames, "{self:?}");
+        // A busy machine shows fewer pictures than it decodes.
+        assert!(self.pictures >= 5, "{self:?}");
+    }
+}

@@ -7,8 +7,8 @@
 //!
 //! Two things of CPIX are left out, and refused where they come. *Signatures* (XML-DSig): SPEKE v2 has none, for requests
 //! or answers, so what vouches for an answer is TLS, on both sides where a client certificate is set up. *Encrypted keys*
-//! (`DeliveryDataList`): they are never asked for; they need decryption with RSA, for which there is no implementation in
-//! Rust that runs in constant time.
+//! (`DeliveryDataList`): they are never asked for; to decrypt them takes RSA, which ring leaves out, and so a second
+//! library of cryptography beside it.
 
 mod answer;
 mod credentials;

@@ -37,7 +37,7 @@ pub(super) fn file_path(title: &TitleId, path: &str) -> Result<Path, OriginError
             _ if segment.len() > 255 => return Err(bad("a segment is longer than 255 bytes")),
             _ if !segment.bytes().all(is_plain) => {
                 return Err(bad(
-                    "letters, digits and any of '.', '_', '-', '~', '+', '=', '@', ',' are allowed",
+                    "letters, digits and any of '.', '_', '-', '~', '+', '=', '@', ',', '(', ')' are allowed",
                 ));
             }
             _ => {}
@@ -47,7 +47,8 @@ pub(super) fn file_path(title: &TitleId, path: &str) -> Result<Path, OriginError
 }
 
 const fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'~' | b'+' | b'=' | b'@' | b',')
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'.' | b'_' | b'-' | b'~' | b'+' | b'=' | b'@' | b',' | b'(' | b')')
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use reelfarm_artifacts::Origin;
-use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::title::{LadderText, Submission};
 use reelfarm_model::{Code, Failure, SourceReference, Title, TitleId};
 use reelfarm_telemetry::metrics::Metrics;

@@ -151,6 +151,7 @@ mod tests {
             (&url.replace(",URI=\"https://keys.example/1\"", ""), Clearkey, Scheme::Aes128, "no URI"),
             (&url.replace("URI", "uri"), Clearkey, Scheme::Aes128, "malformed"),
             (&format!("{url},METHOD=NONE"), Clearkey, Scheme::Aes128, "malformed"),
+            (&format!("{url},IV="), Clearkey, Scheme::Aes128, "malformed"),
             (&format!("{url},"), Clearkey, Scheme::Aes128, "malformed"),
             (&format!("{url}\nhttps://elsewhere.example"), Clearkey, Scheme::Aes128, "more than tags"),
             (&format!("{url}\n#EXT-X-KEY:{url}"), Clearkey, Scheme::Aes128, "more than one"),

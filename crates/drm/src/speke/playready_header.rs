@@ -155,6 +155,11 @@ mod tests {
             assert!(check(&whole[..length], &key()).is_err(), "{length}");
         }
         assert!(check(&[&whole[..], &[0]].concat(), &key()).is_err());
+        for at in [0, 4, 8] {
+            let mut wrong = whole.clone();
+            wrong[at] += 1;
+            assert!(check(&wrong, &key()).is_err(), "{at}");
+        }
         assert!(check(&object("<WRMHEADER/>"), &key()).unwrap_err().contains("no WRMHEADER"));
     }
 

@@ -160,6 +160,22 @@ mod tests {
     }
 
     #[test]
+    fn lengths_and_flags_are_right_to_the_byte() {
+        let system = DrmSystem::Marlin;
+        let whole = boxed(0, system, &[], b"data");
+        assert_eq!(check(&whole, system, system.uuid(), &ours()), Ok(&b"data"[..]));
+        // The last bytes of the box's length, of its flags, and of the data's length.
+        for at in [3, 11, 31] {
+            for change in [1, 0xff] {
+                let mut wrong = whole.clone();
+                wrong[at] = wrong[at].wrapping_add(change);
+                assert!(check(&wrong, system, system.uuid(), &ours()).is_err(), "{at} {change}");
+            }
+        }
+        assert!(check(&[&whole[..], &[0]].concat(), system, system.uuid(), &ours()).is_err());
+    }
+
+    #[test]
     fn a_cut_box_is_refused_wherever_it_is_cut() {
         let whole = boxed(1, DrmSystem::Widevine, &[7], &widevine(&[7]));
         for length in 0..whole.len() {

@@ -17,20 +17,12 @@ const MAXIMUM_KEY_FILE: usize = 64 * 1024;
 /// What TLS to the server needs; where it is not `needed`, nobody is trusted. Reads files.
 pub(super) fn configuration(options: &SpekeOptions, needed: bool) -> Result<ClientConfig, SpekeSetupError> {
     let failed = |error: rustls::Error| SpekeSetupError::Tls(error.to_string());
-    let mut authorities = RootCertStore::empty();
-    if needed {
+    let authorities = if needed {
         // One that cannot be read vouches for nobody, which the server will show if it matters.
-        authorities.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    }
-    if let Some(file) = &options.authority_file {
-        for certificate in certificates(file)? {
-            authorities.add(certificate).map_err(|error| refused(file, &error.to_string()))?;
-        }
-    }
-    if needed && authorities.is_empty() {
-        let reason = "this system trusts no authority: install ca-certificates, or name an authority file";
-        return Err(SpekeSetupError::Tls(reason.to_owned()));
-    }
+        trusted(rustls_native_certs::load_native_certs().certs, options.authority_file.as_deref())?
+    } else {
+        RootCertStore::empty()
+    };
     // Named here and not left to the process, so that no other part of the program can change it.
     let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -52,6 +44,22 @@ pub(super) fn configuration(options: &SpekeOptions, needed: bool) -> Result<Clie
     }
 }
 
+/// Who may vouch for the server: those that the system trusts, and those in this file.
+fn trusted(system: Vec<CertificateDer<'_>>, file: Option<&Path>) -> Result<RootCertStore, SpekeSetupError> {
+    let mut authorities = RootCertStore::empty();
+    authorities.add_parsable_certificates(system);
+    if let Some(file) = file {
+        for certificate in certificates(file)? {
+            authorities.add(certificate).map_err(|error| refused(file, &error.to_string()))?;
+        }
+    }
+    if authorities.is_empty() {
+        let reason = "this system trusts no authority: install ca-certificates, or name an authority file";
+        return Err(SpekeSetupError::Tls(reason.to_owned()));
+    }
+    Ok(authorities)
+}
+
 fn refused(file: &Path, reason: &str) -> SpekeSetupError {
     SpekeSetupError::File(format!("{}: {reason}", file.display()))
 }
@@ -62,5 +70,40 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, SpekeSetupE
     match CertificateDer::pem_slice_iter(&content).collect::<Result<Vec<_>, _>>() {
         Ok(found) if !found.is_empty() => Ok(found),
         _ => Err(refused(file, "it holds no certificate in PEM")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn somebody_must_be_trusted() {
+        let error = trusted(Vec::new(), None).unwrap_err().to_string();
+        assert!(error.contains("trusts no authority"), "{error}");
+        let error = trusted(vec![CertificateDer::from_slice(b"none")], None).unwrap_err().to_string();
+        assert!(error.contains("trusts no authority"), "{error}");
+    }
+
+    #[test]
+    fn a_file_of_authorities_holds_authorities() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("authorities.pem");
+        let key = rcgen::generate_simple_self_signed(["keys.example".to_owned()]).unwrap();
+        for (content, accepted) in [
+            (key.cert.pem(), true),
+            (key.cert.pem().repeat(2), true),
+            (String::new(), false),
+            (key.signing_key.serialize_pem(), false),
+            (key.cert.pem().replacen('\n', "\nAAAA", 1), false),
+        ] {
+            fs_err::write(&file, &content).unwrap();
+            let found = trusted(Vec::new(), Some(&file));
+            assert_eq!(found.is_ok(), accepted, "{content}");
+            if let Err(error) = found {
+                assert!(error.to_string().contains("authorities.pem"), "{error}");
+            }
+        }
+        assert!(trusted(Vec::new(), Some(&folder.path().join("none"))).is_err());
     }
 }

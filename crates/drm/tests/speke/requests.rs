@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use reelfarm_drm::signal::signal;
 use reelfarm_drm::speke::SpekeServer;
-use reelfarm_drm::{KeyProvider as _, KeyUris};
+use reelfarm_drm::{KeyProvider as _, KeyRequest, KeyUris};
 use reelfarm_model::profile::{DrmSystem, Scheme};
 use reelfarm_model::{KeyDivision, KeyUse};
 
@@ -95,6 +95,19 @@ async fn a_server_is_asked_about_the_systems_that_it_knows() {
             assert_eq!(told.hls_uri, (scheme == Scheme::Aes128).then_some(uri), "{system:?}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_speke_had_us_ask_for_in_vain_is_not_passed_on() {
+    let authority = Authority::new();
+    let server = KeyServer::start(&authority, right).await;
+    let client = SpekeServer::new(&options(&server, &authority), KeyUris::default()).unwrap();
+    // The server knows no Verimatrix, and there is no request without a system.
+    let request =
+        KeyRequest { systems: [DrmSystem::Verimatrix].into(), ..request(KeyDivision::Title, Scheme::Aes128) };
+    let title_keys = client.keys(&request).await.unwrap();
+    let told: Vec<_> = title_keys.signals().map(|(system, _, _)| system).collect();
+    assert_eq!(told, [DrmSystem::Verimatrix]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

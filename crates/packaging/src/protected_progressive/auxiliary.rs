@@ -2,6 +2,7 @@
 //! `saiz` and `saio` (ISO/IEC 23001-7 clause 7, ISO/IEC 14496-12 8.7.8 and 8.7.9).
 
 use super::picture::Subsample;
+use super::source::LARGEST_MOOV;
 
 /// Bytes of the initialisation vector of a sample.
 pub(super) const VECTOR_SIZE: u8 = 8;
@@ -38,6 +39,9 @@ impl Auxiliary {
         })?);
         subsamples.extend(parts);
         self.samples += 1;
+        if self.bytes() > LARGEST_MOOV {
+            return Err(format!("what is to be said of the samples so far takes {} bytes", self.bytes()));
+        }
         Ok(())
     }
 

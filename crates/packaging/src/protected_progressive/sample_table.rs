@@ -78,7 +78,7 @@ fn chunk_offsets(stbl: &[u8], place: &str) -> Result<Vec<u64>, Malformed> {
     let (table, place) = only(stbl, place, if wide { b"co64" } else { b"stco" })?;
     let mut cursor = Cursor::new(table);
     let count = cursor.full_box().and_then(|_| cursor.u32()).map_err(Malformed::at(&place))? as usize;
-    if cursor.rest().len() / if wide { 8 } else { 4 } != count {
+    if count > MOST_UNITS || cursor.rest().len() / if wide { 8 } else { 4 } != count {
         return Err(Malformed::new(place, format!("it states {count} chunks")));
     }
     let offsets: Result<_, _> = (0..count).map(|_| cursor.by_version(u8::from(wide))).collect();

@@ -64,6 +64,9 @@ impl<'a> Chunks<'a> {
         };
         let Times { time: ended, end, .. } = times;
         let (time, until) = (self.decode(start)?, self.decode(ended)?);
+        if until <= time {
+            return Err(Malformed::new("moof/traf/trun", "its samples last no time"));
+        }
         self.made.chunks.push((time, until - time));
         self.made.end = end;
         self.ended = ended;

@@ -73,8 +73,7 @@ pub fn package(
     let delay = common_delay(sources.iter().map(|source| (source.edit, source.timescale)));
     let mut presentation = Presentation::new(&sources)?;
     let mut done = 0;
-    for (index, source) in sources.iter().enumerate() {
-        let stream = presentation.streams()[index].clone();
+    for (source, stream) in sources.iter().zip(presentation.streams().to_vec()) {
         let folder = output.join(&source.name);
         fs_err::create_dir_all(&folder).map_err(SmoothError::Write)?;
         let mut chunks = Chunks::new(source, delay, stream.number);

@@ -8,7 +8,6 @@ use isolang::Language;
 
 use super::Protection;
 use super::chunk::Made;
-use super::codec;
 use super::error::SmoothError;
 use super::manifest::{
     AAC_LC, BITS_PER_SAMPLE, ChunkElement, ClientManifest, H264, PLAYREADY, ProtectionElement,
@@ -85,7 +84,7 @@ impl Presentation {
         let mut streams: Vec<StreamIndex> = Vec::new();
         let tracks = sources.iter().zip(self.streams).zip(&self.made).zip(&bitrates);
         for (((source, StreamOf { name, .. }), made), bitrate) in tracks {
-            let level = quality_level(source, *bitrate)?;
+            let level = quality_level(source, *bitrate);
             match streams.last_mut().filter(|stream| stream.name == name) {
                 None => streams.push(stream(source, name, level, &made.chunks)),
                 Some(stream) => {
@@ -186,7 +185,7 @@ fn chunk_elements(chunks: &[(u64, u64)]) -> Vec<ChunkElement> {
     chunks.iter().enumerate().map(element).collect()
 }
 
-fn quality_level(source: &Source, bitrate: u32) -> Result<QualityLevel, SmoothError> {
+fn quality_level(source: &Source, bitrate: u32) -> QualityLevel {
     let level = |four_cc: &str, codec_private_data: &[u8]| QualityLevel {
         index: 0,
         bitrate,
@@ -202,26 +201,20 @@ fn quality_level(source: &Source, bitrate: u32) -> Result<QualityLevel, SmoothEr
         codec_private_data: hex::encode_upper(codec_private_data),
     };
     match &source.content {
-        Content::Video { width, height, parameter_sets, nal_length_size, .. } => Ok(QualityLevel {
+        Content::Video { width, height, codec_private_data, nal_length_size, .. } => QualityLevel {
             max_width: Some(*width),
             max_height: Some(*height),
             nal_length_size: Some(*nal_length_size),
-            ..level(H264, &codec::parameter_sets_data(parameter_sets))
-        }),
-        Content::Audio { sample_rate, channels, .. } => {
-            let config = codec::audio_specific_config(*sample_rate, *channels).ok_or_else(|| {
-                let reason = format!("no AudioSpecificConfig for {channels} channels at {sample_rate} Hz");
-                SmoothError::Manifest(reason)
-            })?;
-            Ok(QualityLevel {
-                sampling_rate: Some(*sample_rate),
-                channels: Some(*channels),
-                bits_per_sample: Some(BITS_PER_SAMPLE),
-                packet_size: Some(packet_size(*channels)),
-                audio_tag: Some(RAW_AAC),
-                ..level(AAC_LC, &config)
-            })
-        }
+            ..level(H264, codec_private_data)
+        },
+        Content::Audio { sample_rate, channels, codec_private_data, .. } => QualityLevel {
+            sampling_rate: Some(*sample_rate),
+            channels: Some(*channels),
+            bits_per_sample: Some(BITS_PER_SAMPLE),
+            packet_size: Some(packet_size(*channels)),
+            audio_tag: Some(RAW_AAC),
+            ..level(AAC_LC, codec_private_data)
+        },
     }
 }
 
@@ -244,12 +237,17 @@ mod tests {
     }
 
     fn video(name: &str, width: u32, height: u32) -> Source {
-        let parameter_sets = vec![b"\x67\x64".to_vec(), b"\x68\xEE".to_vec()];
-        source(name, Content::Video { width, height, frame_count: 100, parameter_sets, nal_length_size: 4 })
+        let codec_private_data = b"\0\0\0\x01\x67\x64".to_vec();
+        source(
+            name,
+            Content::Video { width, height, frame_count: 100, codec_private_data, nal_length_size: 4 },
+        )
     }
 
     fn audio(name: &str, language: &str, channels: u32) -> Source {
-        source(name, Content::Audio { language: language.into(), sample_rate: 48_000, channels })
+        let codec_private_data = vec![0x11, 0x90];
+        let language = language.into();
+        source(name, Content::Audio { language, sample_rate: 48_000, channels, codec_private_data })
     }
 
     fn made(chunks: &[(u64, u64)], bytes: u64, end: u64) -> Made {
@@ -297,12 +295,12 @@ mod tests {
         let pictures = &manifest.streams[0];
         assert_eq!((pictures.max_width, pictures.display_height), (Some(1280), Some(720)));
         assert_eq!((pictures.levels[1].index, pictures.chunk_count), (1, 2));
-        assert_eq!(pictures.levels[0].codec_private_data, "0000000167640000000168EE");
+        assert_eq!(pictures.levels[0].codec_private_data, "000000016764");
         let times: Vec<_> = pictures.chunks.iter().map(|chunk| chunk.time).collect();
         assert_eq!(times, [Some(0), None]);
         let surround = &manifest.streams[2].levels[0];
         assert_eq!((surround.channels, surround.packet_size), (Some(6), Some(12)));
-        assert_eq!(surround.codec_private_data, "11B0");
+        assert_eq!(surround.codec_private_data, "1190");
     }
 
     #[test]
@@ -322,13 +320,6 @@ mod tests {
         for sources in [&sources[..2], &sources[2..], &[]] {
             assert!(matches!(Presentation::new(sources), Err(SmoothError::Manifest(_))));
         }
-    }
-
-    #[test]
-    fn sound_that_cannot_be_described_has_no_manifest() {
-        let sources = [video("video-360p", 640, 360), audio("audio-en", "en", 7)];
-        let all = [made(&CHUNKS, 1, 1), made(&CHUNKS, 1, 1)];
-        assert!(matches!(presentation(&sources, &all), Err(SmoothError::Manifest(_))));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use reelfarm_model::profile::{MediaFormat, Scheme};
 use reelfarm_model::task::{AudioRendition, VideoRendition};
 
+use super::codec;
 use super::encryption::VECTOR_SIZE;
 use super::error::{Malformed, SmoothError};
 use super::{Protection, SmoothInput};
@@ -46,8 +47,8 @@ pub(super) enum Content {
         height: u32,
         /// Pictures in all, as planned.
         frame_count: u64,
-        /// Sequence and picture parameter sets.
-        parameter_sets: Vec<Vec<u8>>,
+        /// What initialises a decoder.
+        codec_private_data: Vec<u8>,
         /// Bytes of the length before each NAL unit.
         nal_length_size: usize,
     },
@@ -59,6 +60,8 @@ pub(super) enum Content {
         sample_rate: u32,
         /// Number of channels.
         channels: u32,
+        /// What initialises a decoder.
+        codec_private_data: Vec<u8>,
     },
 }
 
@@ -112,25 +115,10 @@ fn initialization(
 ) -> Result<Source, Malformed> {
     let header = only_track(bytes).map_err(Malformed::at("moov"))?;
     let is_encrypted = encryption(&header, protection)?;
-    let content = match (planned, header.codec) {
-        (Planned::Video(video), Codec::Avc { size, parameter_sets })
-            if size == Some((video.width, video.height)) && matches!(header.nal_length_size, 1 | 2 | 4) =>
-        {
-            Content::Video {
-                width: video.width,
-                height: video.height,
-                frame_count: video.frame_count,
-                parameter_sets,
-                nal_length_size: header.nal_length_size,
-            }
-        }
-        (Planned::Audio(audio), Codec::Aac { sample_rate, channels })
-            if audio.layout.channels() == channels =>
-        {
-            Content::Audio { language: audio.language.clone(), sample_rate, channels }
-        }
-        (_, found) => return Err(Malformed::new(SAMPLE_ENTRY, format!("{found:?} is not as planned"))),
-    };
+    let content = content(planned, &header).ok_or_else(|| {
+        let reason = format!("{:?} is not as planned, or no client could be told of it", header.codec);
+        Malformed::new(SAMPLE_ENTRY, reason)
+    })?;
     Ok(Source {
         name,
         segments,
@@ -141,6 +129,34 @@ fn initialization(
         content,
         is_encrypted,
     })
+}
+
+/// What a track holds, if it is what was planned.
+fn content(planned: Planned<'_>, header: &TrackHeader<'_>) -> Option<Content> {
+    match (planned, &header.codec) {
+        (Planned::Video(video), Codec::Avc { size, parameter_sets })
+            if *size == Some((video.width, video.height)) && matches!(header.nal_length_size, 1 | 2 | 4) =>
+        {
+            Some(Content::Video {
+                width: video.width,
+                height: video.height,
+                frame_count: video.frame_count,
+                codec_private_data: codec::parameter_sets_data(parameter_sets)?,
+                nal_length_size: header.nal_length_size,
+            })
+        }
+        (Planned::Audio(audio), Codec::Aac { sample_rate, channels })
+            if audio.layout.channels() == *channels =>
+        {
+            Some(Content::Audio {
+                language: audio.language.clone(),
+                sample_rate: *sample_rate,
+                channels: *channels,
+                codec_private_data: codec::audio_specific_config(*sample_rate, *channels)?.to_vec(),
+            })
+        }
+        _ => None,
+    }
 }
 
 fn only_track(bytes: &[u8]) -> Result<TrackHeader<'_>, ReadError> {

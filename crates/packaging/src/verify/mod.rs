@@ -11,6 +11,7 @@ mod progressive;
 mod protection;
 mod report;
 mod segmented;
+mod smooth;
 mod source;
 mod stated;
 mod track;
@@ -42,9 +43,8 @@ pub fn verify(
 ) -> Result<VerificationReport, Vec<Finding>> {
     let mut book = Book::new(&spec.profile.id);
     let reports = match spec.profile.container {
-        Container::Progressive | Container::Smooth => {
-            progressive::verify(&mut book, spec, media_dir, renditions)
-        }
+        Container::Progressive => progressive::verify(&mut book, spec, media_dir, renditions, keys),
+        Container::Smooth => smooth::verify(&mut book, spec, media_dir, renditions, keys),
         Container::Dash | Container::DashOnDemand | Container::HlsTs | Container::HlsCmaf => {
             segmented::verify(&mut book, spec, media_dir, manifests_dir, renditions, keys)
         }

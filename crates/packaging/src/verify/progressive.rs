@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use reelfarm_model::ArtifactKey;
+use reelfarm_drm::TitleKeys;
+use reelfarm_model::profile::DrmSystem;
 use reelfarm_model::task::VerifySpec;
+use reelfarm_model::{ArtifactKey, KeyUse};
 
 use super::finding::{Book, Check, Place};
+use super::protection::{self, Opening, StatedProtection};
 use super::report::RenditionReport;
 use super::segmented::{files, together};
 use super::source::Rendition;
@@ -20,6 +23,7 @@ pub(super) fn verify(
     spec: &VerifySpec,
     media_dir: &Path,
     renditions: &BTreeMap<ArtifactKey, PathBuf>,
+    keys: Option<&TitleKeys>,
 ) -> Vec<RenditionReport> {
     let plan = crate::progressive::plan(&spec.package);
     let Some(plan) = book.done(Check::Renditions, Place::PROFILE, "picture and stereo sound", plan) else {
@@ -31,7 +35,13 @@ pub(super) fn verify(
             book.check(Check::Accounted, Place::PROFILE, is_named, plan.file_name, file);
         }
     }
-    let movie = progressive::read(&media_dir.join(plan.file_name));
+    let file = media_dir.join(plan.file_name);
+    let nothing = StatedProtection::default();
+    let opening = Opening::of(&spec.profile, keys, KeyUse::All, &nothing);
+    let Some(opening) = book.done(Check::Protection, Place::PROFILE, "keys that open it", opening) else {
+        return Vec::new();
+    };
+    let movie = progressive::open(&file, opening.decryption());
     let Some(movie) = book.done(Check::Structure, Place::PROFILE, "an MP4 file", movie) else {
         return Vec::new();
     };
@@ -46,6 +56,7 @@ pub(super) fn verify(
     let mut expected = vec![(layout::video_track(plan.video), Rendition::Video(plan.video))];
     expected.extend(plan.audio.iter().map(|audio| (audio.id.clone(), Rendition::Audio(audio))));
     book.equal(Check::Renditions, Place::PROFILE, "tracks", expected.len(), movie.tracks.len());
+    protected(book, &expected, &opening, spec, (&file, &movie));
 
     let mut compared = Vec::new();
     for ((name, rendition), (track, language)) in expected.iter().zip(&movie.tracks) {
@@ -79,6 +90,51 @@ pub(super) fn verify(
             duration_us: (result.end_ns / 1_000).max(0).cast_unsigned(),
         })
         .collect()
+}
+
+/// Every track of an encrypted file is encrypted with the right key, and opens with no other.
+fn protected(
+    book: &mut Book,
+    expected: &[(String, Rendition<'_>)],
+    opening: &Opening,
+    spec: &VerifySpec,
+    (file, movie): (&Path, &progressive::Movie),
+) {
+    let Some(key) = opening.key() else {
+        let systems = movie.systems.len();
+        book.equal(Check::Protection, Place::PROFILE, "pssh boxes of a clear file:", 0, systems);
+        return;
+    };
+    // Here no manifest tells a player of the key: the file itself does.
+    let told = |system: DrmSystem| {
+        movie.systems.iter().any(|found| hex::encode(found) == system.uuid().replace('-', ""))
+    };
+    book.check(
+        Check::Protection,
+        Place::PROFILE,
+        told(DrmSystem::Clearkey),
+        "a pssh box that lists the key",
+        format_args!("{} others", movie.systems.len()),
+    );
+    let mut streams = Vec::new();
+    for ((name, _), encryption) in expected.iter().zip(&movie.encryption) {
+        protection::samples(book, Place::rendition(name), &spec.profile, key, encryption.as_ref());
+        streams.extend(encryption.clone().map(|encryption| (name.as_str(), encryption)));
+    }
+    protection::streams(book, &streams);
+    let wrong = opening.with_a_wrong_key();
+    let same = progressive::open(file, wrong.decryption()).is_ok_and(|other| {
+        other.tracks.iter().zip(&movie.tracks).any(|((other, _), (track, _))| {
+            other.units.iter().zip(&track.units).all(|(other, unit)| other.payload == unit.payload)
+        })
+    });
+    book.check(
+        Check::Protection,
+        Place::PROFILE,
+        !same,
+        "a wrong key that opens nothing",
+        "one that opens it",
+    );
 }
 
 fn one(

@@ -29,7 +29,8 @@ pub(super) struct PackagedTrack {
     pub(super) encryption: Option<Encryption>,
 }
 
-struct Segment {
+/// A segment, read.
+pub(super) struct Segment {
     units: Vec<AccessUnit>,
     /// Begin and end of what is presented, in ticks.
     span: (i64, i64),
@@ -221,7 +222,22 @@ fn byte_range(file: &mut fs_err::File, first: u64, size: u64) -> Result<Vec<u8>,
     Ok(bytes)
 }
 
+impl Segment {
+    /// One whose manifest states no more than its duration.
+    pub(super) fn new(units: Vec<AccessUnit>, stated_duration_ns: i64) -> Self {
+        let end_of = |unit: &AccessUnit| unit.pts.saturating_add(i64::from(unit.duration));
+        let start = units.iter().map(|unit| unit.pts).min().unwrap_or(0);
+        let end = units.iter().map(end_of).max().unwrap_or(0);
+        Self { units, span: (start, end), stated_start_ns: None, stated_duration_ns }
+    }
+}
+
 impl PackagedTrack {
+    /// A clear track without an edit list.
+    pub(super) const fn new(timescale: u32, codec: Codec, segments: Vec<Segment>) -> Self {
+        Self { timescale, codec, segments, begins_at_zero: false, encryption: None }
+    }
+
     /// Compares the track with what the manifest states and with the encoded rendition.
     pub(super) fn compare(
         &self,
@@ -232,8 +248,20 @@ impl PackagedTrack {
         source: &Track,
         segment_seconds: u32,
     ) -> Option<Compared> {
-        attributes(book, place, rendition, stated, source, &self.codec);
+        attributes(book, place, rendition, stated, &self.codec);
+        self.compare_media(book, place, rendition, source, segment_seconds)
+    }
 
+    /// Compares the track with the encoded rendition, its codec among it.
+    pub(super) fn compare_media(
+        &self,
+        book: &mut Book,
+        place: Place<'_>,
+        rendition: Rendition<'_>,
+        source: &Track,
+        segment_seconds: u32,
+    ) -> Option<Compared> {
+        codecs(book, place, rendition, source, &self.codec);
         let flat: Vec<(Place<'_>, &AccessUnit)> = self
             .segments
             .iter()
@@ -355,10 +383,8 @@ fn attributes(
     place: Place<'_>,
     rendition: Rendition<'_>,
     stated: &StatedTrack,
-    source: &Track,
     codec: &Codec,
 ) {
-    codecs(book, place, rendition, source, codec);
     book.equal(Check::Attributes, place, "the codec", rfc6381(codec), stated.codecs.clone());
     match (rendition, &stated.kind) {
         (Rendition::Video(video), StatedKind::Video { size, frame_rate_milli }) => {

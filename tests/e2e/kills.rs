@@ -6,10 +6,20 @@ use std::time::{Duration, Instant};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use rustix::process::Signal;
 
-use crate::support::{Bench, children, clips, is_alive, tree, wait_until};
+use crate::support::{Bench, KEY, KEY_ID, children, clips, is_alive, tree, wait_until};
 
 const KILLS: usize = 20;
-const ARGUMENTS: [&str; 4] = ["run", "film.mp4", "--ladder", "fast"];
+/// Every engine, and keys that are the same in every state folder.
+const ARGUMENTS: [&str; 8] = [
+    "run",
+    "film.mp4",
+    "--ladder",
+    "fast",
+    "--profiles",
+    "*-clr-*,mp4-*,dash-wv-2s,hls-multi-4s,od-wv-2s,ts-aes-2s,ts-fp-2s,hss-pr-2s",
+    "--keys",
+    "keys.json",
+];
 
 /// The seed is printed, so that a failure can be played again.
 fn seeded() -> StdRng {
@@ -23,6 +33,7 @@ fn seeded() -> StdRng {
 fn a_farm_killed_at_random_moments_ends_with_the_same_origin_and_repeats_nothing_finished() {
     let undisturbed = Bench::new();
     clips::film(&undisturbed.path("film.mp4"), 12);
+    undisturbed.keys(KEY_ID, KEY);
     let start = Instant::now();
     assert!(undisturbed.output(ARGUMENTS).status.success());
     let whole_run = start.elapsed();
@@ -34,6 +45,7 @@ fn a_farm_killed_at_random_moments_ends_with_the_same_origin_and_repeats_nothing
     while kills < KILLS {
         let bench = Bench::new();
         fs_err::copy(undisturbed.path("film.mp4"), bench.path("film.mp4")).unwrap();
+        bench.keys(KEY_ID, KEY);
         let mut finished = BTreeMap::new();
         loop {
             let mut farm = bench.start(ARGUMENTS);

@@ -11,4 +11,5 @@ mod clips;
 mod kills;
 mod metrics;
 mod outputs;
+mod protected;
 mod reuse;

@@ -14,6 +14,11 @@ use md5::{Digest as _, Md5};
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// A content key's id, for tests that must know it.
+pub const KEY_ID: &str = "00112233445566778899aabbccddeeff";
+/// The key.
+pub const KEY: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+
 /// A farm's folders, and commands that run in them.
 pub struct Bench {
     folder: TempDir,
@@ -26,6 +31,20 @@ impl Bench {
 
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Writes `keys.json` with one key for all titles, which only its owner may read.
+    pub fn keys(&self, id: &str, key: &str) {
+        use std::io::Write as _;
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let text = serde_json::json!({ "*": { "kid": id, "key": key } }).to_string();
+        let mut options = std::fs::OpenOptions::new();
+        let options = options.create(true).truncate(true).write(true).mode(0o600);
+        fs_err::OpenOptions::from_options(options.clone())
+            .open(self.path("keys.json"))
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
     }
 
     pub fn origin(&self) -> PathBuf {

@@ -95,7 +95,7 @@ impl<'a> Reader<'a> {
             return Err(ReadError::new("a fragment does not begin where the one before ended"));
         }
         let auxiliary = self.decryptor.as_ref().map(|decryptor| {
-            Auxiliary::parse(traf, decryptor.protection(), |offset, length| {
+            Auxiliary::parse(traf, None, decryptor.protection(), |offset, length| {
                 usize::try_from(offset)
                     .ok()
                     .and_then(|offset| start.checked_add(offset))

@@ -30,6 +30,8 @@ pub(crate) struct TrackHeader<'a> {
     pub(crate) shift: i64,
     /// The language that the header states (ISO 639-2).
     pub(crate) language: [u8; 3],
+    /// The content of its box `trak`.
+    pub(crate) whole: &'a [u8],
     /// Its sample table (`stbl`).
     pub(crate) sample_table: &'a [u8],
     /// How its samples are encrypted; `None` for a clear track.
@@ -133,6 +135,7 @@ fn track(trak: &[u8], movie_timescale: u32) -> Result<TrackHeader<'_>, ReadError
         nal_length_size,
         shift,
         language,
+        whole: trak,
         sample_table,
         protection,
         defaults,

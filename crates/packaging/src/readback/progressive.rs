@@ -105,7 +105,7 @@ fn read_track(
     };
     let sync = sync_samples(table)?;
     let auxiliary = decryptor.as_ref().map(|decryptor| {
-        Auxiliary::parse(table, decryptor.protection(), |offset, size| {
+        Auxiliary::parse(table, Some(header.whole), decryptor.protection(), |offset, size| {
             if offset.checked_add(size as u64).is_none_or(|end| end > length) {
                 return Err(ReadError::new("the offset lies outside the file"));
             }

@@ -75,10 +75,12 @@ impl Entry<'_> {
 }
 
 impl<'a> Auxiliary<'a> {
-    /// Those of `container`, which is a `traf` or an `stbl` of a track with this protection. `at` gives bytes of the file
-    /// from an offset that `saio` states; they must be the entries.
+    /// Those of `container`, which is a `traf` or an `stbl` of a track with this protection. `track` is the `trak` around
+    /// the latter, which is the standard's place for `senc` (clause 7.2); some writers put it beside the others. `at`
+    /// gives bytes of the file from an offset that `saio` states; they must be the entries.
     pub(crate) fn parse(
         container: &'a [u8],
+        track: Option<&'a [u8]>,
         protection: &Protection,
         at: impl FnOnce(u64, usize) -> Result<Cow<'a, [u8]>, ReadError>,
     ) -> Result<Self, ReadError> {
@@ -93,7 +95,11 @@ impl<'a> Auxiliary<'a> {
             vectors: protection.vectors,
             is_there: false,
         };
-        let Some(senc) = find(container, b"senc")? else {
+        let senc = match find(container, b"senc")? {
+            None => track.map(|track| find(track, b"senc")).transpose()?.flatten(),
+            found => found,
+        };
+        let Some(senc) = senc else {
             // Only samples that are protected whole with a vector for all have nothing to state.
             if matches!(protection.vectors, Vectors::PerSample(_)) || sizes.is_some() || offsets.is_some() {
                 return Err(ReadError::new("there is no box senc"));
@@ -273,7 +279,7 @@ mod tests {
         protection: &Protection,
         sizes: &[usize],
     ) -> Result<Vec<([u8; BLOCK], Ranges)>, ReadError> {
-        let mut auxiliary = Auxiliary::parse(container, protection, |offset, length| {
+        let mut auxiliary = Auxiliary::parse(container, None, protection, |offset, length| {
             let file = [&[0; 0x64][..], &SENC[8..], b"and more"].concat();
             let bytes = file.get(offset as usize..).and_then(|rest| rest.get(..length));
             bytes.map(|bytes| Cow::Owned(bytes.to_vec())).ok_or_else(|| ReadError::new("outside"))
@@ -309,7 +315,7 @@ mod tests {
         let saiz = b"\0\0\0\x01cenc\0\0\0\0\x08\0\0\0\x02";
         let read = |container: &[u8]| {
             let mut auxiliary =
-                Auxiliary::parse(container, &cenc(), |_, _| Ok(Cow::Borrowed(b"vector 1vector 2")))?;
+                Auxiliary::parse(container, None, &cenc(), |_, _| Ok(Cow::Borrowed(b"vector 1vector 2")))?;
             auxiliary.next()?;
             auxiliary.next().map(|entry| entry.vector)
         };

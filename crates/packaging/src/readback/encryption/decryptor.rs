@@ -166,7 +166,8 @@ mod tests {
                 })
                 .collect();
         let protection = decryptor.protection().clone();
-        let mut auxiliary = Auxiliary::parse(&container, &protection, |_, _| Ok(entries.clone().into()))?;
+        let mut auxiliary =
+            Auxiliary::parse(&container, None, &protection, |_, _| Ok(entries.clone().into()))?;
         for _ in vectors {
             decryptor.open(&[9; 20], &auxiliary.next()?)?;
         }

@@ -16,9 +16,9 @@ const FRAMES: u64 = 132;
 fn a_real_clip_comes_out_in_the_nine_clear_profiles_of_the_packager() {
     let bench = Bench::new();
     let clip = clips::real("bigbuckbunny.mp4");
-    let profiles = "dash-clr-*,od-clr-*,ts-clr-*,hls-clr-*,mp4-clr";
+    let selected = "dash-clr-*,od-clr-*,ts-clr-*,hls-clr-*,mp4-clr";
     let result =
-        bench.json(["run", clip.to_str().unwrap(), "--audio-lang", "en", "--profiles", profiles, "--json"]);
+        bench.json(["run", clip.to_str().unwrap(), "--audio-lang", "en", "--profiles", selected, "--json"]);
     assert_eq!(result["titles"][0]["state"], "published");
     let title = bench.origin().join("bigbuckbunny");
     let index = bench.index("bigbuckbunny");

@@ -7,5 +7,6 @@ mod support;
 
 mod database;
 mod origin;
+mod secrets;
 mod signals;
 mod tools;

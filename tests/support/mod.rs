@@ -35,16 +35,10 @@ impl Bench {
 
     /// Writes `keys.json` with one key for all titles, which only its owner may read.
     pub fn keys(&self, id: &str, key: &str) {
-        use std::io::Write as _;
-        use std::os::unix::fs::OpenOptionsExt as _;
+        use std::os::unix::fs::PermissionsExt as _;
         let text = serde_json::json!({ "*": { "kid": id, "key": key } }).to_string();
-        let mut options = std::fs::OpenOptions::new();
-        let options = options.create(true).truncate(true).write(true).mode(0o600);
-        fs_err::OpenOptions::from_options(options.clone())
-            .open(self.path("keys.json"))
-            .unwrap()
-            .write_all(text.as_bytes())
-            .unwrap();
+        fs_err::write(self.path("keys.json"), text).unwrap();
+        fs_err::set_permissions(self.path("keys.json"), std::fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     pub fn origin(&self) -> PathBuf {
@@ -159,6 +153,18 @@ pub fn children(parent: u32) -> Vec<u32> {
     processes().into_iter().filter(|(_, found)| *found == parent).map(|(process, _)| process).collect()
 }
 
+/// `parent` and every process that it started, directly or not.
+pub fn descendants(parent: u32) -> Vec<u32> {
+    let processes = processes();
+    let mut found = vec![parent];
+    let mut at = 0;
+    while let Some(parent) = found.get(at).copied() {
+        found.extend(processes.iter().filter(|(_, of)| *of == parent).map(|(process, _)| *process));
+        at += 1;
+    }
+    found
+}
+
 /// Media processes at work for `parent`.
 pub fn media_processes(parent: u32) -> Vec<u32> {
     let is_media = |process: &u32| {
@@ -225,7 +231,8 @@ pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-fn packager() -> PathBuf {
+/// The real packager.
+pub fn packager() -> PathBuf {
     std::env::var_os("REELFARM_PACKAGER").map(PathBuf::from).unwrap_or_else(|| {
         let installed = repository().join(".tools/bin/packager");
         if installed.exists() { installed } else { "packager".into() }

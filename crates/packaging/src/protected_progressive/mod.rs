@@ -16,7 +16,7 @@ mod sample_table;
 mod source;
 
 #[cfg(test)]
-mod hostile;
+mod film;
 
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;

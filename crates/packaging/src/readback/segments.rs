@@ -9,6 +9,7 @@ use super::{AccessUnit, Codec, ReadError, fragments, ts};
 
 /// Reads the segments of one track in order.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one a track, and none is ever moved about")]
 pub(crate) enum SegmentReader<'a> {
     /// Fragments of an ISO base media file.
     Fragments(fragments::Reader<'a>),

@@ -10,19 +10,26 @@ pub(super) fn decode(bytes: &[u8]) -> Result<String, SubtitleError> {
         [0xFF, 0xFE, rest @ ..] => utf_16(rest, u16::from_le_bytes)?,
         [0xFE, 0xFF, rest @ ..] => utf_16(rest, u16::from_be_bytes)?,
         // A side file begins with a character of ASCII, so that one of its two bytes is zero.
-        [1.., 0, ..] => utf_16(bytes, u16::from_le_bytes)?,
-        [0, 1.., ..] => utf_16(bytes, u16::from_be_bytes)?,
+        [1..=0xFF, 0, ..] => utf_16(bytes, u16::from_le_bytes)?,
+        [0, 1..=0xFF, ..] => utf_16(bytes, u16::from_be_bytes)?,
         _ => utf_8(bytes)?,
     };
     let text = text.trim_end_matches(['\u{1A}', '\0']).replace("\r\n", "\n").replace('\r', "\n");
-    let odd = |c: char| (c.is_control() && c < '\u{7F}' && !matches!(c, '\n' | '\t')) || c == '\u{FFFE}' || c == '\u{FFFF}';
-    match text.char_indices().find(|(_, c)| odd(*c)) {
-        Some((at, c)) => {
-            let reason = format!("there is a control character, U+{:04X}", u32::from(c));
-            Err(SubtitleError::new(line_of(&text, at), reason))
-        }
+    match text.char_indices().find(|(_, character)| !is_text(*character)) {
+        Some((at, character)) => Err(SubtitleError::new(line_of(&text, at), no_text(character))),
         None => Ok(text),
     }
+}
+
+/// Whether a text may hold the character: those that XML allows (XML 1.0 2.2), without the carriage return, because line
+/// ends are the same by now.
+pub(super) const fn is_text(character: char) -> bool {
+    matches!(character, '\n' | '\t' | ' '..'\u{FFFE}' | '\u{10000}'..)
+}
+
+/// Says that a character may not stand in a text.
+pub(super) fn no_text(character: char) -> String {
+    format!("there is a control character, U+{:04X}", u32::from(character))
 }
 
 /// The line of a byte in a text whose lines end in `\n`.

@@ -33,7 +33,9 @@ impl Align {
     pub(super) fn from_name(name: &str) -> Option<Self> {
         // WebVTT said "middle" until 2016.
         let name = if name == "middle" { "center" } else { name };
-        [Self::Start, Self::Center, Self::End, Self::Left, Self::Right].into_iter().find(|align| align.as_str() == name)
+        [Self::Start, Self::Center, Self::End, Self::Left, Self::Right]
+            .into_iter()
+            .find(|align| align.as_str() == name)
     }
 }
 
@@ -55,13 +57,16 @@ impl Settings {
     pub(super) fn parse(text: &str) -> Self {
         let mut settings = Vec::new();
         for (name, value) in text.split_ascii_whitespace().filter_map(|setting| setting.split_once(':')) {
-            let known = ["vertical", "line", "position", "size", "align"].into_iter().find(|known| *known == name);
+            let known =
+                ["vertical", "line", "position", "size", "align"].into_iter().find(|known| *known == name);
             let Some(name) = known.filter(|known| settings.iter().all(|(other, _)| other != known)) else {
                 continue;
             };
             let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '%' | ',' | '.' | '-');
             let value = match name {
-                "align" => Align::from_name(value).filter(|align| *align != Align::Center).map(|align| align.as_str()),
+                "align" => Align::from_name(value)
+                    .filter(|align| *align != Align::Center)
+                    .map(|align| align.as_str()),
                 _ => Some(value).filter(|value| !value.is_empty() && value.chars().all(plain)),
             };
             settings.extend(value.map(|value| (name, value.to_owned())));
@@ -111,7 +116,12 @@ mod tests {
         for (text, kept, top, align) in [
             ("", "", false, Align::Center),
             ("line:0 align:start", "line:0 align:start", true, Align::Start),
-            ("position:10%,line-left  line:84.5%,end\tsize:35%", "position:10%,line-left line:84.5%,end size:35%", false, Align::Center),
+            (
+                "position:10%,line-left  line:84.5%,end\tsize:35%",
+                "position:10%,line-left line:84.5%,end size:35%",
+                false,
+                Align::Center,
+            ),
             ("line:10% align:middle", "line:10%", true, Align::Center),
             ("line:-1 vertical:rl align:right", "line:-1 vertical:rl align:right", false, Align::Right),
             ("line:14", "line:14", false, Align::Center),
@@ -119,10 +129,15 @@ mod tests {
             ("line:1 line:2", "line:1", true, Align::Center),
         ] {
             let settings = Settings::parse(text);
-            assert_eq!((settings.to_string().as_str(), settings.is_top(), settings.align()), (kept, top, align));
+            assert_eq!(
+                (settings.to_string().as_str(), settings.is_top(), settings.align()),
+                (kept, top, align)
+            );
             assert_eq!(Settings::parse(kept), settings);
         }
-        for (top, align) in [(false, Align::Center), (true, Align::Center), (true, Align::End), (false, Align::Left)] {
+        for (top, align) in
+            [(false, Align::Center), (true, Align::Center), (true, Align::End), (false, Align::Left)]
+        {
             let settings = Settings::placed(top, align);
             assert_eq!((settings.is_top(), settings.align()), (top, align));
             assert_eq!(Settings::parse(&settings.to_string()), settings);

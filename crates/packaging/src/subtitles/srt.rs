@@ -21,7 +21,8 @@ pub(super) fn read(text: &str) -> Result<Vec<Cue>, SubtitleError> {
             Some(next) => next,
             None => (number, line),
         };
-        let (start, end, _) = times(line, &[',', '.'], true).map_err(|reason| SubtitleError::new(number, reason))?;
+        let (start, end, _) =
+            times(line, &[',', '.'], true).map_err(|reason| SubtitleError::new(number, reason))?;
         refuse_backwards(&cues, start, number)?;
         let mut body = Vec::new();
         while let Some((_, line)) = lines.next_if(|(_, line)| !line.trim().is_empty()) {
@@ -118,7 +119,10 @@ mod tests {
         for (text, error) in [
             ("1\n00:00:01,000 -> 00:00:02,000\na", "line 2: there is no arrow (-->) between two times"),
             ("1\n\n00:00:01,000 --> 00:00:02,000\na", "line 2: there is no arrow (-->) between two times"),
-            ("1\n00:00:01,000 --> 00:00:02,000\na\n\nb\n", "line 5: there is no arrow (-->) between two times"),
+            (
+                "1\n00:00:01,000 --> 00:00:02,000\na\n\nb\n",
+                "line 5: there is no arrow (-->) between two times",
+            ),
             ("1\n00:00:01,00 --> 00:00:02,000\na", "line 2: \"00:00:01,00\" is no time such as 00:01:02,500"),
             (
                 "1\n00:00:02,000 --> 00:00:01,000\na",

@@ -5,6 +5,9 @@ use std::fmt;
 /// The most digits that hours have.
 const HOUR_DIGITS: usize = 4;
 
+/// Times from here on, in milliseconds, cannot be written with those digits.
+pub(super) const LATEST: u64 = 10u64.pow(HOUR_DIGITS as u32) * 3_600_000;
+
 /// Milliseconds, shown as WebVTT and TTML write them: `01:02:03.004`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Clock(pub(super) u64);
@@ -80,8 +83,20 @@ mod tests {
     #[test]
     fn what_is_no_time_is_refused() {
         for text in [
-            "", ":", "00:00:01", "00:00:01.5", "00:00:01.0000", "00:60:00.000", "00:00:60.000", "0:0:1.000",
-            "-1:00:00.000", "+1:00:00.000", "00:00:+1.000", "00:01.000", "12345:00:00.000", "00:00:00:01.000",
+            "",
+            ":",
+            "00:00:01",
+            "00:00:01.5",
+            "00:00:01.0000",
+            "00:60:00.000",
+            "00:00:60.000",
+            "0:0:1.000",
+            "-1:00:00.000",
+            "+1:00:00.000",
+            "00:00:+1.000",
+            "00:01.000",
+            "12345:00:00.000",
+            "00:00:00:01.000",
             "００:00:01.000",
         ] {
             assert!(clock(text, &[',', '.'], true).is_err(), "{text}");
@@ -90,8 +105,14 @@ mod tests {
         for (line, reason) in [
             ("00:00:01.000 -> 00:00:02.000", "there is no arrow (-->) between two times"),
             ("00:00:01.000 --> ", "\"\" is no time such as 00:01:02.500"),
-            ("00:00:02.000 --> 00:00:02.000", "the cue ends at 00:00:02.000, not after its beginning at 00:00:02.000"),
-            ("00:00:02.000 --> 00:00:01.000", "the cue ends at 00:00:01.000, not after its beginning at 00:00:02.000"),
+            (
+                "00:00:02.000 --> 00:00:02.000",
+                "the cue ends at 00:00:02.000, not after its beginning at 00:00:02.000",
+            ),
+            (
+                "00:00:02.000 --> 00:00:01.000",
+                "the cue ends at 00:00:01.000, not after its beginning at 00:00:02.000",
+            ),
         ] {
             assert_eq!(times(line, &['.'], true).unwrap_err(), reason);
         }

@@ -2,6 +2,7 @@
 //! kept.
 
 use super::cue::{Cue, Style, Text};
+use super::encoding::is_text;
 use super::error::SubtitleError;
 use super::refuse_backwards;
 use super::settings::Settings;
@@ -108,7 +109,7 @@ fn character_reference(text: &str) -> Option<(char, usize)> {
                 Some(digits) => u32::from_str_radix(digits, 16).ok()?,
                 None => number.parse().ok()?,
             };
-            char::from_u32(code).filter(|c| !c.is_control() && !matches!(c, '\u{FFFE}' | '\u{FFFF}'))?
+            char::from_u32(code).filter(|character| is_text(*character))?
         }
     };
     Some((character, end + 2))
@@ -170,7 +171,10 @@ mod tests {
                 "line 2: this is a segment of an HLS stream, not a side file",
             ),
             ("WEBVTT\n\n00:01,000 --> 00:02.000\na", "line 3: \"00:01,000\" is no time such as 00:01:02.500"),
-            ("WEBVTT\n\na\nb\n00:01.000 --> 00:02.000\nc", "line 4: there is no arrow (-->) between two times"),
+            (
+                "WEBVTT\n\na\nb\n00:01.000 --> 00:02.000\nc",
+                "line 4: there is no arrow (-->) between two times",
+            ),
             (
                 "WEBVTT\n\n00:01.000 --> 00:02.000\na\n00:02.000 --> 00:03.000\nb",
                 "line 5: there is no empty line before these times",

@@ -139,6 +139,7 @@ mod tests {
             nal_length_size: 0,
             shift: 0,
             language: *b"und",
+            whole: &[],
             sample_table: &[],
             protection: Some(Protection {
                 scheme: Scheme::Cenc,

@@ -1,0 +1,198 @@
+//! A known content key is looked for wherever it does not belong, while the farm works and afterwards.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::Path;
+use std::process::Stdio;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+
+use crate::support::{Bench, KEY, KEY_ID, clips, descendants};
+
+/// The forms in which a key may be found.
+fn forms(key: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let raw = hex::decode(key).unwrap();
+    let unpadded = |text: String| text.trim_end_matches('=').as_bytes().to_vec();
+    let list = raw.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let mut reversed = raw.clone();
+    reversed.reverse();
+    vec![
+        ("raw", raw.clone()),
+        ("reversed", reversed),
+        ("hexadecimal", key.as_bytes().to_vec()),
+        ("upper-case hexadecimal", key.to_uppercase().into_bytes()),
+        ("base64", unpadded(STANDARD.encode(&raw))),
+        ("base64 for URLs", unpadded(URL_SAFE.encode(&raw))),
+        ("a list of numbers", list.join(",").into_bytes()),
+        ("a list of numbers with blanks", list.join(", ").into_bytes()),
+    ]
+}
+
+fn found_in(bytes: &[u8], key: &str) -> Option<&'static str> {
+    forms(key)
+        .into_iter()
+        .find(|(_, form)| bytes.windows(form.len()).any(|window| window == form))
+        .map(|(name, _)| name)
+}
+
+/// Every file below a folder in which the key stands, but for the operator's own file.
+fn files_with(folder: &Path, key: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs_err::read_dir(&next).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(folder).unwrap().to_string_lossy().into_owned();
+            if path.is_dir() {
+                folders.push(path);
+            } else if name != "keys.json"
+                && let Some(form) = found_in(&fs_err::read(&path).unwrap(), key)
+            {
+                found.insert(format!("{name} ({form})"));
+            }
+        }
+    }
+    found
+}
+
+/// What every process of the farm can be seen with while it runs.
+fn look_at_processes(parent: u32, seen: &mut BTreeSet<u32>, found: &mut BTreeSet<String>) {
+    for process in descendants(parent) {
+        for file in ["cmdline", "environ"] {
+            // It may have ended meanwhile.
+            let Ok(bytes) = fs_err::read(format!("/proc/{process}/{file}")) else { continue };
+            seen.insert(process);
+            if let Some(form) = found_in(&bytes, KEY) {
+                found.insert(format!("{file} of {} ({form})", String::from_utf8_lossy(&bytes)));
+            }
+        }
+    }
+}
+
+/// `None` where the server has gone.
+fn scrape(address: &str) -> Option<Vec<u8>> {
+    let mut stream = std::net::TcpStream::connect(address).ok()?;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: farm\r\nConnection: close\r\n\r\n").ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok()?;
+    answer.starts_with(b"HTTP/1.1 200").then_some(answer)
+}
+
+struct Outcome {
+    success: bool,
+    /// Everything that was said: standard output, log and metrics.
+    text: String,
+    processes: usize,
+}
+
+/// Runs the farm with all its logs on, looks at its processes all the time, and at everything it left.
+fn watched(bench: &Bench, profiles: &str, packager: Option<&str>) -> (Outcome, BTreeSet<String>) {
+    let mut command = bench.reelfarm([
+        "run",
+        "film.mp4",
+        "--ladder",
+        "fast",
+        "--keys",
+        "keys.json",
+        "--profiles",
+        profiles,
+        "--json",
+        "--log",
+        "trace,hyper=info",
+        "--log-format",
+        "json",
+        "--metrics-addr",
+        "127.0.0.1:0",
+    ]);
+    if let Some(packager) = packager {
+        command.env("REELFARM_PACKAGER", packager);
+    }
+    let mut farm = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::new());
+    let stderr = BufReader::new(farm.stderr.take().unwrap());
+    let (sender, address) = std::sync::mpsc::channel();
+    let log = std::thread::spawn(move || {
+        let mut lines = Vec::new();
+        for line in stderr.split(b'\n').map(Result::unwrap) {
+            let text = String::from_utf8_lossy(&line);
+            if let Some((_, address)) = text.split_once("metrics at http://") {
+                // Nobody waits for it any more where the farm has ended already.
+                drop(sender.send(address.split('/').next().unwrap().to_owned()));
+            }
+            lines.push(line);
+        }
+        lines
+    });
+    let address: String = address.recv().unwrap();
+    let (mut metrics, mut text) = (Vec::new(), String::new());
+    let status = loop {
+        look_at_processes(farm.id(), &mut seen, &mut found);
+        metrics = scrape(&address).unwrap_or(metrics);
+        if let Some(status) = farm.try_wait().unwrap() {
+            break status;
+        }
+    };
+    assert!(!metrics.is_empty(), "the metrics were read");
+    let mut stdout = Vec::new();
+    farm.stdout.take().unwrap().read_to_end(&mut stdout).unwrap();
+    let log = log.join().unwrap();
+    assert!(log.len() > 100, "the log was on");
+    for (what, bytes) in
+        [("standard output", stdout), ("the log", log.join(&b'\n')), ("the metrics", metrics)]
+    {
+        found.extend(found_in(&bytes, KEY).map(|form| format!("{what} ({form})")));
+        text.push_str(&String::from_utf8_lossy(&bytes));
+    }
+    found.extend(files_with(&bench.path(""), KEY));
+    (Outcome { success: status.success(), text, processes: seen.len() }, found)
+}
+
+#[test]
+fn a_content_key_is_found_only_where_it_belongs() {
+    let bench = Bench::new();
+    bench.keys(KEY_ID, KEY);
+    clips::film(&bench.path("film.mp4"), 5);
+    let (outcome, found) = watched(&bench, "all", None);
+    assert!(outcome.success);
+    assert!(outcome.processes > 3, "processes were looked at");
+    let ids = files_with(&bench.path(""), KEY_ID);
+    for form in ["raw", "hexadecimal"] {
+        assert!(
+            ids.iter().any(|place| place.ends_with(&format!("({form})"))),
+            "what is no secret is found: {ids:?}"
+        );
+    }
+    // The key file of AES-128 for QA, at the origin and in the artifact that it comes from.
+    let key_file = format!("{KEY_ID}.key (raw)");
+    let (expected, leaked): (Vec<_>, Vec<_>) = found.iter().partition(|place| place.ends_with(&key_file));
+    assert!(leaked.is_empty(), "{leaked:?}");
+    let at_origin: Vec<_> = expected.iter().filter(|place| place.starts_with("origin/")).collect();
+    assert_eq!(at_origin.len(), 2, "the profiles ts-aes-2s and ts-aes-4s: {expected:?}");
+    assert!(
+        expected.iter().all(
+            |place| place.starts_with("origin/film/ts-aes-") || place.starts_with(".reelfarm/artifacts/")
+        )
+    );
+}
+
+/// Given a key that it does not understand, or an input that is no film, the packager prints what it was given.
+#[test]
+fn a_packager_that_fails_with_the_keys_in_its_hands_betrays_nothing() {
+    for behaviour in [
+        "#!/bin/sh\n[ \"$1\" = --version ] && exec PACKAGER --version\ncat >&2\nexit 1\n",
+        "#!/bin/sh\n[ \"$1\" = --version ] && exec PACKAGER --version\nwhile read line; do echo \"bad flag $line\" | fold -w 40 >&2; done\nexit 2\n",
+    ] {
+        let bench = Bench::new();
+        bench.keys(KEY_ID, KEY);
+        clips::film(&bench.path("film.mp4"), 3);
+        let script = bench.path("packager.sh");
+        let real = crate::support::packager().to_string_lossy().into_owned();
+        fs_err::write(&script, behaviour.replace("PACKAGER", &real)).unwrap();
+        fs_err::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let (outcome, found) = watched(&bench, "dash-wv-2s", script.to_str());
+        assert!(!outcome.success);
+        assert!(outcome.text.contains("RF-PKG-002"), "the failure is told");
+        assert!(found.is_empty(), "{found:?}");
+    }
+}

@@ -79,7 +79,7 @@ fn progressive_file(
     for name in names {
         let track = named.iter().find(|track| track.name == name);
         let vector_name = track.map(|track| track.vector_name.as_str()).unwrap_or_default();
-        // Its samples are divided into clear and encrypted parts in another way than the packager's.
+        // A name of its own: whether samples are divided as the packager divides them must not matter.
         let vector = key.initialization_vector(&format!("progressive {vector_name}"));
         tracks.push(TrackProtection { key, vector });
     }

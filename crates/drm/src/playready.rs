@@ -50,8 +50,8 @@ fn header(cipher: Cipher, key: &ContentKey) -> String {
     format!("<WRMHEADER xmlns=\"{namespace}\" version=\"{version}\"><DATA>{data}</DATA></WRMHEADER>")
 }
 
-/// The id as Microsoft's GUID: the first three groups of the UUID little-endian.
-fn guid(id: KeyId) -> [u8; 16] {
+/// The id as Microsoft's GUID, the first three groups of the UUID little-endian; or back, which is the same.
+pub(crate) fn guid(id: KeyId) -> [u8; 16] {
     let mut bytes = id.0;
     bytes[..4].reverse();
     bytes[4..6].reverse();
@@ -60,7 +60,7 @@ fn guid(id: KeyId) -> [u8; 16] {
 }
 
 /// The first 8 bytes of the GUID encrypted with the key (AES-ECB): players tell a wrong key by it.
-fn checksum(key: &ContentKey) -> [u8; 8] {
+pub(crate) fn checksum(key: &ContentKey) -> [u8; 8] {
     let mut block = guid(key.id).into();
     Aes128::new(key.key.expose().into()).encrypt_block(&mut block);
     let mut checksum = [0; 8];

@@ -1,13 +1,11 @@
 //! Checks a PlayReady Object with its header (PlayReady Header Specification, versions 4.0 to 4.3) that a key server
 //! gave: that it names the key and, where it has a checksum of it, that the checksum is that of the key which came with it.
 
-use aes::Aes128;
-use aes::cipher::{BlockCipherEncrypt as _, KeyInit as _};
 use reelfarm_model::KeyId;
-use zeroize::Zeroizing;
 
 use super::xml::{self, Element};
 use crate::keys::ContentKey;
+use crate::playready::{self, guid};
 
 const NAMESPACE: &str = "http://schemas.microsoft.com/DRM/2007/03/PlayReadyHeader";
 
@@ -29,13 +27,16 @@ pub(super) fn check(object: &[u8], key: &ContentKey) -> Result<(), String> {
             Some(id) => (id, named.attribute("CHECKSUM")),
             None => (named.text(), data.all(NAMESPACE, "CHECKSUM").next().map(Element::text)),
         };
-        let id =
-            xml::base64(id).ok().and_then(|bytes| Some(KeyId(swapped(bytes.as_slice().try_into().ok()?))));
+        let id = xml::base64(id)
+            .ok()
+            .and_then(|bytes| Some(KeyId(guid(KeyId(bytes.as_slice().try_into().ok()?)))));
         if id.ok_or("a KID in its PlayReady header is malformed")? != key.id {
             continue;
         }
         return match checksum {
-            Some(found) if !xml::base64(found).is_ok_and(|found| found.as_slice() == checksum_of(key)) => {
+            Some(found)
+                if !xml::base64(found).is_ok_and(|found| found.as_slice() == playready::checksum(key)) =>
+            {
                 Err("the checksum in its PlayReady header is not that of the key".to_owned())
             }
             _ => Ok(()),
@@ -64,22 +65,6 @@ fn header(object: &[u8]) -> Option<String> {
     let (units, odd) = header.filter(|_| rest.is_empty())?.as_chunks();
     let units = units.iter().map(|unit| u16::from_le_bytes(*unit));
     char::decode_utf16(units).collect::<Result<_, _>>().ok().filter(|_| odd.is_empty())
-}
-
-/// A KID as a GUID, whose first three parts are little-endian, or back.
-fn swapped(mut id: [u8; 16]) -> [u8; 16] {
-    id[..4].reverse();
-    id[4..6].reverse();
-    id[6..8].reverse();
-    id
-}
-
-/// The first eight bytes of the KID, as a GUID, encrypted with the key.
-fn checksum_of(key: &ContentKey) -> [u8; 8] {
-    let mut block = Zeroizing::new(swapped(key.id.0));
-    Aes128::new(key.key.expose().into()).encrypt_block((&mut *block).into());
-    let [checksum @ .., _, _, _, _, _, _, _, _] = *block;
-    checksum
 }
 
 #[cfg(test)]
@@ -116,7 +101,7 @@ mod tests {
         // The order of bytes is that of Microsoft's GUIDs.
         let ours = "MyIRAFVEd2aImaq7zN3u/w==";
         let other = STANDARD.encode([1; 16]);
-        let right = STANDARD.encode(checksum_of(&key()));
+        let right = STANDARD.encode(playready::checksum(&key()));
         let wrong = STANDARD.encode([0; 8]);
         for (expected, data) in [
             (Ok(()), format!("<KID>{ours}</KID>")),

@@ -89,6 +89,13 @@ fn one(
         let read = |key: Option<&Secret<16>>| Fragment::parse(&level.format, *chunk, &bytes, key);
         let opened = read(key.map(|key| &key.key));
         let fragment = book.done(Check::Structure, place, "a whole fragment", opened)?;
+        book.equal(
+            Check::Structure,
+            place,
+            "the fragment's number",
+            index as u64 + 1,
+            u64::from(fragment.sequence),
+        );
         book.equal(Check::Protection, place, "encrypted samples:", key.is_some(), fragment.is_encrypted);
         if let (Some(key), 0) = (key, index) {
             sealed(book, place, key, &fragment, read);

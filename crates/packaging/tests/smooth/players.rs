@@ -47,7 +47,10 @@ fn gstreamer_plays_every_quality_to_the_end() {
         assert_eq!(count(&text), CLIP.frame_count, "{name}");
         // Every element on the way says so, and what one says may be lost between the lines of others.
         let size = format!("width=(int){width}");
-        assert!(text.lines().any(|line| line.contains("caps = video/x-raw") && line.contains(&size)), "{name}");
+        assert!(
+            text.lines().any(|line| line.contains("caps = video/x-raw") && line.contains(&size)),
+            "{name}"
+        );
         // 517 frames in 11 s and the priming before it.
         assert_eq!(count(&play(SILENT, PRINTING)), 517, "{name}");
     }

@@ -8,6 +8,7 @@ mod support;
 mod bad_input;
 mod browser;
 mod clips;
+mod keys;
 mod kills;
 mod metrics;
 mod outputs;

@@ -9,6 +9,8 @@ use serde::Deserialize;
 const NAMESPACE: &str = "urn:mpeg:dash:schema:mpd:2011";
 /// The scheme that names transfer characteristics by their code point (ISO/IEC 23091-2).
 const TRANSFER: &str = "urn:mpeg:mpegB:cicp:TransferCharacteristics";
+/// The scheme that names the sets between whose representations a player may switch (5.3.3.5).
+const SWITCHING: &str = "urn:mpeg:dash:adaptation-set-switching:2016";
 /// The code point of BT.709.
 const TRANSFER_BT709: &str = "1";
 
@@ -52,7 +54,7 @@ pub(crate) struct Period {
 #[serde(deny_unknown_fields)]
 pub(crate) struct AdaptationSet {
     #[serde(rename = "@id")]
-    _id: Option<String>,
+    pub(crate) id: Option<String>,
     /// `video` or `audio`.
     #[serde(rename = "@contentType")]
     pub(crate) content_type: String,
@@ -277,10 +279,19 @@ impl AdaptationSet {
         self.segment_alignment == Some(true) || self.subsegment_alignment == Some(true)
     }
 
-    /// The first supplemental property that the farm's profiles do not have. BT.709, as every ladder is, may be named.
+    /// The first supplemental property that the farm's profiles do not have. BT.709, as every ladder is, may be named, and
+    /// so may sets that a player may switch to.
     pub(crate) fn foreign_property(&self) -> Option<&Descriptor> {
-        let known = |property: &&Descriptor| property.scheme == TRANSFER && property.value == TRANSFER_BT709;
+        let known = |property: &&Descriptor| {
+            (property.scheme == TRANSFER && property.value == TRANSFER_BT709) || property.scheme == SWITCHING
+        };
         self.supplemental_properties.iter().find(|property| !known(property))
+    }
+
+    /// The ids of the sets that a player may switch to: those that hold the same pictures under another key.
+    pub(crate) fn switching(&self) -> impl Iterator<Item = &str> {
+        let named = self.supplemental_properties.iter().filter(|property| property.scheme == SWITCHING);
+        named.flat_map(|property| property.value.split(','))
     }
 }
 
@@ -393,6 +404,17 @@ mod tests {
         assert_eq!(marlin.marlin.as_ref().unwrap().ids, ["urn:marlin:kid:ff"]);
         let unknown = text.replacen("cenc:pssh", "cenc:psst", 2);
         assert!(Mpd::parse(unknown.as_bytes()).is_err());
+    }
+
+    /// With several keys, elements of one name stand apart.
+    #[test]
+    fn a_set_names_those_that_a_player_may_switch_to() {
+        const SWITCHING: &str = "<ContentProtection schemeIdUri=\"urn:mpeg:dash:mp4protection:2011\"/>\
+            <SupplementalProperty schemeIdUri=\"urn:mpeg:dash:adaptation-set-switching:2016\" value=\"2,3\"/><Role";
+        let mpd = Mpd::parse(SEGMENTED.replacen("<Role", SWITCHING, 1).as_bytes()).unwrap();
+        let set = &mpd.periods[0].adaptation_sets[0];
+        assert!(set.foreign_property().is_none());
+        assert_eq!(set.switching().collect::<Vec<_>>(), ["2", "3"]);
     }
 
     #[test]

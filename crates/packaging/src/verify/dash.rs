@@ -46,6 +46,16 @@ fn stated(mpd: &Mpd, resolver: &Resolver<'_>) -> Result<Stated, String> {
                 property.scheme, property.value
             ));
         }
+        for other in set.switching() {
+            let known = |known: &&AdaptationSet| {
+                known.id.as_deref() == Some(other)
+                    && known.id != set.id
+                    && known.content_type == set.content_type
+            };
+            if !period.adaptation_sets.iter().any(|set| known(&set)) {
+                return Err(format!("a set of {} that leads to the set {other:?}", set.content_type));
+            }
+        }
         for representation in &set.representations {
             let id = &representation.id;
             if !ids.insert(id) {

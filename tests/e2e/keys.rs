@@ -72,6 +72,30 @@ fn sound_and_picture_have_keys_of_their_own_where_that_is_asked_for() {
 }
 
 #[test]
+fn a_title_keeps_its_keys_unless_it_is_told_to_take_others() {
+    let bench = bench();
+    bench.keys(KEY_ID, KEY);
+    bench.json(run("dash-wv-2s", &["--keys", "keys.json"]));
+    let online = tree(&bench.origin());
+    let output = bench.output(run("dash-wv-2s", &[]));
+    assert_eq!(output.status.code(), Some(4), "{}", describe(&output));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("RF-KEY-006"), "{}", describe(&output));
+    assert_eq!(tree(&bench.origin()), online);
+    bench.json(run("dash-wv-2s", &["--new-keys"]));
+    let renewed = tree(&bench.origin());
+    assert_ne!(renewed, online);
+    // A newer version of the master secret is for new titles.
+    let secret = bench.path(".reelfarm/master-secret");
+    let versions = format!("{}2:{}\n", fs_err::read_to_string(&secret).unwrap(), "5c".repeat(32));
+    fs_err::write(&secret, versions).unwrap();
+    bench.json(run("dash-wv-2s", &[]));
+    assert_eq!(tree(&bench.origin()), renewed);
+    fs_err::remove_file(&secret).unwrap();
+    assert_eq!(bench.output(run("dash-wv-2s", &[])).status.code(), Some(4), "another secret was made");
+    assert_eq!(tree(&bench.origin()), renewed);
+}
+
+#[test]
 fn what_cannot_be_a_file_of_keys_is_refused_before_anything_starts() {
     let bench = bench();
     let good = format!("{{\"*\": {{\"kid\": \"{KEY_ID}\", \"key\": \"{KEY}\"}}}}");

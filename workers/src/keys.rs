@@ -38,11 +38,11 @@ impl KeyRing {
             Failure::new(Code::KeyMissing, message)
         };
         let keys = match &spec.source {
-            KeySource::MasterSecret { secret } if *secret == self.master.fingerprint() => {
-                DerivedKeys::new(self.master.clone(), uris).keys(&request).await?
-            }
-            KeySource::MasterSecret { .. } => {
-                return Err(missing("it was submitted under another master secret; submit it again"));
+            KeySource::MasterSecret { secret } => {
+                let version = self.master.version_of(secret).ok_or_else(|| {
+                    missing("it was submitted under a master secret that is not there; put it back, or submit it again")
+                })?;
+                DerivedKeys::new(self.master.clone(), uris).of_version(version).keys(&request).await?
             }
             KeySource::Given { key } => {
                 let given = self.given.as_ref().filter(|given| given.fingerprint(&spec.title) == Some(*key));

@@ -80,7 +80,7 @@ pub struct Run {
     /// The language of audio tracks that state none, such as `en` or `pt-BR`.
     #[arg(long, env = "REELFARM_AUDIO_LANG", value_name = "LANG")]
     pub audio_lang: Option<String>,
-    /// The only DRM systems that may have the titles' keys, such as `widevine,playready` [default: all].
+    /// The only DRM systems that profiles may name, such as `widevine,playready` [default: all].
     #[arg(long, env = "REELFARM_DRM", value_name = "SYSTEM,…", value_delimiter = ',', value_parser = drm_system)]
     pub drm: Option<Vec<DrmSystem>>,
     /// Make no profile in clear.
@@ -90,6 +90,9 @@ pub struct Run {
     /// hexadecimal digits [default: derived from the farm's master secret].
     #[arg(long, env = "REELFARM_KEYS_FILE", value_name = "FILE")]
     pub keys: Option<PathBuf>,
+    /// Let titles that have keys already have others: from --keys, another key server or another master secret.
+    #[arg(long)]
+    pub new_keys: bool,
     #[command(flatten)]
     pub state: State,
     #[command(flatten)]

@@ -64,8 +64,12 @@ pub struct Keys {
 impl DrmSettings {
     /// What the rights to the titles of a call allow.
     pub fn rights(&self, systems: Option<&[DrmSystem]>, no_clear: bool) -> Rights {
-        let flag = systems.map(|systems| systems.iter().copied().collect());
-        Rights { systems: flag.or_else(|| self.systems.clone()), no_clear: no_clear || self.no_clear }
+        let flag = systems.map(|systems| systems.iter().copied().collect::<BTreeSet<_>>());
+        let systems = match (flag, &self.systems) {
+            (Some(flag), Some(file)) => Some(flag.intersection(file).copied().collect()),
+            (flag, file) => flag.or_else(|| file.clone()),
+        };
+        Rights { systems, no_clear: no_clear || self.no_clear }
     }
 
     /// Gets the master secret, the operator's keys and the key server ready. Blocks on I/O.
@@ -135,12 +139,18 @@ impl KeyServer {
 
 impl Keys {
     /// How a title with encrypted profiles gets its keys: from the operator's file before the key server, and from that
-    /// before the master secret.
+    /// before the master secret. `before` is how it got them so far: an older version of the master secret goes on, and
+    /// any other change must be wished for, because it makes every licence useless.
     ///
     /// # Errors
-    /// [`Code::KeyMissing`]: the operator's file has none for it.
-    pub fn protection(&self, title: &TitleId) -> Result<Protection, Failure> {
-        let source = match (&self.ring.given, &self.ring.server) {
+    /// [`Code::KeyMissing`]: the operator's file has none for it. [`Code::KeysDiffer`]: they would not be those of before.
+    pub fn protection(
+        &self,
+        title: &TitleId,
+        before: Option<&Protection>,
+        new_keys: bool,
+    ) -> Result<Protection, Failure> {
+        let mut source = match (&self.ring.given, &self.ring.server) {
             (Some(given), _) => {
                 let key = given.fingerprint(title).ok_or_else(|| {
                     let reason = "the file given as --keys has neither the title nor \"*\"";
@@ -154,6 +164,29 @@ impl Keys {
             (None, Some((url, _))) => KeySource::Server { url: url.clone() },
             (None, None) => KeySource::MasterSecret { secret: self.ring.master.fingerprint() },
         };
+        if let Some(before) = before.filter(|_| !new_keys) {
+            if let (KeySource::MasterSecret { .. }, KeySource::MasterSecret { secret }) =
+                (&source, &before.source)
+                && self.ring.master.version_of(secret).is_some()
+            {
+                source = before.source.clone();
+            }
+            if source != before.source {
+                let from = match before.source {
+                    KeySource::MasterSecret { .. } => "from another master secret",
+                    KeySource::Given { .. } => {
+                        "from a file given as --keys, which held another key or is not given now"
+                    }
+                    KeySource::Server { .. } => "from another key server",
+                };
+                return Err(Failure::new(
+                    Code::KeysDiffer,
+                    format!(
+                        "title {title} has keys {from}; give those again, or say --new-keys, which makes its licences useless"
+                    ),
+                ));
+            }
+        }
         Ok(Protection { source, division: self.division, uris: self.uris.clone() })
     }
 }

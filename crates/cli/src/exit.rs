@@ -28,7 +28,7 @@ impl Exit {
     pub fn of(failure: &Failure) -> Self {
         match failure.code {
             Code::SourceNotFound | Code::TitleNotFound => Self::NotFound,
-            Code::TitleNameTaken => Self::NotAllowed,
+            Code::TitleNameTaken | Code::KeysDiffer => Self::NotAllowed,
             Code::LadderInvalid
             | Code::ProfilesInvalid
             | Code::PolicyInvalid

@@ -77,6 +77,10 @@ impl KeyProvider for GivenKeys {
             title: request.title.clone(),
             reason: format!("{} has neither it nor *", self.file),
         })?;
-        Ok(signal::title_keys(BTreeMap::from([(KeyUse::All, key.clone())]), request, &self.uris))
+        Ok(signal::title_keys(
+            BTreeMap::from([(KeyUse::All, key.in_scheme(request.scheme))]),
+            request,
+            &self.uris,
+        ))
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use hkdf::Hkdf;
-use reelfarm_model::profile::DrmSystem;
+use reelfarm_model::profile::{DrmSystem, Scheme};
 use reelfarm_model::{KeyId, KeyUse};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
+use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 
@@ -31,6 +32,25 @@ impl ContentKey {
             Hkdf::<Sha256>::new(Some(&self.id.0), self.key.expose()).expand_multi_info(&info, &mut vector);
         debug_assert!(derived.is_ok(), "HKDF refuses only lengths over 8160 bytes");
         vector
+    }
+
+    /// The key that takes this one's place in `scheme`: of AES-128 anybody may fetch the key file, so it has a key of its
+    /// own, which follows from this one and tells nothing of it.
+    #[must_use]
+    pub(crate) fn in_scheme(&self, scheme: Scheme) -> Self {
+        if scheme != Scheme::Aes128 {
+            return self.clone();
+        }
+        let hkdf = Hkdf::<Sha256>::new(Some(&self.id.0), self.key.expose());
+        let (mut id, mut key) = ([0; 16], Zeroizing::new([0; 16]));
+        let derived = hkdf
+            .expand(b"reelfarm whole segments key id", &mut id)
+            .and_then(|()| hkdf.expand(b"reelfarm whole segments key", &mut *key));
+        debug_assert!(derived.is_ok(), "HKDF refuses only lengths over 8160 bytes");
+        // A UUID of version 8, whose other bits are its maker's (RFC 9562 clause 5.8).
+        id[6] = id[6] & 0x0f | 0x80;
+        id[8] = id[8] & 0x3f | 0x80;
+        Self { id: KeyId(id), key: Secret::new(*key) }
     }
 }
 
@@ -92,6 +112,17 @@ impl TitleKeys {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whole_segments_have_a_key_of_their_own() {
+        let key = ContentKey { id: KeyId([1; 16]), key: Secret::new([2; 16]) };
+        for scheme in [Scheme::Cenc, Scheme::Cbcs, Scheme::SampleAes] {
+            assert_eq!(key.in_scheme(scheme), key);
+        }
+        let own = key.in_scheme(Scheme::Aes128);
+        assert!(own.id != key.id && own.key != key.key);
+        assert_eq!(own, key.in_scheme(Scheme::Aes128));
+    }
 
     #[test]
     fn vectors_follow_from_key_and_track() {

@@ -77,6 +77,13 @@ impl MasterSecret {
         fingerprint(&self.newest.1)
     }
 
+    /// The version with this fingerprint, newest or older; `None` where it is not there.
+    pub fn version_of(&self, wanted: &Digest) -> Option<u32> {
+        let older = self.older.iter().map(|(version, secret)| (*version, secret));
+        let mut versions = older.chain([(self.newest.0, &self.newest.1)]);
+        versions.find(|(_, secret)| fingerprint(secret) == *wanted).map(|(version, _)| version)
+    }
+
     /// The file as the operator named it.
     pub(crate) fn file(&self) -> &str {
         &self.file
@@ -93,13 +100,14 @@ impl MasterSecret {
         Some((fingerprint(secret), wrapping_key(secret)))
     }
 
-    fn content_key(&self, title: &TitleId, r#use: KeyUse) -> ContentKey {
+    fn content_key(&self, version: u32, title: &TitleId, r#use: KeyUse) -> ContentKey {
+        let secret = self.older.get(&version).unwrap_or(&self.newest.1);
         let of = [title.as_str(), r#use.as_str()];
-        let mut id = *derive::<16>(&self.newest.1, "key id", &of).expose();
+        let mut id = *derive::<16>(secret, "key id", &of).expose();
         // A UUID of version 8, whose other bits are its maker's (RFC 9562 clause 5.8).
         id[6] = id[6] & 0x0f | 0x80;
         id[8] = id[8] & 0x3f | 0x80;
-        ContentKey { id: KeyId(id), key: derive(&self.newest.1, "content key", &of) }
+        ContentKey { id: KeyId(id), key: derive(secret, "content key", &of) }
     }
 }
 
@@ -159,18 +167,25 @@ fn parse_line(line: &[u8]) -> Option<(u32, Secret<32>)> {
     Some((str::from_utf8(version).ok()?.parse().ok()?, Secret::new(*bytes)))
 }
 
-/// Gives keys that follow from the master secret's newest version, the title and the use: the same on every host that has
+/// Gives keys that follow from a version of the master secret, the title and the use: the same on every host that has
 /// the secret, without storing any.
 #[derive(Clone, Debug)]
 pub struct DerivedKeys {
     secret: Arc<MasterSecret>,
+    version: u32,
     uris: KeyUris,
 }
 
 impl DerivedKeys {
     /// Keys of this secret, asked for at these URIs in HLS.
     pub fn new(secret: Arc<MasterSecret>, uris: KeyUris) -> Self {
-        Self { secret, uris }
+        Self { version: secret.version(), secret, uris }
+    }
+
+    /// Those of an older version; of the newest one where that is not there.
+    #[must_use]
+    pub fn of_version(self, version: u32) -> Self {
+        Self { version, ..self }
     }
 }
 
@@ -178,7 +193,11 @@ impl DerivedKeys {
 impl KeyProvider for DerivedKeys {
     async fn keys(&self, request: &KeyRequest) -> Result<TitleKeys, KeyError> {
         let uses = request.division.uses().iter();
-        let keys = uses.map(|r#use| (*r#use, self.secret.content_key(&request.title, *r#use))).collect();
+        let keys = uses.map(|r#use| {
+            let key = self.secret.content_key(self.version, &request.title, *r#use);
+            (*r#use, key.in_scheme(request.scheme))
+        });
+        let keys = keys.collect();
         Ok(signal::title_keys(keys, request, &self.uris))
     }
 }
@@ -209,7 +228,7 @@ mod tests {
             (KeyUse::All, "269fd1830d69841dab68a3a13a49d551", "74844b67895125c0f8243ae9c527f577"),
             (KeyUse::Hd, "ec17f0d76637812981fad940f85291e6", "119d940ed8465cf695e3fd5eb6beb5d0"),
         ] {
-            let derived = secret.content_key(&title("film"), r#use);
+            let derived = secret.content_key(1, &title("film"), r#use);
             assert_eq!(
                 (derived.id.to_string(), hex::encode(derived.key.expose())),
                 (id.to_owned(), key.to_owned())
@@ -269,8 +288,8 @@ mod tests {
             for (secret, title, r#use) in [secret(bytes), secret(other)].iter().flat_map(|secret| {
                 titles.iter().flat_map(move |title| uses.map(|r#use| (secret, title, r#use)))
             }) {
-                let key = secret.content_key(title, r#use);
-                prop_assert_eq!(&key, &secret.content_key(title, r#use));
+                let key = secret.content_key(1, title, r#use);
+                prop_assert_eq!(&key, &secret.content_key(1, title, r#use));
                 prop_assert_eq!(key.id.to_uuid().as_bytes()[14], b'8');
                 prop_assert_ne!(key.id.0, *key.key.expose());
                 seen.push(key);

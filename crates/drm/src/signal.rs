@@ -70,6 +70,11 @@ pub fn signal(
     }
 }
 
+/// The `pssh` box of the W3C's common system that lists this key (cenc Initialization Data Format, clause 4).
+pub fn common_system_box(id: KeyId) -> Vec<u8> {
+    pssh(DrmSystem::Clearkey, &[id], &[])
+}
+
 /// These keys, with what every system of the request is told of each of them.
 pub fn title_keys(keys: BTreeMap<KeyUse, ContentKey>, request: &KeyRequest, uris: &KeyUris) -> TitleKeys {
     let signals = request.systems.iter().flat_map(|system| {

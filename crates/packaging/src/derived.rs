@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use reelfarm_drm::signal::common_system_box;
 use reelfarm_drm::{ContentKey, TitleKeys};
 use reelfarm_model::profile::{DrmSystem, MediaFormat};
 use reelfarm_model::task::PackageSpec;
@@ -83,9 +84,10 @@ fn progressive_file(
         let vector = key.initialization_vector(&format!("progressive {vector_name}"));
         tracks.push(TrackProtection { key, vector });
     }
-    let systems = [DrmSystem::Marlin, DrmSystem::Clearkey];
-    let pssh: Vec<_> =
-        systems.into_iter().filter_map(|system| keys.signal(system, key.id)?.pssh.clone()).collect();
+    // No manifest tells a player of this file's key, so the file does: by the common system's box, which holds no more
+    // than the key's id, whatever systems the profile list has.
+    let marlin = keys.signal(DrmSystem::Marlin, key.id).and_then(|signal| signal.pssh.clone());
+    let pssh: Vec<_> = [common_system_box(key.id)].into_iter().chain(marlin).collect();
     let (input, output) = (base.join(plan.file_name), output.join(plan.file_name));
     protect(&input, &output, &tracks, &pssh, &mut |done| progress(done.fraction))?;
     Ok(())

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use reelfarm_model::Profile;
-use reelfarm_model::profile::DrmSystem;
+use reelfarm_model::profile::{DrmSystem, Scheme};
 
 /// What the rights to a title allow. By default, everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,8 +17,13 @@ pub struct Rights {
 impl Rights {
     /// Whether the title may have this profile.
     pub fn allow(&self, profile: &Profile) -> bool {
+        // Whoever can fetch the playlist of AES-128 without a DRM system can fetch its key.
+        let is_open = profile.scheme == Some(Scheme::Aes128) && profile.drm.contains(&DrmSystem::Clearkey);
+        if (profile.scheme.is_none() || is_open) && self.no_clear {
+            return false;
+        }
         if profile.scheme.is_none() {
-            return !self.no_clear;
+            return true;
         }
         self.systems.as_ref().is_none_or(|allowed| profile.drm.iter().all(|system| allowed.contains(system)))
     }
@@ -38,8 +43,8 @@ mod tests {
     fn rules_leave_what_they_allow() {
         assert_eq!(left(&Rights::default()).len(), 52);
         let protected = left(&Rights { no_clear: true, ..Rights::default() });
-        assert_eq!(protected.len(), 41);
-        assert!(!protected.iter().any(|id| id.contains("clr")));
+        assert_eq!(protected.len(), 39);
+        assert!(!protected.iter().any(|id| id.contains("clr") || id.contains("ts-aes")));
         let systems = Some([DrmSystem::Fairplay, DrmSystem::Playready].into());
         let two = left(&Rights { systems: systems.clone(), no_clear: true });
         // A profile that also tells a third system is not allowed.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use reelfarm_artifacts::Origin;
 use reelfarm_model::title::{LadderText, Submission};
-use reelfarm_model::{Code, Failure, SourceReference, Title, TitleId};
+use reelfarm_model::{Code, Failure, SourceReference, Title, TitleId, TitleState};
 use reelfarm_telemetry::metrics::Metrics;
 use reelfarm_telemetry::server;
 use reelfarm_workers::source::source_reference;
@@ -25,18 +25,27 @@ struct Wish {
     profiles: Vec<String>,
     /// Whether any of them is encrypted.
     has_encrypted: bool,
+    new_keys: bool,
     audio_language: Option<String>,
     origin: String,
 }
 
 impl Wish {
-    fn submission(
+    async fn submission(
         &self,
         title: TitleId,
         source: SourceReference,
         farm: &Farm,
     ) -> Result<Submission, Failure> {
-        let protection = self.has_encrypted.then(|| farm.keys.protection(&title)).transpose()?;
+        let before = farm.store.title(&title).await?;
+        let has_keys = |title: &Title| {
+            !matches!(title.state, TitleState::Rejected | TitleState::Failed | TitleState::Cancelled)
+        };
+        let before = before.filter(has_keys).and_then(|title| title.submission.protection);
+        let protection = self
+            .has_encrypted
+            .then(|| farm.keys.protection(&title, before.as_ref(), self.new_keys))
+            .transpose()?;
         Ok(Submission {
             title,
             source,
@@ -117,6 +126,7 @@ fn wish(verb: &Run, project: &Project) -> Result<Wish, Failure> {
     }
     Ok(Wish {
         ladder,
+        new_keys: verb.new_keys,
         has_encrypted: profiles.iter().any(|profile| profile.scheme.is_some()),
         profiles: profiles.into_iter().map(|profile| profile.id).collect(),
         audio_language: super::audio_language(verb.audio_lang.as_deref(), project)?,
@@ -205,7 +215,7 @@ async fn make(
     let mut watch = Watch::new(&farm, printer);
     let mut submitted = BTreeSet::new();
     for Candidate { file, title, source } in candidates {
-        match wish.submission(title.clone(), source, &farm) {
+        match wish.submission(title.clone(), source, &farm).await {
             Ok(submission) => {
                 if watch.submit(&farm, file, submission).await {
                     submitted.insert(title);

@@ -146,6 +146,10 @@ impl<'a> Protection<'a> {
         let key = self.keys.key(KeyUse::All).ok_or("whole segments take one key for all tracks")?;
         let signal = self.keys.signal(DrmSystem::Clearkey, key.id).and_then(|signal| signal.hls_uri.clone());
         let path = signal.ok_or("there is no name for the key file")?;
+        // A key server gives the key itself.
+        if path.contains("://") {
+            return Ok(None);
+        }
         if path.contains('/') || !super::is_plain(&path) {
             return Err(format!("{path:?} cannot name a file beside the playlists"));
         }

@@ -4,4 +4,6 @@
 //! when the constructor returns, and it and its folder are gone once the value is dropped, however the test ends.
 
 pub mod postgres;
+pub mod proxy;
+pub mod rabbitmq;
 pub mod s3;

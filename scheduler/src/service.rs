@@ -28,7 +28,7 @@ use crate::retry::RetryPolicy;
 
 /// Events that a slow watcher may fall behind before it misses some.
 const EVENT_BUFFER: usize = 4096;
-/// Ready tasks looked at for one round of dispatch.
+/// Ready tasks of a pool looked at for one round of dispatch.
 const DISPATCH_LOOKAHEAD: usize = 1000;
 
 /// What a scheduler needs to know.
@@ -247,21 +247,16 @@ impl Scheduler {
             let slots = self.options.slots.get(&pool).copied().unwrap_or(0);
             slots.saturating_sub(active.values().filter(|active| active.pool == pool).count())
         };
-        if Pool::ALL.into_iter().all(|pool| free(&self.active, pool) == 0) {
-            return Ok(());
+        let mut ready: Vec<ReadyTask> = Vec::new();
+        for pool in Pool::ALL.into_iter().filter(|pool| free(&self.active, *pool) > 0) {
+            let tasks = self.store.ready(pool, DISPATCH_LOOKAHEAD).await?;
+            ready.extend(tasks.into_iter().map(|task| ReadyTask {
+                key: task.task,
+                kind: task.kind,
+                pool,
+                submitted_ms: task.wanted_since_ms,
+            }));
         }
-        let mut ready: Vec<ReadyTask> = self
-            .store
-            .ready(DISPATCH_LOOKAHEAD)
-            .await?
-            .into_iter()
-            .map(|record| ReadyTask {
-                key: record.task.key,
-                kind: record.task.spec.kind(),
-                pool: record.task.spec.pool(),
-                submitted_ms: record.wanted_since_ms.unwrap_or(i64::MAX),
-            })
-            .collect();
         order(&mut ready);
         for task in ready {
             if free(&self.active, task.pool) == 0 {
@@ -283,6 +278,7 @@ impl Scheduler {
                 self.store.release(&message.fence).await?;
                 return Err(error.into());
             }
+            self.store.mark_sent(&[message.fence]).await?;
             self.active.insert(task.key, active);
             self.titles_outdated = true;
         }

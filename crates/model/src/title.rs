@@ -122,6 +122,9 @@ pub struct Title {
     pub submitted_ms: i64,
     /// When it last changed, in milliseconds since 1970 UTC.
     pub changed_ms: i64,
+    /// Whether an operator holds it: none of its tasks is dispatched for its sake, and what is at work goes on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
 }
 
 /// Where a title stands.

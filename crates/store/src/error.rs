@@ -2,7 +2,10 @@
 
 use reelfarm_model::{Code, Failure, TitleId, TitleState, key::TaskKey};
 
-/// A store could not do what was asked; nothing was changed.
+use crate::leadership::Term;
+
+/// A store could not do what was asked, and nothing was changed. (After [`Unreachable`](StoreError::Unreachable) it may
+/// have been: the answer was lost. All operations may be done again.)
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database does not exist.
@@ -11,9 +14,19 @@ pub enum StoreError {
         /// The database: a path or a URL without its secrets.
         database: String,
     },
-    /// The database cannot be opened, or a query failed for a reason outside the farm.
-    #[error("cannot {action} in the database {database}: {source}")]
+    /// The database cannot be reached: it is down, restarting, or does not answer in time. May be tried again.
+    #[error("cannot {action}: the database {database} cannot be reached: {source}")]
     Unreachable {
+        /// The database: a path or a URL without its secrets.
+        database: String,
+        /// What was being done.
+        action: &'static str,
+        /// Why not.
+        source: sqlx::Error,
+    },
+    /// The database refuses: a wrong password, a missing right, a table that is not as this program knows it.
+    #[error("cannot {action} in the database {database}: {source}")]
+    Query {
         /// The database: a path or a URL without its secrets.
         database: String,
         /// What was being done, such as `record a completed attempt`.
@@ -21,7 +34,7 @@ pub enum StoreError {
         /// Why not.
         source: sqlx::Error,
     },
-    /// Another process held the database for longer than the farm waits.
+    /// Another process held the database for longer than the farm waits. May be tried again.
     #[error("cannot {action}: another process keeps the database {database} locked; stop it and try again")]
     Locked {
         /// The database.
@@ -73,6 +86,20 @@ pub enum StoreError {
         /// The number that this program needs.
         known: i64,
     },
+    /// Whoever writes under this term leads no more: another does, or the lease ran out.
+    #[error("cannot {action}: the leadership of term {term} is over")]
+    NoLongerLeader {
+        /// The term.
+        term: Term,
+        /// What was being done.
+        action: &'static str,
+    },
+    /// A request came under an idempotency key that stands for another request.
+    #[error("the idempotency key {key:?} was used for another request")]
+    KeyReused {
+        /// The key.
+        key: String,
+    },
     /// A title may not go from one state to another.
     #[error("the title {title} may not go from {} to {}", from.as_str(), to.as_str())]
     ForbiddenTransition {
@@ -109,10 +136,19 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether the same may succeed later, without anybody's help.
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Locked { .. })
+    }
+}
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let code = match &error {
-            StoreError::ForbiddenTransition { .. } | StoreError::UnknownNeed { .. } => Code::Internal,
+            StoreError::ForbiddenTransition { .. }
+            | StoreError::UnknownNeed { .. }
+            | StoreError::KeyReused { .. } => Code::Internal,
             StoreError::Full { .. } => Code::DiskFull,
             StoreError::Unserialisable { .. } => Code::SourceUnreadable,
             _ => Code::StateUnreachable,

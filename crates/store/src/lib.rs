@@ -1,21 +1,31 @@
 //! The store: the truth about titles, tasks and attempts. Only a scheduler writes it; everybody may read.
 //!
 //! Promises: every operation of [`Store`] is one transaction and means something in the farm's own words; what an
-//! attempt reports takes effect only under its current [`Fence`](reelfarm_model::Fence); all times are those of the
-//! database's clock. [`SqliteStore`] is the form for one host. Every form passes the suite in `conformance` (a
-//! feature of this crate).
+//! attempt reports takes effect only under its current [`Fence`](reelfarm_model::Fence), and what a scheduler writes
+//! only while it leads ([`Leadership`]); all times are those of the database's clock. [`SqliteStore`] is the form for
+//! one host, [`PostgresStore`] that for many. Both pass the suite in `conformance` (a feature of this crate), and share
+//! their operations (`operations`), which are compiled once for each.
 
+mod access;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod error;
+mod fault;
+mod leadership;
+mod postgres;
 mod records;
+mod report;
+mod rows;
 mod sqlite;
 mod store;
 
+pub use access::{Access, Answer, Claim, ClaimToken, KeyedRequest, NewToken, Scope, TokenRecord};
 pub use error::StoreError;
-pub use records::{AttemptEnd, AttemptRecord, Counts, ExpiredAttempt, TaskRecord, TitleGeneration};
-pub use sqlite::SqliteStore;
-pub use store::{
-    Advanced, Completed, Failed, Planned, PlannedTask, RetryDecision, Store, SubmitOutcome, Submitted,
-    TitleChange,
+pub use leadership::{Candidate, Election, Leader, Leadership, Term};
+pub use postgres::{Limits, PostgresStore};
+pub use records::{
+    AttemptEnd, AttemptRecord, Counts, ExpiredAttempt, ReadyTask, TaskRecord, TitleFilter, TitleGeneration,
 };
+pub use report::{AttemptReport, Completed, Failed, Recorded, Report, RetryDecision};
+pub use sqlite::SqliteStore;
+pub use store::{Advanced, Planned, PlannedTask, Retried, Store, SubmitOutcome, Submitted, TitleChange};

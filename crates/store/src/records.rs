@@ -124,6 +124,30 @@ pub struct ExpiredAttempt {
     pub titles: Vec<TitleGeneration>,
 }
 
+/// A task that may be dispatched: what is needed to put it in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadyTask {
+    /// The task.
+    pub task: TaskKey,
+    /// Its kind.
+    pub kind: TaskKind,
+    /// When the first of the titles that want it and are not held was submitted, in milliseconds since 1970 UTC.
+    pub wanted_since_ms: i64,
+}
+
+/// Which titles to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TitleFilter {
+    /// Those in one of these states; in any where it is empty.
+    pub states: BTreeSet<TitleState>,
+    /// Those whose name begins so.
+    pub prefix: Option<String>,
+    /// Those whose name has this in it.
+    pub part: Option<String>,
+    /// Those after this name: the last of the page before.
+    pub after: Option<TitleId>,
+}
+
 /// How many titles and tasks are in each state; what is absent is zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {

@@ -9,12 +9,14 @@ use reelfarm_model::attempt::ArtifactRecord;
 use reelfarm_model::message::TaskMessage;
 use reelfarm_model::title::Submission;
 use reelfarm_model::{
-    ArtifactKey, Digest, Failure, Fence, Progress, QcReport, SourceReference, Task, TaskKey, Title, TitleId,
-    TitleState, WorkerId,
+    ArtifactKey, Digest, Failure, Fence, Pool, Progress, QcReport, SourceReference, Task, TaskKey, Title,
+    TitleId, TitleState, WorkerId,
 };
 
+use crate::access::Access;
 use crate::error::StoreError;
-use crate::records::{AttemptRecord, Counts, ExpiredAttempt, TaskRecord, TitleGeneration};
+use crate::records::{AttemptRecord, Counts, ExpiredAttempt, ReadyTask, TaskRecord, TitleFilter};
+use crate::report::{AttemptReport, Completed, Failed, Recorded, Report, RetryDecision};
 
 /// What [`Store::submit`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +61,15 @@ pub struct Planned {
     pub stopped: Vec<Fence>,
 }
 
+/// What [`Store::retry_task`] did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Retried {
+    /// The title as it stands now: of a new generation where it had ended.
+    pub title: Title,
+    /// The tasks that start afresh.
+    pub tasks: BTreeSet<TaskKey>,
+}
+
 /// A change to a title. What is `None` stays as it is.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TitleChange {
@@ -79,35 +90,10 @@ pub struct Advanced {
     pub stopped: Vec<Fence>,
 }
 
-/// What follows from a completed attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Completed {
-    /// The titles that want the task.
-    pub titles: Vec<TitleGeneration>,
-    /// Tasks that became ready by it.
-    pub now_ready: usize,
-}
-
-/// What follows from a failed or lost attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failed {
-    /// The titles that want the task.
-    pub titles: Vec<TitleGeneration>,
-}
-
-/// Whether a task is tried again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RetryDecision {
-    /// Once this time has passed.
-    After(Duration),
-    /// Not again: the task is failed.
-    Never,
-}
-
 /// The truth about titles, tasks and attempts.
 ///
-/// Each operation is one transaction: it happens whole or not at all. One scheduler writes; others may read at the
-/// same time. A title *wants* the tasks of its current generation's plan, and whatever unfinished tasks those need,
+/// Each operation is one transaction: it happens whole or not at all. One scheduler writes, and where there are several,
+/// the leader (see [`Leadership`](crate::Leadership)); others may read at the same time. A title *wants* the tasks of its current generation's plan, and whatever unfinished tasks those need,
 /// until it is withdrawing or final. A task that no title wants does not stay waiting or ready, and is active only
 /// where a title keeps its attempt for a while after a resubmission (see [`submit`](Self::submit)).
 ///
@@ -115,7 +101,7 @@ pub enum RetryDecision {
 /// still under way; otherwise it changes nothing and says so (`false` or `None`). So reports of a worker that was
 /// taken for dead, duplicates, and reports that come late are harmless.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Access {
     /// Takes a submission. An unknown name becomes generation 1, checking. A title that is not final and was submitted
     /// in exactly this way is left as it is. Any other title gets a new generation, checking, without its old
     /// report, failure and digest; the old generation's tasks that no other title wants are cancelled.
@@ -166,11 +152,37 @@ pub trait Store: Send + Sync + 'static {
         change: TitleChange,
     ) -> Result<Option<Advanced>, StoreError>;
 
-    /// Tasks that may be dispatched now, those that were planned first at the front; at most `limit`.
+    /// Holds a title, or lets it go on: nothing is dispatched for the sake of a held one, and what is at work goes on. A
+    /// hold ends with the title, not with another submission of its name. Answers the title as it stands then, or
+    /// `None`, and nothing changed, where there is none or it is withdrawing or final.
     ///
     /// # Errors
     /// The database.
-    async fn ready(&self, limit: usize) -> Result<Vec<TaskRecord>, StoreError>;
+    async fn hold(&self, title: &TitleId, held: bool) -> Result<Option<Title>, StoreError>;
+
+    /// Submits a title that ended without success (failed, cancelled or rejected) anew, as it was submitted. `None`, and
+    /// nothing changed, where there is none or it did not end so.
+    ///
+    /// # Errors
+    /// The database.
+    async fn retry_title(&self, title: &TitleId) -> Result<Option<Submitted>, StoreError>;
+
+    /// Has a task of a title's current generation done again, with all of the title's tasks that need it, directly or
+    /// not: those of them that are finished start afresh, their artifacts are forgotten, and one that is in a back-off
+    /// may be dispatched at once. Attempts under way go on. A title that is final is submitted anew, as it was
+    /// submitted, and has these tasks done again once they are planned. `None`, and nothing changed, where there is no
+    /// such title, it is withdrawing, or the task is not one of its tasks.
+    ///
+    /// # Errors
+    /// The database.
+    async fn retry_task(&self, title: &TitleId, task: &TaskKey) -> Result<Option<Retried>, StoreError>;
+
+    /// Tasks of a pool that may be dispatched now, those that were planned first at the front; at most `limit`. A task
+    /// that only held titles want may not.
+    ///
+    /// # Errors
+    /// The database.
+    async fn ready(&self, pool: Pool, limit: usize) -> Result<Vec<ReadyTask>, StoreError>;
 
     /// The time until the next ready task comes out of its back-off; `None` where no ready task is in one. Tasks that
     /// may be dispatched now do not count.
@@ -179,62 +191,35 @@ pub trait Store: Send + Sync + 'static {
     /// The database.
     async fn next_ready_in(&self) -> Result<Option<Duration>, StoreError>;
 
-    /// Starts an attempt at a ready task: a new number, a new random lease that runs out after `lease`. `None` where
-    /// the task is not ready or in a back-off.
+    /// Starts an attempt at each of these tasks that is ready, not in a back-off, and wanted by a title that is not held:
+    /// a new number, a new random lease that runs out after `lease`, and the message in the outbox. Leaves out all
+    /// others, and answers the messages in the order of the tasks.
     ///
     /// # Errors
     /// The database.
-    async fn dispatch(&self, task: &TaskKey, lease: Duration) -> Result<Option<TaskMessage>, StoreError>;
+    async fn dispatch_all(&self, tasks: &[TaskKey], lease: Duration) -> Result<Vec<TaskMessage>, StoreError>;
 
-    /// Records that a worker has begun. The same worker may say so twice; a second worker that got the same message is
-    /// told `false`.
+    /// Messages in the outbox, in the order of dispatch; at most `limit`. They are those of attempts that are under way
+    /// and whose sending is not known: whoever sends one says so with [`mark_sent`](Self::mark_sent), and sends again
+    /// what it finds here after a restart. A message goes from the outbox with its attempt.
     ///
     /// # Errors
     /// The database.
-    async fn started(&self, fence: &Fence, worker: &WorkerId) -> Result<bool, StoreError>;
+    async fn unsent(&self, limit: usize) -> Result<Vec<TaskMessage>, StoreError>;
 
-    /// Records a heartbeat: the lease runs for `lease` from now.
+    /// Takes the messages of these attempts out of the outbox: the broker holds them. Those that are not there do not
+    /// matter.
     ///
     /// # Errors
     /// The database.
-    async fn extend(&self, fence: &Fence, lease: Duration, progress: Progress) -> Result<bool, StoreError>;
+    async fn mark_sent(&self, attempts: &[Fence]) -> Result<(), StoreError>;
 
-    /// Records that an attempt made everything: the task is done, and those that waited for it alone are ready. Of two
-    /// records of one artifact the first stays.
+    /// Records what happened to attempts, and answers what came of each report. Reports on one task take effect in their
+    /// order; those on different tasks are independent of each other.
     ///
     /// # Errors
     /// The database.
-    async fn complete(
-        &self,
-        fence: &Fence,
-        artifacts: &[ArtifactRecord],
-        result: Option<&serde_json::Value>,
-    ) -> Result<Option<Completed>, StoreError>;
-
-    /// Records that an attempt failed, and counts it.
-    ///
-    /// # Errors
-    /// The database.
-    async fn fail(
-        &self,
-        fence: &Fence,
-        failure: &Failure,
-        retry: RetryDecision,
-    ) -> Result<Option<Failed>, StoreError>;
-
-    /// Takes an attempt back that its worker handed back: it does not count, and the task may be dispatched at once. Its
-    /// number is not used again.
-    ///
-    /// # Errors
-    /// The database.
-    async fn release(&self, fence: &Fence) -> Result<bool, StoreError>;
-
-    /// Records that an attempt's lease ran out, and counts the loss. `None` also where a heartbeat came in meanwhile,
-    /// so that the lease runs again.
-    ///
-    /// # Errors
-    /// The database.
-    async fn lost(&self, fence: &Fence, retry: RetryDecision) -> Result<Option<Failed>, StoreError>;
+    async fn record(&self, reports: &[AttemptReport]) -> Result<Vec<Recorded>, StoreError>;
 
     /// The attempts whose lease has run out.
     ///
@@ -254,6 +239,13 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// The database.
     async fn title(&self, title: &TitleId) -> Result<Option<Title>, StoreError>;
+
+    /// Titles that fit a filter, in the order of their names' bytes; at most `limit`. The next page is that after the
+    /// last one's name, whatever was submitted or changed meanwhile.
+    ///
+    /// # Errors
+    /// The database.
+    async fn titles_by_name(&self, filter: &TitleFilter, limit: usize) -> Result<Vec<Title>, StoreError>;
 
     /// Every title, in the order of submission.
     ///
@@ -315,4 +307,91 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// The database.
     async fn counts(&self) -> Result<Counts, StoreError>;
+
+    /// [`dispatch_all`](Self::dispatch_all) for one task.
+    ///
+    /// # Errors
+    /// The database.
+    async fn dispatch(&self, task: &TaskKey, lease: Duration) -> Result<Option<TaskMessage>, StoreError> {
+        Ok(self.dispatch_all(std::slice::from_ref(task), lease).await?.pop())
+    }
+
+    /// [`Report::Started`] alone.
+    ///
+    /// # Errors
+    /// The database.
+    async fn started(&self, fence: &Fence, worker: &WorkerId) -> Result<bool, StoreError> {
+        let recorded = self.record_one(fence, Report::Started { worker: worker.clone() }).await?;
+        Ok(!recorded.is_refused())
+    }
+
+    /// [`Report::Extended`] alone.
+    ///
+    /// # Errors
+    /// The database.
+    async fn extend(&self, fence: &Fence, lease: Duration, progress: Progress) -> Result<bool, StoreError> {
+        Ok(!self.record_one(fence, Report::Extended { lease, progress }).await?.is_refused())
+    }
+
+    /// [`Report::Completed`] alone; `None` where it was refused.
+    ///
+    /// # Errors
+    /// The database.
+    async fn complete(
+        &self,
+        fence: &Fence,
+        artifacts: &[ArtifactRecord],
+        result: Option<&serde_json::Value>,
+    ) -> Result<Option<Completed>, StoreError> {
+        let report = Report::Completed { artifacts: artifacts.to_vec(), result: result.cloned() };
+        Ok(match self.record_one(fence, report).await? {
+            Recorded::Completed(completed) => Some(completed),
+            _ => None,
+        })
+    }
+
+    /// [`Report::Failed`] alone; `None` where it was refused.
+    ///
+    /// # Errors
+    /// The database.
+    async fn fail(
+        &self,
+        fence: &Fence,
+        failure: &Failure,
+        retry: RetryDecision,
+    ) -> Result<Option<Failed>, StoreError> {
+        Ok(match self.record_one(fence, Report::Failed { failure: failure.clone(), retry }).await? {
+            Recorded::Failed(failed) => Some(failed),
+            _ => None,
+        })
+    }
+
+    /// [`Report::Released`] alone.
+    ///
+    /// # Errors
+    /// The database.
+    async fn release(&self, fence: &Fence) -> Result<bool, StoreError> {
+        Ok(!self.record_one(fence, Report::Released).await?.is_refused())
+    }
+
+    /// [`Report::Lost`] alone; `None` where it was refused.
+    ///
+    /// # Errors
+    /// The database.
+    async fn lost(&self, fence: &Fence, retry: RetryDecision) -> Result<Option<Failed>, StoreError> {
+        Ok(match self.record_one(fence, Report::Lost { retry }).await? {
+            Recorded::Failed(failed) => Some(failed),
+            _ => None,
+        })
+    }
+
+    /// [`record`](Self::record) for one report.
+    ///
+    /// # Errors
+    /// The database.
+    async fn record_one(&self, fence: &Fence, report: Report) -> Result<Recorded, StoreError> {
+        let recorded = self.record(&[AttemptReport { fence: *fence, report }]).await?;
+        // There is one answer to each report.
+        Ok(recorded.into_iter().next().unwrap_or(Recorded::Refused))
+    }
 }

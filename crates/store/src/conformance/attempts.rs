@@ -8,7 +8,8 @@ use super::fixtures::{
     submit, submit_and_plan, title, to, worker,
 };
 use crate::records::{AttemptEnd, Counts, ExpiredAttempt};
-use crate::store::{RetryDecision, Store};
+use crate::report::RetryDecision;
+use crate::store::Store;
 
 /// The life of an attempt that goes well, as it is seen from outside.
 pub async fn an_attempt_runs_from_dispatch_to_done<S: Store>(store: &S) {

@@ -7,7 +7,8 @@ use super::fixtures::{
     LONG, NONE, dispatch, failure, key, planned, refused_everywhere, start, state, submit_and_plan, to,
     worker,
 };
-use crate::store::{RetryDecision, Store};
+use crate::report::RetryDecision;
+use crate::store::Store;
 
 /// A zombie whose task was given to another worker.
 pub async fn a_stale_attempt_changes_nothing<S: Store>(store: &S) {

@@ -8,12 +8,13 @@ use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::task::{QcSpec, TaskSpec};
 use reelfarm_model::title::{LadderText, Submission};
 use reelfarm_model::{
-    Code, Digest, Failure, Fence, Progress, SourceReference, Task, TaskKey, TaskState, TitleId, TitleState,
-    WorkerId,
+    Code, Digest, Failure, Fence, Pool, Progress, SourceReference, Task, TaskKey, TaskState, TitleId,
+    TitleState, WorkerId,
 };
 
 use crate::records::TaskRecord;
-use crate::store::{PlannedTask, RetryDecision, Store, SubmitOutcome, TitleChange};
+use crate::report::RetryDecision;
+use crate::store::{PlannedTask, Store, SubmitOutcome, TitleChange};
 
 /// A lease or back-off that does not run out during a test.
 pub const LONG: Duration = Duration::from_secs(3600);
@@ -138,7 +139,8 @@ pub async fn state(store: &impl Store, number: u32) -> TaskState {
 
 /// The keys of the tasks that may be dispatched.
 pub async fn ready(store: &impl Store) -> Vec<TaskKey> {
-    store.ready(usize::MAX).await.expect("asked").into_iter().map(|record| record.task.key).collect()
+    let ready = store.ready(Pool::Cpu, usize::MAX).await.expect("asked");
+    ready.into_iter().map(|ready| ready.task).collect()
 }
 
 /// Keys of tasks, as a set.

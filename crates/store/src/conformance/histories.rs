@@ -16,7 +16,8 @@ use reelfarm_model::{Fence, Progress, TaskKey, TaskState, TitleId, TitleState};
 use super::fixtures::{LONG, NONE, failure, key, planned, reprofiled, submission, title, worker};
 use super::model::{Model, Span, Wish};
 use crate::error::StoreError;
-use crate::store::{PlannedTask, RetryDecision, Store, SubmitOutcome};
+use crate::report::RetryDecision;
+use crate::store::{PlannedTask, Store, SubmitOutcome};
 
 const TASKS: u32 = 6;
 const TITLES: u32 = 3;
@@ -355,11 +356,8 @@ impl<S: Store> History<'_, S> {
             let expected = if active { model.wanting(number) } else { BTreeSet::new() };
             assert_eq!(titles.into_iter().collect::<BTreeSet<_>>(), expected.into_iter().map(name).collect());
         }
-        let ready = store.ready(usize::MAX).await.expect("asked");
-        assert_eq!(
-            ready.into_iter().map(|record| record.task.key).collect::<BTreeSet<_>>(),
-            keys(model.ready())
-        );
+        let ready = super::fixtures::ready(store).await;
+        assert_eq!(ready.into_iter().collect::<BTreeSet<_>>(), keys(model.ready()));
         let expired = store.expired().await.expect("asked");
         assert_eq!(
             expired.iter().map(|attempt| attempt.fence.task).collect::<BTreeSet<_>>(),

@@ -9,7 +9,8 @@ use super::fixtures::{
     submit_and_plan, title, to,
 };
 use crate::records::AttemptEnd;
-use crate::store::{PlannedTask, RetryDecision, Store, SubmitOutcome};
+use crate::report::RetryDecision;
+use crate::store::{PlannedTask, Store, SubmitOutcome};
 
 /// Submits a title again from the same source; answers the attempts that are to stop.
 async fn resubmit<S: Store>(store: &S, name: &str, profiles: u32) -> Vec<Fence> {

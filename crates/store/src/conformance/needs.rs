@@ -7,7 +7,8 @@ use super::fixtures::{
     title, to,
 };
 use crate::records::AttemptEnd;
-use crate::store::{Planned, PlannedTask, RetryDecision, Store};
+use crate::report::RetryDecision;
+use crate::store::{Planned, PlannedTask, Store};
 
 /// Fails a task for good, and with it the title of the first generation that wants it.
 async fn fail_with_its_title<S: Store>(store: &S, name: &str, number: u32) {

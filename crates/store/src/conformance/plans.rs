@@ -2,14 +2,15 @@
 
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::task::{FingerprintSpec, Task, TaskSpec};
-use reelfarm_model::{TaskState, TitleState};
+use reelfarm_model::{Pool, TaskState, TitleState};
 
 use super::fixtures::{
     LONG, NONE, failure, finish, key, keys, picture, planned, ready, record, redone, source, start, state,
     submission, submit, submit_and_plan, title, to, worker,
 };
 use crate::error::StoreError;
-use crate::store::{PlannedTask, RetryDecision, Store};
+use crate::report::RetryDecision;
+use crate::store::{PlannedTask, Store};
 
 /// A graph is worked off from its roots.
 pub async fn a_task_is_ready_once_all_it_needs_is_done<S: Store>(store: &S) {
@@ -222,11 +223,12 @@ pub async fn the_latest_plan_says_where_the_next_attempt_finds_the_source<S: Sto
 pub async fn tasks_come_out_in_the_order_of_planning<S: Store>(store: &S) {
     let one = submit_and_plan(store, "one", &[planned(5, &[]), planned(2, &[])]).await;
     submit_and_plan(store, "two", &[planned(9, &[]), planned(1, &[])]).await;
-    let records = store.ready(3).await.expect("asked");
-    assert_eq!(records.iter().map(|record| record.task.key).collect::<Vec<_>>(), [key(5), key(2), key(9)]);
+    let records = store.ready(Pool::Cpu, 3).await.expect("asked");
+    assert_eq!(records.iter().map(|ready| ready.task).collect::<Vec<_>>(), [key(5), key(2), key(9)]);
     let listed = store.tasks_of(&one).await.expect("asked");
     assert_eq!(listed.iter().map(|record| record.task.key).collect::<Vec<_>>(), [key(5), key(2)]);
-    assert_eq!(store.ready(0).await.expect("asked"), []);
+    assert_eq!(store.ready(Pool::Cpu, 0).await.expect("asked"), []);
+    assert_eq!(store.ready(Pool::Light, 3).await.expect("asked"), [], "another pool's");
 }
 
 /// A task with a source, numbers beyond 64 bits' half, and a result comes back as it was.

@@ -8,7 +8,8 @@ use reelfarm_model::task::{FingerprintSpec, PublishSpec, Task, TaskSpec};
 use reelfarm_model::{Digest, SourceReference, TaskKey, TitleState};
 
 use super::fixtures::{LONG, failure, reprofiled, source, submission, submit, title, to, worker};
-use crate::store::{PlannedTask, RetryDecision, Store};
+use crate::report::RetryDecision;
+use crate::store::{PlannedTask, Store};
 
 const ORIGIN: &str = "/origin";
 const FILM: &str = "/sources/\"the\" Ünder film.mov";

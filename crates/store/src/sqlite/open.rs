@@ -7,9 +7,9 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, SqliteConnection, SqlitePool};
 
-use super::SqliteStore;
-use super::fault::Fault;
+use super::{SqliteStore, fault};
 use crate::error::StoreError;
+use crate::fault::Fault;
 
 /// How long another process may keep the database locked.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -17,6 +17,11 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const READERS: u32 = 4;
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// The newest schema that this program knows.
+pub(super) fn known_schema() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+}
 
 impl SqliteStore {
     /// Opens the database for a scheduler. The file, and the folder that it lies in, are made where they are missing,
@@ -46,10 +51,9 @@ impl SqliteStore {
                 .after_release(|connection, _| Box::pin(is_usable(connection)))
                 .connect_with(options)
                 .await?;
-            if let (found, Some(known)) = (schema(&writer).await?, newest_schema())
-                && found > known
-            {
-                return Err(StoreError::NewerSchema { database: database.clone(), found, known }.into());
+            let (found, known) = (schema(&writer).await?, known_schema());
+            if found > known {
+                return Err(Fault::NewerSchema { found, known });
             }
             MIGRATIONS.run(&writer).await.map_err(|error| match error {
                 sqlx::migrate::MigrateError::Execute(error)
@@ -57,9 +61,9 @@ impl SqliteStore {
                 error => error.into(),
             })?;
             let reader = reader(path).await?;
-            Ok(Self { database: database.clone(), writer, reader })
+            Ok(Self { database: database.clone(), writer, reader, term: None })
         };
-        work.await.map_err(|fault: Fault| fault.explain(&database, "open it"))
+        work.await.map_err(|fault: Fault| fault::explain(fault, &database, "open it"))
     }
 
     /// Opens the database for reading alone, while a scheduler may be writing it. Operations that write fail.
@@ -75,18 +79,16 @@ impl SqliteStore {
             }
             let reader = reader(path).await?;
             let found = schema(&reader).await?;
-            if let Some(known) = newest_schema() {
-                let database = database.clone();
-                if found > known {
-                    return Err(StoreError::NewerSchema { database, found, known }.into());
-                }
-                if found < known {
-                    return Err(StoreError::OlderSchema { database, found, known }.into());
-                }
+            let known = known_schema();
+            if found > known {
+                return Err(Fault::NewerSchema { found, known });
             }
-            Ok(Self { database: database.clone(), writer: reader.clone(), reader })
+            if found < known {
+                return Err(StoreError::OlderSchema { database: database.clone(), found, known }.into());
+            }
+            Ok(Self { database: database.clone(), writer: reader.clone(), reader, term: None })
         };
-        work.await.map_err(|fault: Fault| fault.explain(&database, "open it"))
+        work.await.map_err(|fault: Fault| fault::explain(fault, &database, "open it"))
     }
 }
 
@@ -104,10 +106,6 @@ fn options(path: &Path) -> SqliteConnectOptions {
 
 async fn reader(path: &Path) -> Result<SqlitePool, sqlx::Error> {
     SqlitePoolOptions::new().max_connections(READERS).connect_with(options(path).read_only(true)).await
-}
-
-fn newest_schema() -> Option<i64> {
-    MIGRATIONS.iter().map(|migration| migration.version).max()
 }
 
 /// The number of the schema in the database; 0 where it has none.

@@ -1,17 +1,18 @@
 //! The conformance suite, and what is SQLite's alone: the file, its locks and its schema.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use reelfarm_model::{Code, TaskState};
+use reelfarm_model::{Code, Failure, TaskState};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
 use super::open::MIGRATIONS;
 use super::*;
 use crate::conformance::fixtures::{
-    finish, key, planned, start, state, submission, submit, submit_and_plan, title,
+    finish, planned, start, state, submission, submit, submit_and_plan, title,
 };
-use crate::store::SubmitOutcome;
+use crate::store::{Store as _, SubmitOutcome};
 
 async fn store() -> (SqliteStore, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
@@ -125,13 +126,22 @@ async fn a_full_disk_undoes_the_operation_and_is_named() {
     // The limit of a connection: once reached, SQLite says what it says of a full disk.
     let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
     sqlx::query(limit).execute(&store.writer).await.unwrap();
-    let many: Vec<_> = (0..200).map(|number| planned(number, &[])).collect();
-    let refused = store.plan(&title("film"), 1, &many).await.unwrap_err();
+    let mut accepted = 1;
+    let refused = loop {
+        let one = submission(&format!("film-{accepted}"), 0);
+        match store.submit(&one).await {
+            Ok(_) => accepted += 1,
+            Err(error) => break error,
+        }
+        assert!(accepted < 1000, "the limit is not reached");
+    };
     assert!(matches!(&refused, StoreError::Full { .. }), "{refused}");
     assert_eq!(Failure::from(refused).code, Code::DiskFull);
-    assert_eq!(store.task(&key(0)).await.unwrap(), None);
+    assert_eq!(store.titles().await.unwrap().len(), accepted);
 
-    // It went with the connection, which sqlx cannot use again: the store goes on by itself once there is room.
+    // The limit went with the connection, which sqlx cannot use again: the store goes on by itself once there is room.
+    submit(&store, &format!("film-{accepted}")).await;
+    let many: Vec<_> = (0..200).map(|number| planned(number, &[])).collect();
     assert!(store.plan(&title("film"), 1, &many).await.unwrap().is_some());
     assert_eq!(store.tasks_of(&title("film")).await.unwrap().len(), 200);
 }

@@ -8,32 +8,43 @@ use reelfarm_model::{Title, WorkerId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::fault::Fault;
+use crate::access::TokenRecord;
 use crate::error::StoreError;
+use crate::fault::Fault;
 use crate::records::{AttemptRecord, TaskRecord};
 
 /// A value as JSON for a column.
-pub(super) fn to_json<T: Serialize + ?Sized>(what: &'static str, value: &T) -> Result<String, StoreError> {
+pub(crate) fn to_json<T: Serialize + ?Sized>(what: &'static str, value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|source| StoreError::Unserialisable { what, source })
 }
 
 /// An optional value as JSON for a column.
-pub(super) fn to_optional_json<T: Serialize>(
+pub(crate) fn to_optional_json<T: Serialize>(
     what: &'static str,
     value: Option<&T>,
 ) -> Result<Option<String>, StoreError> {
     value.map(|value| to_json(what, value)).transpose()
 }
 
-pub(super) fn from_json<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {
+pub(crate) fn from_json<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|error| undecodable(what, &error))
 }
 
-pub(super) fn from_text<T: FromStr<Err: Display>>(what: &'static str, text: &str) -> Result<T, StoreError> {
+/// A value that serialises as nothing but its name.
+pub(crate) fn from_name<T: DeserializeOwned>(what: &'static str, name: &str) -> Result<T, StoreError> {
+    serde_json::from_value(name.into()).map_err(|error| undecodable(what, &error))
+}
+
+pub(crate) fn from_text<T: FromStr<Err: Display>>(what: &'static str, text: &str) -> Result<T, StoreError> {
     text.parse().map_err(|error| undecodable(what, &error))
 }
 
-pub(super) fn undecodable(what: &'static str, error: &dyn Display) -> StoreError {
+/// A text from outside for a column: PostgreSQL's hold everything but U+0000.
+pub(crate) fn to_text(text: &str) -> std::borrow::Cow<'_, str> {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }
+}
+
+pub(crate) fn undecodable(what: &'static str, error: &dyn Display) -> StoreError {
     StoreError::Undecodable { what, detail: error.to_string() }
 }
 
@@ -52,7 +63,7 @@ fn optional_text<T: FromStr<Err: Display>>(
 }
 
 #[derive(sqlx::FromRow)]
-pub(super) struct TitleRow {
+pub(crate) struct TitleRow {
     generation: i64,
     state: String,
     submission: String,
@@ -61,6 +72,7 @@ pub(super) struct TitleRow {
     failure: Option<String>,
     submitted_ms: i64,
     changed_ms: i64,
+    held: i64,
 }
 
 impl TryFrom<TitleRow> for Title {
@@ -76,49 +88,33 @@ impl TryFrom<TitleRow> for Title {
             failure: optional_json("a failure", row.failure.as_deref())?,
             submitted_ms: row.submitted_ms,
             changed_ms: row.changed_ms,
+            held: row.held != 0,
         })
     }
 }
 
-pub(super) fn from_generation(generation: i64) -> Result<u64, StoreError> {
+/// A number that counts attempts.
+pub(crate) fn from_count(what: &'static str, count: i64) -> Result<u32, StoreError> {
+    u32::try_from(count).map_err(|error| undecodable(what, &error))
+}
+
+pub(crate) fn from_generation(generation: i64) -> Result<u64, StoreError> {
     u64::try_from(generation).map_err(|error| undecodable("a generation", &error))
 }
 
 /// For a bind. No title is submitted so often that this does anything but change the type.
-pub(super) fn to_generation(generation: u64) -> i64 {
+pub(crate) fn to_generation(generation: u64) -> i64 {
     i64::try_from(generation).unwrap_or(i64::MAX)
 }
 
-/// The columns of a [`TaskRow`], from a table `tasks` under that name.
-macro_rules! task_columns {
-    () => {
-        "tasks.specification, tasks.source, tasks.state, tasks.attempt, tasks.failures, tasks.losses, tasks.progress, \
-         tasks.worker, tasks.last_failure, tasks.not_before_ms, tasks.dispatched_ms, tasks.started_ms, \
-         tasks.finished_ms, tasks.result, \
-         (SELECT MIN(titles.submitted_ms) FROM title_tasks JOIN titles USING (title) \
-          WHERE title_tasks.task = tasks.task AND title_tasks.wanted = 1) AS wanted_since_ms, \
-         (SELECT json_group_array(need) FROM task_needs WHERE task_needs.task = tasks.task) AS needs"
-    };
-}
-pub(super) use task_columns;
-
-/// The state of a task of the table `tasks` that no attempt is under way for and that is not finished.
-macro_rules! idle_state {
-    () => {
-        "CASE WHEN EXISTS (SELECT 1 FROM task_needs JOIN tasks AS needed ON needed.task = task_needs.need \
-         WHERE task_needs.task = tasks.task AND needed.state <> 'done') THEN 'waiting' ELSE 'ready' END"
-    };
-}
-pub(super) use idle_state;
-
 #[derive(sqlx::FromRow)]
-pub(super) struct TaskRow {
+pub(crate) struct TaskRow {
     specification: String,
     source: Option<String>,
     state: String,
-    attempt: u32,
-    failures: u32,
-    losses: u32,
+    attempt: i64,
+    failures: i64,
+    losses: i64,
     progress: Option<String>,
     worker: Option<String>,
     last_failure: Option<String>,
@@ -139,9 +135,9 @@ impl TryFrom<TaskRow> for TaskRecord {
             task: from_json("a task", &row.specification)?,
             source: optional_json("a source", row.source.as_deref())?,
             state: from_text("a task's state", &row.state)?,
-            attempt: row.attempt,
-            failures: row.failures,
-            losses: row.losses,
+            attempt: from_count("an attempt's number", row.attempt)?,
+            failures: from_count("a number of failures", row.failures)?,
+            losses: from_count("a number of losses", row.losses)?,
             progress: optional_json("an attempt's progress", row.progress.as_deref())?.unwrap_or_default(),
             worker: row.worker.map(WorkerId),
             last_failure: optional_json("a failure", row.last_failure.as_deref())?,
@@ -157,8 +153,8 @@ impl TryFrom<TaskRow> for TaskRecord {
 }
 
 #[derive(sqlx::FromRow)]
-pub(super) struct AttemptRow {
-    attempt: u32,
+pub(crate) struct AttemptRow {
+    attempt: i64,
     worker: Option<String>,
     outcome: Option<String>,
     failure: Option<String>,
@@ -172,7 +168,7 @@ impl TryFrom<AttemptRow> for AttemptRecord {
 
     fn try_from(row: AttemptRow) -> Result<Self, Fault> {
         Ok(Self {
-            attempt: row.attempt,
+            attempt: from_count("an attempt's number", row.attempt)?,
             worker: row.worker.map(WorkerId),
             outcome: optional_text("an attempt's outcome", row.outcome.as_deref())?,
             failure: optional_json("a failure", row.failure.as_deref())?,
@@ -184,7 +180,7 @@ impl TryFrom<AttemptRow> for AttemptRecord {
 }
 
 #[derive(sqlx::FromRow)]
-pub(super) struct ArtifactRow {
+pub(crate) struct ArtifactRow {
     artifact: String,
     digest: String,
     size: i64,
@@ -198,6 +194,31 @@ impl TryFrom<ArtifactRow> for ArtifactRecord {
             key: from_text("an artifact's key", &row.artifact)?,
             digest: from_text("an artifact's digest", &row.digest)?,
             size: u64::try_from(row.size).map_err(|error| undecodable("an artifact's size", &error))?,
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(crate) struct TokenRow {
+    token: String,
+    scope: String,
+    label: String,
+    created_ms: i64,
+    expires_ms: Option<i64>,
+    revoked_ms: Option<i64>,
+}
+
+impl TryFrom<TokenRow> for TokenRecord {
+    type Error = Fault;
+
+    fn try_from(row: TokenRow) -> Result<Self, Fault> {
+        Ok(Self {
+            token: from_text("a token's digest", &row.token)?,
+            scope: from_text("a token's scope", &row.scope)?,
+            label: row.label,
+            created_ms: row.created_ms,
+            expires_ms: row.expires_ms,
+            revoked_ms: row.revoked_ms,
         })
     }
 }

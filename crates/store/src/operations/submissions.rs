@@ -2,16 +2,16 @@
 
 use reelfarm_model::title::Submission;
 use reelfarm_model::{Title, TitleState};
-use sqlx::SqliteConnection;
 
-use super::fault::Fault;
-use super::rows::{to_generation, to_json};
+use super::dialect::Connection;
 use super::{queries, titles};
+use crate::fault::Fault;
+use crate::rows::{to_generation, to_json};
 use crate::store::{SubmitOutcome, Submitted};
 
 /// See [`Store::submit`](crate::Store::submit).
 pub(super) async fn submit(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     now: i64,
     submission: &Submission,
 ) -> Result<Submitted, Fault> {
@@ -27,6 +27,7 @@ pub(super) async fn submit(
         }
         Some(title) => (title.generation + 1, SubmitOutcome::Reopened),
     };
+    let held = known.as_ref().is_some_and(|title| title.held);
     let mut released = Vec::new();
     if known.is_some_and(|title| title.submission.source == submission.source) {
         titles::keep_attempts(connection, &submission.title).await?;
@@ -48,6 +49,7 @@ pub(super) async fn submit(
         failure: None,
         submitted_ms: now,
         changed_ms: now,
+        held,
     };
     sqlx::query(
         "INSERT INTO titles (title, generation, state, submission, submitted_ms, changed_ms) \

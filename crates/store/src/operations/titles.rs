@@ -1,18 +1,19 @@
 //! Changes of titles, and what happens to tasks that nobody wants any more.
 
-use reelfarm_model::attempt::LeaseToken;
-use reelfarm_model::{Fence, TitleId, TitleState};
-use sqlx::SqliteConnection;
+use reelfarm_model::{Fence, Title, TitleId, TitleState};
 
-use super::fault::Fault;
-use super::rows::{from_text, to_generation, to_json, to_optional_json};
+use super::dialect::{Connection, texts};
+use super::endings::{end, to_fence};
+use super::queries;
 use crate::error::StoreError;
+use crate::fault::Fault;
 use crate::records::AttemptEnd;
+use crate::rows::{to_generation, to_json, to_optional_json};
 use crate::store::{Advanced, TitleChange};
 
 /// See [`Store::advance`](crate::Store::advance).
 pub(super) async fn advance(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     now: i64,
     title: &TitleId,
     generation: u64,
@@ -48,16 +49,43 @@ pub(super) async fn advance(
     let mut released = keep_nothing(connection, title).await?;
     if to.is_final() || to == TitleState::Withdrawing {
         released.extend(want_nothing(connection, title).await?);
+        // What is left to do is to clear up, which nobody meant to hold.
+        sqlx::query("UPDATE titles SET held = 0 WHERE title = $1")
+            .bind(title.as_str())
+            .execute(&mut *connection)
+            .await?;
     }
     let stopped = cancel_unwanted(connection, now, &released).await?;
     Ok(Some(Advanced { stopped }))
 }
 
-/// The title wants none of its tasks any more. Answers them.
-pub(super) async fn want_nothing(
-    connection: &mut SqliteConnection,
+/// See [`Store::hold`](crate::Store::hold).
+pub(super) async fn hold(
+    connection: &mut Connection,
+    now: i64,
     title: &TitleId,
-) -> Result<Vec<String>, Fault> {
+    held: bool,
+) -> Result<Option<Title>, Fault> {
+    let known = queries::title(connection, title).await?;
+    let Some(known) =
+        known.filter(|title| matches!(title.state, TitleState::Checking | TitleState::Preparing))
+    else {
+        return Ok(None);
+    };
+    if known.held == held {
+        return Ok(Some(known));
+    }
+    sqlx::query("UPDATE titles SET held = $2, changed_ms = $3 WHERE title = $1")
+        .bind(title.as_str())
+        .bind(i16::from(held))
+        .bind(now)
+        .execute(connection)
+        .await?;
+    Ok(Some(Title { held, changed_ms: now, ..known }))
+}
+
+/// The title wants none of its tasks any more. Answers them.
+pub(super) async fn want_nothing(connection: &mut Connection, title: &TitleId) -> Result<Vec<String>, Fault> {
     let tasks = sqlx::query_scalar("UPDATE title_tasks SET wanted = 0 WHERE title = $1 RETURNING task")
         .bind(title.as_str())
         .fetch_all(connection)
@@ -67,7 +95,7 @@ pub(super) async fn want_nothing(
 
 /// The title keeps its attempts that are under way, whatever it wants from now on. Not those that act on the origin:
 /// nothing of a generation that is over is to come online.
-pub(super) async fn keep_attempts(connection: &mut SqliteConnection, title: &TitleId) -> Result<(), Fault> {
+pub(super) async fn keep_attempts(connection: &mut Connection, title: &TitleId) -> Result<(), Fault> {
     sqlx::query(
         "INSERT INTO kept_attempts (title, task) SELECT title, task FROM title_tasks JOIN tasks USING (task) \
          WHERE title = $1 AND wanted = 1 AND lease IS NOT NULL AND kind NOT IN ('upload', 'publish', 'withdraw') \
@@ -80,10 +108,7 @@ pub(super) async fn keep_attempts(connection: &mut SqliteConnection, title: &Tit
 }
 
 /// The title keeps no attempt of an earlier generation any more. Answers their tasks.
-pub(super) async fn keep_nothing(
-    connection: &mut SqliteConnection,
-    title: &TitleId,
-) -> Result<Vec<String>, Fault> {
+pub(super) async fn keep_nothing(connection: &mut Connection, title: &TitleId) -> Result<Vec<String>, Fault> {
     let tasks = sqlx::query_scalar("DELETE FROM kept_attempts WHERE title = $1 RETURNING task")
         .bind(title.as_str())
         .fetch_all(connection)
@@ -101,14 +126,15 @@ macro_rules! unwanted {
 
 /// Cancels those of the tasks that no title wants or keeps and that are not finished; answers their attempts.
 pub(super) async fn cancel_unwanted(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     now: i64,
     tasks: &[String],
 ) -> Result<Vec<Fence>, Fault> {
     let tasks = to_json("task keys", tasks)?;
-    let active: Vec<(String, u32, String)> = sqlx::query_as(concat!(
-        "SELECT task, attempt, lease FROM tasks WHERE lease IS NOT NULL \
-         AND task IN (SELECT value FROM json_each($1)) AND ",
+    let active: Vec<(String, i64, String)> = sqlx::query_as(concat!(
+        "SELECT task, attempt, lease FROM tasks WHERE lease IS NOT NULL AND task IN (SELECT value FROM ",
+        texts!("$1"),
+        ") AND ",
         unwanted!(),
         " ORDER BY place"
     ))
@@ -117,21 +143,18 @@ pub(super) async fn cancel_unwanted(
     .await?;
     let mut stopped = Vec::with_capacity(active.len());
     for (task, attempt, lease) in active {
-        sqlx::query("UPDATE attempts SET outcome = $3, finished_ms = $4 WHERE task = $1 AND attempt = $2")
-            .bind(&task)
-            .bind(attempt)
-            .bind(AttemptEnd::Cancelled.as_str())
-            .bind(now)
-            .execute(&mut *connection)
-            .await?;
-        let lease: LeaseToken = from_text("a lease", &lease)?;
-        stopped.push(Fence { task: from_text("a task's key", &task)?, attempt, lease });
+        stopped.push(to_fence(&task, attempt, &lease)?);
+    }
+    if !stopped.is_empty() {
+        let ended: Vec<_> = stopped.iter().map(|fence| (*fence, None)).collect();
+        end(connection, now, AttemptEnd::Cancelled, &ended).await?;
     }
     sqlx::query(concat!(
         "UPDATE tasks SET state = 'cancelled', lease = NULL, lease_expires_ms = NULL, progress = NULL, \
          not_before_ms = NULL, finished_ms = $2 \
-         WHERE state IN ('waiting', 'ready', 'dispatched', 'running') \
-         AND task IN (SELECT value FROM json_each($1)) AND ",
+         WHERE state IN ('waiting', 'ready', 'dispatched', 'running') AND task IN (SELECT value FROM ",
+        texts!("$1"),
+        ") AND ",
         unwanted!()
     ))
     .bind(&tasks)

@@ -1,0 +1,9 @@
+DROP TABLE readings;
+DROP TABLE publications;
+DROP TABLE artifacts;
+DROP TABLE attempts;
+DROP TABLE kept_attempts;
+DROP TABLE title_tasks;
+DROP TABLE task_needs;
+DROP TABLE tasks;
+DROP TABLE titles;

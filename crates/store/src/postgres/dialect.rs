@@ -1,0 +1,43 @@
+//! What PostgreSQL says in words of its own: the fragments that the shared operations are put together with.
+
+pub(super) use sqlx::PgConnection as Connection;
+
+/// The database's clock, which goes on within a transaction: milliseconds since 1970 UTC.
+macro_rules! now {
+    () => {
+        "CAST(ROUND(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT)"
+    };
+}
+pub(super) use now;
+
+/// The elements of a JSON array of texts, as a table with the column `value`.
+macro_rules! texts {
+    ($array:literal) => {
+        concat!("json_array_elements_text(CAST(", $array, " AS json))")
+    };
+}
+pub(super) use texts;
+
+/// The elements of a JSON array of arrays, as a table with the column `value`.
+macro_rules! rows {
+    ($array:literal) => {
+        concat!("json_array_elements(CAST(", $array, " AS json))")
+    };
+}
+pub(super) use rows;
+
+/// The texts of a column as one JSON array.
+macro_rules! json_array {
+    ($column:literal) => {
+        concat!("CAST(COALESCE(json_agg(", $column, "), '[]') AS text)")
+    };
+}
+pub(super) use json_array;
+
+/// Where a text has another in it, counted in letters from 1; 0 where it has not.
+macro_rules! position {
+    ($part:literal, $text:literal) => {
+        concat!("strpos(", $text, ", ", $part, ")")
+    };
+}
+pub(super) use position;

@@ -1,0 +1,43 @@
+//! What SQLite says in words of its own: the fragments that the shared operations are put together with.
+
+pub(super) use sqlx::SqliteConnection as Connection;
+
+/// The database's clock: milliseconds since 1970 UTC.
+macro_rules! now {
+    () => {
+        "CAST(ROUND(unixepoch('subsec') * 1000) AS INTEGER)"
+    };
+}
+pub(super) use now;
+
+/// The elements of a JSON array of texts, as a table with the column `value`.
+macro_rules! texts {
+    ($array:literal) => {
+        concat!("json_each(", $array, ")")
+    };
+}
+pub(super) use texts;
+
+/// The elements of a JSON array of arrays, as a table with the column `value`.
+macro_rules! rows {
+    ($array:literal) => {
+        concat!("json_each(", $array, ")")
+    };
+}
+pub(super) use rows;
+
+/// The texts of a column as one JSON array.
+macro_rules! json_array {
+    ($column:literal) => {
+        concat!("json_group_array(", $column, ")")
+    };
+}
+pub(super) use json_array;
+
+/// Where a text has another in it, counted in letters from 1; 0 where it has not.
+macro_rules! position {
+    ($part:literal, $text:literal) => {
+        concat!("instr(", $text, ", ", $part, ")")
+    };
+}
+pub(super) use position;

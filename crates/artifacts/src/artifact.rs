@@ -1,11 +1,15 @@
 //! An artifact and the list of its files, `artifact.json`.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Component, Path, PathBuf};
 
 use reelfarm_model::attempt::ArtifactRecord;
 use reelfarm_model::key::digest_of;
 use reelfarm_model::{ArtifactKey, Digest};
 use serde::{Deserialize, Serialize};
+
+use crate::cache::Hold;
+use crate::folder;
 
 /// The name of the list within the artifact's folder.
 pub(crate) const LIST_NAME: &str = "artifact.json";
@@ -25,8 +29,9 @@ pub struct ArtifactFile {
     pub md5: String,
 }
 
-/// An immutable set of files in a folder of its own. Nobody may write there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An immutable set of files in a folder of its own. Nobody may write there. Where the folder is a copy on this host, it
+/// stays for as long as this value, or a clone of it, is there, and may go afterwards.
+#[derive(Clone, Debug)]
 pub struct Artifact {
     /// Its key.
     pub key: ArtifactKey,
@@ -36,9 +41,31 @@ pub struct Artifact {
     pub record: ArtifactRecord,
     /// Its files, in the order of their paths; `artifact.json` is not among them.
     pub files: Vec<ArtifactFile>,
+    /// What keeps the copy where it is.
+    _hold: Option<Hold>,
 }
 
+impl PartialEq for Artifact {
+    fn eq(&self, other: &Self) -> bool {
+        (self.key, &self.folder, &self.record, &self.files)
+            == (other.key, &other.folder, &other.record, &other.files)
+    }
+}
+
+impl Eq for Artifact {}
+
 impl Artifact {
+    /// One that lies where it was made.
+    pub(crate) fn in_folder(folder: PathBuf, list: FileList) -> Self {
+        Self { key: list.record.key, folder, record: list.record, files: list.files, _hold: None }
+    }
+
+    /// A copy on this host.
+    pub(crate) fn in_cache(hold: Hold, list: FileList) -> Self {
+        let artifact = Self::in_folder(hold.folder(), list);
+        Self { _hold: Some(hold), ..artifact }
+    }
+
     /// Where one of its files lies.
     pub fn path_of(&self, file: &ArtifactFile) -> PathBuf {
         self.folder.join(&file.path)
@@ -46,7 +73,7 @@ impl Artifact {
 }
 
 /// The content of `artifact.json`.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FileList {
     schema: u32,
     #[serde(flatten)]
@@ -64,6 +91,18 @@ impl FileList {
         Self { schema: SCHEMA, record, files }
     }
 
+    /// Writes it into the folder with its files, and gets it onto the disk. Blocks.
+    pub(crate) fn write(&self, folder: &Path) -> io::Result<()> {
+        let text = serde_json::to_vec_pretty(self).map_err(io::Error::other)?;
+        let place = folder.join(LIST_NAME);
+        if let Err(error) = folder::write_durably(&place, &text) {
+            // Half a list would keep the folder from being taken over once there is room again.
+            folder::remove_all(&place)?;
+            return Err(error);
+        }
+        Ok(())
+    }
+
     /// What speaks against trusting it, if anything does.
     pub(crate) fn fault(&self, key: ArtifactKey) -> Option<String> {
         if self.schema != SCHEMA {
@@ -71,7 +110,37 @@ impl FileList {
         } else if self.record != Self::new(key, self.files.clone()).record {
             Some(format!("{LIST_NAME} contradicts itself"))
         } else {
-            None
+            let outside = self.files.iter().find(|file| !stays_inside(&file.path));
+            outside.map(|file| format!("{LIST_NAME} names {:?}", file.path))
         }
+    }
+}
+
+/// Whether a path from a folder, joined to it, leads to something in it.
+fn stays_inside(path: &str) -> bool {
+    !path.is_empty() && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_names_files_elsewhere_is_not_trusted() {
+        let key = ArtifactKey(Digest::of(b"key"));
+        let list = |path: &str| {
+            let sha256 = Digest::of(b"");
+            FileList::new(
+                key,
+                vec![ArtifactFile { path: path.to_owned(), size: 0, sha256, md5: String::new() }],
+            )
+        };
+        for path in ["../f", "a/../../f", "/etc/passwd", "", "./f", ".."] {
+            assert!(list(path).fault(key).is_some(), "{path:?}");
+        }
+        for path in ["f", "a/f", "a b#1", "..a/b.."] {
+            assert_eq!(list(path).fault(key), None, "{path:?}");
+        }
+        assert!(list("f").fault(ArtifactKey(Digest::of(b"another"))).is_some());
     }
 }

@@ -1,10 +1,13 @@
 //! What can go wrong with artifacts.
 
+use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
 use reelfarm_model::{Code, Failure};
 use rustix::io::Errno;
+
+use crate::location::InvalidLocation;
 
 /// An artifact could not be made, taken over or found.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +18,27 @@ pub enum ArtifactError {
     /// The state folder cannot be used; the error names the path.
     #[error("the state folder cannot be used: {0}")]
     Io(io::Error),
+    /// The object store with the artifacts cannot be used.
+    #[error("cannot {action} {path} at the artifact store {store}: {source}")]
+    Unreachable {
+        /// The store, as `s3://bucket/prefix`.
+        store: String,
+        /// What was being done: `open`, `read`, `write`, `list` or `remove`.
+        action: &'static str,
+        /// What it was done to, as a path from the bucket's root; empty for the store itself.
+        path: String,
+        /// Why not.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A text names no place for artifacts.
+    #[error(transparent)]
+    Location(#[from] InvalidLocation),
+    /// Another process uses the cache's folder.
+    #[error("another process uses the cache {}", folder.display())]
+    CacheBusy {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// A folder is not fit to become an artifact: the task that made it is at fault.
     #[error("the folder {} cannot become an artifact: {reason}", folder.display())]
     Unfit {
@@ -35,7 +59,9 @@ impl From<ArtifactError> for Failure {
     fn from(error: ArtifactError) -> Self {
         let code = match error {
             ArtifactError::DiskFull(_) => Code::DiskFull,
-            ArtifactError::Io(_) => Code::StateUnreachable,
+            ArtifactError::Io(_) | ArtifactError::Unreachable { .. } => Code::StateUnreachable,
+            ArtifactError::Location(_) => Code::SettingsInvalid,
+            ArtifactError::CacheBusy { .. } => Code::StateBusy,
             ArtifactError::Unfit { .. } => Code::Internal,
         };
         Failure::new(code, error.to_string())

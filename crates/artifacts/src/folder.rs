@@ -111,3 +111,9 @@ pub(crate) fn make_fresh(parent: &Path, name: &str) -> io::Result<PathBuf> {
         }
     }
 }
+
+/// Bytes that may still be written to the file system that `path` lies on, by who is not root.
+pub(crate) fn free_bytes(path: &Path) -> io::Result<u64> {
+    let statistics = rustix::fs::statvfs(path)?;
+    Ok(statistics.f_bavail.saturating_mul(statistics.f_frsize))
+}

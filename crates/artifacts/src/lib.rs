@@ -6,16 +6,24 @@
 
 mod artifact;
 mod blocking;
+mod bucket;
+mod cache;
 mod error;
 mod folder;
 mod hashing;
 mod json;
+mod location;
 mod origin;
+mod secret;
 mod staging;
 mod store;
 
 pub use artifact::{Artifact, ArtifactFile};
+pub use bucket::{InvalidAccess, Patience, S3Access, S3Credentials};
+pub use cache::CacheSettings;
 pub use error::ArtifactError;
+pub use location::{BucketLocation, InvalidLocation, Location};
 pub use origin::{Audit, Origin, OriginError, Published, Receipt, Uploaded};
+pub use secret::Secret;
 pub use staging::Staging;
-pub use store::ArtifactStore;
+pub use store::{ArtifactStore, Collection};

@@ -1,52 +1,77 @@
-//! The artifacts of one state folder.
-//!
-//! `STATE/artifacts/<key>/` holds the files of an artifact and their list; `STATE/staging/` holds what is not finished.
-//! Both are on one file system, so that taking over is one rename.
+//! Artifacts, wherever they lie: in a folder, or in a bucket with copies on this host.
 
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+mod collect;
+mod folders;
+mod objects;
+mod pack;
+mod prepare;
 
+use std::path::Path;
+use std::sync::Arc;
+
+use reelfarm_model::attempt::ArtifactRecord;
 use reelfarm_model::{ArtifactKey, Fence};
 use tokio_util::sync::CancellationToken;
 
-use crate::artifact::{Artifact, ArtifactFile, FileList, LIST_NAME};
+use crate::artifact::Artifact;
 use crate::blocking::blocking;
-use crate::error::{ArtifactError, is_unreadable};
+use crate::bucket::{Bucket, S3Access};
+use crate::cache::{Cache, CacheSettings};
+use crate::error::ArtifactError;
 use crate::folder;
-use crate::hashing::{digest_files, sha256_of};
+use crate::location::BucketLocation;
 use crate::staging::Staging;
+pub use collect::Collection;
+use folders::{Depth, Folders};
+use objects::Objects;
 
-/// The artifacts under one state folder. Cheap to clone.
+/// The artifacts of a farm. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ArtifactStore {
-    folders: Arc<Folders>,
+    form: Form,
 }
 
-#[derive(Debug)]
-struct Folders {
-    artifacts: PathBuf,
-    staging: PathBuf,
-    setting_aside: Mutex<()>,
+#[derive(Clone, Debug)]
+enum Form {
+    Folder(Arc<Folders>),
+    Bucket(Arc<Objects>),
 }
 
 impl ArtifactStore {
-    /// The artifacts under the state folder `root`, which is made where it is missing. Blocks, shortly.
+    /// The artifacts under the state folder `root`, which is made where it is missing, and where no other process works.
+    /// Blocks, shortly.
     ///
     /// # Errors
     /// The folder cannot be made.
     pub fn open(root: &Path) -> Result<Self, ArtifactError> {
-        fs_err::create_dir_all(root)?;
-        // Links resolved once, so that paths can be compared later.
-        let root = fs_err::canonicalize(root)?;
-        let folders = Folders {
-            artifacts: root.join("artifacts"),
-            staging: root.join("staging"),
-            setting_aside: Mutex::default(),
-        };
-        fs_err::create_dir_all(&folders.artifacts)?;
-        fs_err::create_dir_all(&folders.staging)?;
-        Ok(Self { folders: Arc::new(folders) })
+        Ok(Self { form: Form::Folder(Folders::open(root, false)?) })
+    }
+
+    /// The artifacts under a folder that processes on several hosts use together. Blocks, shortly.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn open_shared(root: &Path) -> Result<Self, ArtifactError> {
+        Ok(Self { form: Form::Folder(Folders::open(root, true)?) })
+    }
+
+    /// The artifacts in a bucket, with copies in a folder of this process. Blocks, shortly; sends nothing yet.
+    ///
+    /// # Errors
+    /// [`ArtifactError::Unreachable`] where no client can be made; [`ArtifactError::CacheBusy`]; the folder cannot be used.
+    pub fn open_bucket(
+        location: &BucketLocation,
+        access: &S3Access,
+        cache: &CacheSettings,
+    ) -> Result<Self, ArtifactError> {
+        let bucket = Bucket::new(location.clone(), access).map_err(|source| ArtifactError::Unreachable {
+            store: location.to_string(),
+            action: "open",
+            path: String::new(),
+            source,
+        })?;
+        let objects = Objects::new(bucket, Cache::open(cache)?);
+        Ok(Self { form: Form::Bucket(Arc::new(objects)) })
     }
 
     /// A fresh, empty folder for an attempt, named after it.
@@ -55,29 +80,56 @@ impl ArtifactStore {
     /// The folder cannot be made.
     pub fn staging(&self, fence: &Fence) -> Result<Staging, ArtifactError> {
         let name = format!("{}-{}-{}", fence.task.short(), fence.attempt, fence.lease);
-        Ok(Staging::new(folder::make_fresh(&self.folders.staging, &name)?))
+        match &self.form {
+            Form::Folder(folders) => Ok(Staging::new(folder::make_fresh(&folders.staging, &name)?)),
+            Form::Bucket(objects) => Ok(objects.cache.staging(&name)?),
+        }
     }
 
     /// Makes `folder`, which lies in a [`Staging`], the artifact `key`: digests every file, gets everything onto the
-    /// disk, and renames the folder into place. Where the artifact is there already, that one stays and is answered,
-    /// and `folder` is removed. Whenever the process dies, the artifact is there whole or not at all.
+    /// disk or into the bucket, and puts it into its place in one step. Where the artifact is there already, that one stays
+    /// and is answered. `folder` is gone afterwards. Whenever the process dies, the artifact is there whole or not at all.
     ///
     /// # Errors
     /// [`ArtifactError::Unfit`] where `folder` is empty, holds a link or another thing that is no plain file, or lies
-    /// elsewhere; [`ArtifactError::DiskFull`]; [`ArtifactError::Io`].
+    /// elsewhere; [`ArtifactError::DiskFull`]; [`ArtifactError::Io`]; [`ArtifactError::Unreachable`].
     pub async fn take_over(&self, key: ArtifactKey, folder: &Path) -> Result<Artifact, ArtifactError> {
-        let (folders, folder) = (Arc::clone(&self.folders), folder.to_owned());
-        blocking(move || folders.take_over(key, &folder)).await
+        match &self.form {
+            Form::Folder(folders) => {
+                let (folders, folder) = (Arc::clone(folders), folder.to_owned());
+                blocking(move || folders.take_over(key, &folder)).await
+            }
+            Form::Bucket(objects) => objects.take_over(key, folder).await,
+        }
+    }
+
+    /// What an artifact holds, in short, if it is there and whole, as [`get`](Self::get) says; without a copy of it on this
+    /// host.
+    ///
+    /// # Errors
+    /// As of [`get`](Self::get).
+    pub async fn find(&self, key: ArtifactKey) -> Result<Option<ArtifactRecord>, ArtifactError> {
+        match &self.form {
+            Form::Folder(_) => Ok(self.get(key).await?.map(|artifact| artifact.record)),
+            Form::Bucket(objects) => Ok(objects.find(key).await?.map(|list| list.record)),
+        }
     }
 
     /// The artifact, if it is there and whole: every file that its list names has the size that the list says. One that
-    /// is damaged is logged and set aside, so that it can be made again.
+    /// is damaged is logged and set aside, so that it can be made again. From a bucket it is fetched, unless this host has a
+    /// copy; every byte that is fetched is compared with the SHA-256 that the list says. Tasks that want the same one at
+    /// once fetch it once.
     ///
     /// # Errors
-    /// The folder cannot be read.
+    /// The folder or the bucket cannot be read; [`ArtifactError::DiskFull`].
     pub async fn get(&self, key: ArtifactKey) -> Result<Option<Artifact>, ArtifactError> {
-        let folders = Arc::clone(&self.folders);
-        blocking(move || folders.get(key, &Depth::Sizes)).await
+        match &self.form {
+            Form::Folder(folders) => {
+                let folders = Arc::clone(folders);
+                blocking(move || folders.get(key, &Depth::Sizes)).await
+            }
+            Form::Bucket(objects) => objects.get(key).await,
+        }
     }
 
     /// The artifact, if it is there and intact: as [`get`](Self::get), but every byte of it is read, and every file has
@@ -85,12 +137,17 @@ impl ArtifactStore {
     /// disk takes to read it; dropped before its end, it reads no further.
     ///
     /// # Errors
-    /// The folder cannot be read.
+    /// As of [`get`](Self::get).
     pub async fn get_intact(&self, key: ArtifactKey) -> Result<Option<Artifact>, ArtifactError> {
         let stop = CancellationToken::new();
         let _stops_when_dropped = stop.clone().drop_guard();
-        let folders = Arc::clone(&self.folders);
-        blocking(move || folders.get(key, &Depth::Bytes(stop))).await
+        match &self.form {
+            Form::Folder(folders) => {
+                let folders = Arc::clone(folders);
+                blocking(move || folders.get(key, &Depth::Bytes(stop))).await
+            }
+            Form::Bucket(objects) => objects.get_intact(key, &stop).await,
+        }
     }
 
     /// Removes the artifact; nothing there is fine. It disappears whole.
@@ -98,26 +155,30 @@ impl ArtifactStore {
     /// # Errors
     /// It cannot be removed.
     pub async fn remove(&self, key: ArtifactKey) -> Result<(), ArtifactError> {
-        let folders = Arc::clone(&self.folders);
-        blocking(move || {
-            if let Some(aside) = folders.set_aside(key, "removed")? {
-                folder::remove_all(&aside)?;
+        match &self.form {
+            Form::Folder(folders) => {
+                let folders = Arc::clone(folders);
+                blocking(move || Ok(folders.remove(key)?)).await
             }
-            Ok(())
-        })
-        .await
+            Form::Bucket(objects) => objects.remove(key).await,
+        }
     }
 
-    /// Removes everything in staging: what attempts of an earlier process left, and damaged artifacts. Only at the
-    /// start, while nobody works here. Answers how many folders there were.
+    /// Removes everything in this process's staging: what attempts of an earlier process left, and damaged artifacts. Only
+    /// at the start, while nobody works here. Answers how many folders there were. In a folder that several processes use,
+    /// others may work at any time: nothing is removed, and [`collect`](Self::collect) takes what is old.
     ///
     /// # Errors
     /// Something cannot be removed.
     pub async fn sweep_staging(&self) -> Result<usize, ArtifactError> {
-        let folders = Arc::clone(&self.folders);
+        let staging = match &self.form {
+            Form::Folder(folders) if folders.shared => return Ok(0),
+            Form::Folder(folders) => folders.staging.clone(),
+            Form::Bucket(objects) => objects.cache.staging_folder().to_owned(),
+        };
         blocking(move || {
             let mut removed = 0;
-            for entry in fs_err::read_dir(&folders.staging)? {
+            for entry in fs_err::read_dir(&staging)? {
                 folder::remove_all(&entry?.path())?;
                 removed += 1;
             }
@@ -125,184 +186,4 @@ impl ArtifactStore {
         })
         .await
     }
-}
-
-impl Folders {
-    fn of(&self, key: ArtifactKey) -> PathBuf {
-        self.artifacts.join(key.to_string())
-    }
-
-    fn take_over(&self, key: ArtifactKey, folder: &Path) -> Result<Artifact, ArtifactError> {
-        let folder = fs_err::canonicalize(folder)?;
-        if folder == self.staging || !folder.starts_with(&self.staging) {
-            return Err(unfit(&folder, "it does not lie in a staging folder"));
-        }
-        if let Some(artifact) = self.get(key, &Depth::Sizes)? {
-            folder::remove_all(&folder)?;
-            return Ok(artifact);
-        }
-        let list = FileList::new(key, self.prepare(&folder)?);
-        let text = serde_json::to_vec_pretty(&list).map_err(io::Error::other)?;
-        let list_path = folder.join(LIST_NAME);
-        if let Err(error) = folder::write_durably(&list_path, &text) {
-            // Half a list would keep the folder from being taken over once there is room again.
-            folder::remove_all(&list_path)?;
-            return Err(error.into());
-        }
-        folder::sync(&folder)?;
-        let place = self.of(key);
-        loop {
-            match fs_err::rename(&folder, &place) {
-                Ok(()) => break,
-                Err(error) if is_taken(&error) => {}
-                Err(error) => return Err(error.into()),
-            }
-            // Another attempt came first. If what it left is damaged, looking at it clears the place.
-            if let Some(artifact) = self.get(key, &Depth::Sizes)? {
-                folder::remove_all(&folder)?;
-                return Ok(artifact);
-            }
-        }
-        folder::sync(&self.artifacts)?;
-        Ok(Artifact { key, folder: place, record: list.record, files: list.files })
-    }
-
-    /// Digests the files and gets them, and the folders that hold them, onto the disk.
-    fn prepare(&self, folder: &Path) -> Result<Vec<ArtifactFile>, ArtifactError> {
-        let tree = folder::walk(folder)?;
-        if let Some(other) = tree.others.first() {
-            return Err(unfit(folder, &format!("{} is no plain file with a UTF-8 name", other.display())));
-        }
-        if tree.files.is_empty() {
-            return Err(unfit(folder, "it holds no file"));
-        }
-        if tree.files.iter().any(|(path, _)| path == LIST_NAME) {
-            return Err(unfit(
-                folder,
-                &format!("a file is called {LIST_NAME}, as the list of its files will be"),
-            ));
-        }
-        let files = digest_files(folder, &tree.files)?;
-        folder::sync_tree(folder, &tree)?;
-        Ok(files)
-    }
-
-    fn get(&self, key: ArtifactKey, depth: &Depth) -> Result<Option<Artifact>, ArtifactError> {
-        let folder = self.of(key);
-        let found =
-            |list: FileList| Artifact { key, folder: folder.clone(), record: list.record, files: list.files };
-        match look(&folder, key, depth)? {
-            Look::Absent => return Ok(None),
-            Look::Whole(list) => return Ok(Some(found(list))),
-            Look::Damaged(_) => {}
-        }
-        // Two who see the same damage must not set aside what the first of them has made anew: look again, alone.
-        let _alone = self.setting_aside.lock().unwrap_or_else(PoisonError::into_inner);
-        match look(&folder, key, depth)? {
-            Look::Absent => Ok(None),
-            Look::Whole(list) => Ok(Some(found(list))),
-            Look::Damaged(fault) => {
-                let aside = self.set_aside(key, "damaged")?;
-                tracing::warn!(artifact = %key, fault, ?aside, "an artifact was damaged and is set aside");
-                Ok(None)
-            }
-        }
-    }
-
-    /// Moves an artifact out of sight, into staging; `None` where it is not there.
-    fn set_aside(&self, key: ArtifactKey, why: &str) -> io::Result<Option<PathBuf>> {
-        // A rename replaces an empty folder, so making one first reserves the name.
-        let aside = folder::make_fresh(&self.staging, &format!("{why}-{}", key.short()))?;
-        match fs_err::rename(self.of(key), &aside) {
-            Ok(()) => Ok(Some(aside)),
-            Err(error) => {
-                folder::remove_all(&aside)?;
-                if error.kind() == io::ErrorKind::NotFound { Ok(None) } else { Err(error) }
-            }
-        }
-    }
-}
-
-/// How closely an artifact is looked at.
-enum Depth {
-    /// The list, and the sizes of the files.
-    Sizes,
-    /// Every byte, unless stopped.
-    Bytes(CancellationToken),
-}
-
-/// What lies where an artifact should be.
-enum Look {
-    Absent,
-    Whole(FileList),
-    Damaged(String),
-}
-
-fn look(folder: &Path, key: ArtifactKey, depth: &Depth) -> io::Result<Look> {
-    if !fs_err::exists(folder)? {
-        return Ok(Look::Absent);
-    }
-    let text = match fs_err::read(folder.join(LIST_NAME)) {
-        Ok(text) => text,
-        Err(error) if is_missing(&error) => return Ok(Look::Damaged(format!("{LIST_NAME} is missing"))),
-        Err(error) => return Err(error),
-    };
-    let list: FileList = match serde_json::from_slice(&text) {
-        Ok(list) => list,
-        Err(error) => return Ok(Look::Damaged(format!("{LIST_NAME} cannot be read: {error}"))),
-    };
-    if let Some(fault) = list.fault(key) {
-        return Ok(Look::Damaged(fault));
-    }
-    for file in &list.files {
-        match fs_err::symlink_metadata(folder.join(&file.path)) {
-            Ok(metadata) if metadata.is_file() && metadata.len() == file.size => {}
-            Ok(metadata) => {
-                let found = metadata.len();
-                return Ok(Look::Damaged(format!("{} has {found} bytes, not {}", file.path, file.size)));
-            }
-            Err(error) if is_missing(&error) => {
-                return Ok(Look::Damaged(format!("{} is missing", file.path)));
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    if let Depth::Bytes(stop) = depth {
-        for file in &list.files {
-            if let Some(fault) = fault_in(folder, file, stop)? {
-                return Ok(Look::Damaged(fault));
-            }
-        }
-    }
-    Ok(Look::Whole(list))
-}
-
-/// What speaks against the bytes of a file, if anything does.
-fn fault_in(folder: &Path, file: &ArtifactFile, stop: &CancellationToken) -> io::Result<Option<String>> {
-    let bytes = match fs_err::File::open(folder.join(&file.path)) {
-        Ok(bytes) => bytes.into_file(),
-        Err(error) if is_missing(&error) => return Ok(Some(format!("{} is missing", file.path))),
-        Err(error) => return Err(error),
-    };
-    match sha256_of(bytes, stop) {
-        Ok(found) if found == file.sha256 => Ok(None),
-        Ok(found) => Ok(Some(format!("{} has SHA-256 {found}, not {}", file.path, file.sha256))),
-        Err(error) if is_unreadable(&error) => Ok(Some(format!("{} cannot be read: {error}", file.path))),
-        Err(error) => {
-            let path = folder.join(&file.path);
-            Err(io::Error::new(error.kind(), format!("cannot read {}: {error}", path.display())))
-        }
-    }
-}
-
-fn is_missing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-fn is_taken(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists)
-}
-
-fn unfit(folder: &Path, reason: &str) -> ArtifactError {
-    ArtifactError::Unfit { folder: folder.to_owned(), reason: reason.to_owned() }
 }

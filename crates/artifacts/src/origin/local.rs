@@ -17,12 +17,6 @@ pub(super) fn prepare(folder: &Path) -> io::Result<PathBuf> {
     Ok(folder)
 }
 
-/// Bytes that may still be written by who is not root.
-pub(super) fn free_bytes(folder: &Path) -> io::Result<u64> {
-    let statistics = rustix::fs::statvfs(folder)?;
-    Ok(statistics.f_bavail.saturating_mul(statistics.f_frsize))
-}
-
 /// Refuses a place that is reached through a link: it may lie outside the origin.
 pub(super) fn refuse_links(root: &Path, location: &str) -> io::Result<()> {
     let mut place = root.to_owned();

@@ -1,7 +1,15 @@
 //! What this crate promises, seen from outside.
 
 #[cfg(test)]
+mod bucket;
+#[cfg(test)]
+mod bucket_faults;
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod faulty;
+#[cfg(test)]
+mod http_proxy;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]

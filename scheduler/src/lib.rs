@@ -13,7 +13,9 @@ pub mod service;
 
 mod attempts;
 mod name;
+pub mod leader;
 mod reconcile;
+mod workers;
 
 pub use event::FarmEvent;
 pub use service::{Handle, Options, Scheduler, SchedulerError};

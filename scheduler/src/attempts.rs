@@ -1,10 +1,13 @@
 //! What becomes of attempts: workers' reports, leases that run out, and attempts that nobody wants any more.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use reelfarm_model::message::{ControlMessage, WorkerEvent};
-use reelfarm_model::{AttemptOutcome, Code, Fence, Pool, SourceReference, TaskKind, TitleId, WorkerId};
-use reelfarm_store::{RetryDecision, TitleGeneration};
+use reelfarm_model::{
+    AttemptOutcome, Code, Failure, Fence, Pool, Progress, SourceReference, TaskKind, TitleId,
+};
+use reelfarm_store::{AttemptReport, ExpiredAttempt, Recorded, Report, RetryDecision, TitleGeneration};
 use reelfarm_telemetry::metrics::AttemptEnd;
 
 use crate::event::{FarmEvent, TaskResult};
@@ -36,104 +39,183 @@ impl Active {
     }
 }
 
+/// What is to be done once reports are recorded: each title once.
+#[derive(Default)]
+struct Next {
+    plan_again: BTreeSet<TitleId>,
+    /// In the order in which it came up.
+    reconcile: Vec<TitleId>,
+}
+
+impl Next {
+    fn reconcile(&mut self, title: &TitleId) {
+        if !self.reconcile.contains(title) {
+            self.reconcile.push(title.clone());
+        }
+    }
+}
+
+/// Whether a title goes on when a task of this kind is done; with all others, tasks alone become ready.
+const fn moves_titles_on(kind: TaskKind) -> bool {
+    matches!(kind, TaskKind::Fingerprint | TaskKind::Qc | TaskKind::Publish | TaskKind::Withdraw)
+}
+
 impl Scheduler {
-    pub(crate) async fn on_event(&mut self, event: WorkerEvent) -> Result<(), SchedulerError> {
-        match event {
-            WorkerEvent::Started { fence, worker } => {
-                if !self.store.started(&fence, &worker).await? {
-                    return self.refuse(fence, worker, "started").await;
+    /// Records in one transaction what workers have reported, then acts on what came of it.
+    pub(crate) async fn record(&mut self, events: &[WorkerEvent]) -> Result<(), SchedulerError> {
+        let mut next = Next::default();
+        let (mut reported, mut reports) = (Vec::new(), Vec::new());
+        for event in events {
+            match event {
+                WorkerEvent::Report(report) => self.workers.heard((**report).clone()),
+                WorkerEvent::Finished { fence, .. } if self.stopping.contains_key(fence) => {
+                    // Told to stop, and now it has: nothing of it counts, but a withdrawal may have waited for it.
+                    if let Some((title, _)) = self.stopping.remove(fence) {
+                        self.active.retain(|_, active| active.fence != *fence);
+                        next.reconcile(&title);
+                    }
                 }
-                if let Some(active) = self.active_of(&fence) {
-                    active.started = Some(Instant::now());
-                    let (pool, waited) = (active.pool, active.ready_since.elapsed());
-                    let events: Vec<_> =
-                        active.titles.iter().map(|title| active.started_event(title)).collect();
-                    self.metrics.task_started(pool, waited);
-                    self.emit_all(events);
-                }
-            }
-            WorkerEvent::Heartbeat { fence, worker, beat, progress } => {
-                if !self.store.extend(&fence, self.options.lease, progress).await? {
-                    return self.refuse(fence, worker, "heartbeat").await;
-                }
-                self.broker.send_control(&ControlMessage::Extended { fence, beat }).await?;
-                if let Some(active) = self.active_of(&fence) {
-                    let event = |title: &TitleId| FarmEvent::TaskProgress {
-                        title: title.clone(),
-                        task: fence.task,
-                        progress,
-                    };
-                    let events: Vec<_> = active.titles.iter().map(event).collect();
-                    self.emit_all(events);
+                WorkerEvent::Started { .. }
+                | WorkerEvent::Heartbeat { .. }
+                | WorkerEvent::Finished { .. } => {
+                    let Some(report) = self.report_of(event).await? else { continue };
+                    reported.push(event);
+                    reports.push(report);
                 }
             }
-            WorkerEvent::Finished { fence, worker, outcome } => {
-                self.on_finished(fence, worker, outcome).await?;
+        }
+        let mut answers = Vec::new();
+        if !reports.is_empty() {
+            let recorded = self.store.record(&reports).await?;
+            for ((event, report), recorded) in reported.into_iter().zip(reports).zip(recorded) {
+                answers.extend(self.act_on(event, report.report, recorded, &mut next).await?);
             }
+        }
+        self.tell(&answers).await;
+        self.go_on(next).await
+    }
+
+    /// A worker's event as the store takes it.
+    async fn report_of(&self, event: &WorkerEvent) -> Result<Option<AttemptReport>, SchedulerError> {
+        let (fence, report) = match event {
+            WorkerEvent::Report(_) => return Ok(None),
+            WorkerEvent::Started { fence, worker } => (fence, Report::Started { worker: worker.clone() }),
+            WorkerEvent::Heartbeat { fence, progress, .. } => {
+                (fence, Report::Extended { lease: self.options.lease, progress: *progress })
+            }
+            WorkerEvent::Finished { fence, outcome, .. } => (
+                fence,
+                match outcome.clone() {
+                    AttemptOutcome::Completed { artifacts, result } => {
+                        Report::Completed { artifacts, result }
+                    }
+                    AttemptOutcome::Released => Report::Released,
+                    AttemptOutcome::Failed { failure } => {
+                        let failures =
+                            self.store.task(&fence.task).await?.map_or(0, |record| record.failures);
+                        let retry = self.options.retry.after_failure(failure.class, failures + 1);
+                        Report::Failed { failure, retry }
+                    }
+                },
+            ),
+        };
+        Ok(Some(AttemptReport { fence: *fence, report }))
+    }
+
+    /// Does what follows from a report, and answers what its worker is told.
+    async fn act_on(
+        &mut self,
+        event: &WorkerEvent,
+        report: Report,
+        recorded: Recorded,
+        next: &mut Next,
+    ) -> Result<Option<ControlMessage>, SchedulerError> {
+        let Some(fence) = event.fence().copied() else { return Ok(None) };
+        match (recorded, event) {
+            (Recorded::Refused, _) => return Ok(Some(self.refused(event, fence))),
+            (Recorded::UnderWay, WorkerEvent::Heartbeat { worker, beat, progress, .. }) => {
+                self.progressed(&fence, *progress);
+                return Ok(Some(ControlMessage::Extended { fence, worker: worker.clone(), beat: *beat }));
+            }
+            (Recorded::UnderWay, _) => self.started(&fence),
+            (Recorded::Completed(completed), _) => {
+                let kind = self.active_of(&fence).map(|active| active.kind);
+                self.attempt_ended(&fence, &TaskResult::Done);
+                if kind.is_none_or(moves_titles_on) {
+                    completed.titles.iter().for_each(|(title, _)| next.reconcile(title));
+                }
+            }
+            (Recorded::Failed(failed), _) => {
+                if let Report::Failed { failure, retry } = report {
+                    self.failed(&fence, failure, retry, failed.titles, next).await?;
+                }
+            }
+            (Recorded::Released, _) => self.attempt_ended(&fence, &TaskResult::Released),
+        }
+        Ok(None)
+    }
+
+    fn started(&mut self, fence: &Fence) {
+        let Some(active) = self.active_of(fence) else { return };
+        active.started = Some(Instant::now());
+        let (pool, waited) = (active.pool, active.ready_since.elapsed());
+        let events: Vec<_> = active.titles.iter().map(|title| active.started_event(title)).collect();
+        self.metrics.task_started(pool, waited);
+        self.emit_all(events);
+    }
+
+    fn progressed(&mut self, fence: &Fence, progress: Progress) {
+        let Some(active) = self.active_of(fence) else { return };
+        let event =
+            |title: &TitleId| FarmEvent::TaskProgress { title: title.clone(), task: fence.task, progress };
+        let events: Vec<_> = active.titles.iter().map(event).collect();
+        self.emit_all(events);
+    }
+
+    async fn failed(
+        &mut self,
+        fence: &Fence,
+        failure: Failure,
+        retry: RetryDecision,
+        mut titles: Vec<TitleGeneration>,
+        next: &mut Next,
+    ) -> Result<(), SchedulerError> {
+        if failure.code == Code::ArtifactMissing && retry != RetryDecision::Never {
+            // Their next attempt would find the same artifact missing again.
+            next.plan_again.extend(titles.iter().map(|(title, _)| title.clone()));
+        }
+        if is_about_the_source(failure.code)
+            && let Some(source) = self.store.task(&fence.task).await?.and_then(|record| record.source)
+        {
+            titles = self.those_of_source_first(titles, &source).await?;
+        }
+        let result = match retry {
+            RetryDecision::After(_) => TaskResult::WillRetry(failure),
+            RetryDecision::Never => TaskResult::Failed(failure),
+        };
+        self.attempt_ended(fence, &result);
+        titles.iter().for_each(|(title, _)| next.reconcile(title));
+        Ok(())
+    }
+
+    /// Brings forward the titles for which something has changed.
+    async fn go_on(&mut self, next: Next) -> Result<(), SchedulerError> {
+        for title in next.plan_again {
+            self.plan_again(&title).await?;
+        }
+        for title in next.reconcile {
+            self.reconcile(&title).await?;
         }
         Ok(())
     }
 
-    async fn on_finished(
-        &mut self,
-        fence: Fence,
-        worker: WorkerId,
-        outcome: AttemptOutcome,
-    ) -> Result<(), SchedulerError> {
-        if let Some((title, _)) = self.stopping.remove(&fence) {
-            // Told to stop, and now it has: nothing of it counts, but a withdrawal may have waited for it.
-            self.active.retain(|_, active| active.fence != fence);
-            return self.reconcile(&title).await;
+    /// Tells workers something. One that is not told learns of it at its next heartbeat, or when its lease ends.
+    pub(crate) async fn tell(&self, messages: &[ControlMessage]) {
+        if !messages.is_empty()
+            && let Err(error) = self.broker.send_controls(messages).await
+        {
+            tracing::warn!(messages = messages.len(), %error, "workers were not told");
         }
-        // Titles whose next attempt would find the same artifact missing again.
-        let mut missing_for = Vec::new();
-        let (titles, result) = match outcome {
-            AttemptOutcome::Completed { artifacts, result } => {
-                match self.store.complete(&fence, &artifacts, result.as_ref()).await? {
-                    Some(completed) => (completed.titles, TaskResult::Done),
-                    None => return self.refuse(fence, worker, "completed").await,
-                }
-            }
-            AttemptOutcome::Failed { failure } => {
-                let Some(record) = self.store.task(&fence.task).await? else {
-                    return self.refuse(fence, worker, "failed").await;
-                };
-                let decision = self.options.retry.after_failure(failure.class, record.failures + 1);
-                match self.store.fail(&fence, &failure, decision).await? {
-                    Some(failed) => {
-                        if failure.code == Code::ArtifactMissing && decision != RetryDecision::Never {
-                            missing_for = failed.titles.iter().map(|(title, _)| title.clone()).collect();
-                        }
-                        let mut titles = failed.titles;
-                        if is_about_the_source(failure.code)
-                            && let Some(source) = &record.source
-                        {
-                            titles = self.those_of_source_first(titles, source).await?;
-                        }
-                        let result = match decision {
-                            RetryDecision::After(_) => TaskResult::WillRetry(failure),
-                            RetryDecision::Never => TaskResult::Failed(failure),
-                        };
-                        (titles, result)
-                    }
-                    None => return self.refuse(fence, worker, "failed").await,
-                }
-            }
-            AttemptOutcome::Released => {
-                if !self.store.release(&fence).await? {
-                    return self.refuse(fence, worker, "released").await;
-                }
-                (Vec::new(), TaskResult::Released)
-            }
-        };
-        self.attempt_ended(&fence, &result);
-        for title in missing_for {
-            self.plan_again(&title).await?;
-        }
-        for (title, _) in titles {
-            self.reconcile(&title).await?;
-        }
-        Ok(())
     }
 
     /// Sorts the titles whose own source an attempt could not read before the others. They end; were they looked at later,
@@ -185,34 +267,16 @@ impl Scheduler {
         self.emit_all(titles.into_iter().map(event));
     }
 
-    /// A report on an attempt that is not the current one: it changes nothing, and its sender is told to stop.
-    async fn refuse(
-        &mut self,
-        fence: Fence,
-        worker: WorkerId,
-        report: &'static str,
-    ) -> Result<(), SchedulerError> {
+    /// A report on an attempt that is not the current one changes nothing, and its sender is told to stop.
+    fn refused(&self, event: &WorkerEvent, fence: Fence) -> ControlMessage {
         self.metrics.stale_report();
-        tracing::debug!(task = %fence.task.short(), attempt = fence.attempt, %worker, report, "stale report refused");
-        Ok(self.broker.send_control(&ControlMessage::Stop { fence, worker: Some(worker) }).await?)
+        let worker = event.worker().clone();
+        tracing::debug!(task = %fence.task.short(), attempt = fence.attempt, %worker, "stale report refused");
+        ControlMessage::Stop { fence, worker: Some(worker) }
     }
 
     pub(crate) async fn on_tick(&mut self) -> Result<(), SchedulerError> {
-        for expired in self.store.expired().await? {
-            let decision = self.options.retry.after_loss(expired.losses + 1);
-            self.metrics.lease_rescued();
-            let Some(lost) = self.store.lost(&expired.fence, decision).await? else { continue };
-            self.broker.send_control(&ControlMessage::Stop { fence: expired.fence, worker: None }).await?;
-            if let Some(active) = self.active.remove(&expired.fence.task) {
-                self.metrics.attempt_ended(active.kind, AttemptEnd::Lost);
-                tracing::warn!(title = %active.title, task = %active.label, attempt = expired.fence.attempt, "lease expired, the worker is taken for lost");
-            }
-            if decision == RetryDecision::Never {
-                for (title, _) in lost.titles {
-                    self.reconcile(&title).await?;
-                }
-            }
-        }
+        self.rescue().await?;
         let now = Instant::now();
         let over: Vec<_> = self
             .stopping
@@ -231,18 +295,44 @@ impl Scheduler {
         Ok(())
     }
 
+    /// Takes back the attempts whose lease has run out.
+    async fn rescue(&mut self) -> Result<(), SchedulerError> {
+        let expired = self.store.expired().await?;
+        let lost = |attempt: &ExpiredAttempt| AttemptReport {
+            fence: attempt.fence,
+            report: Report::Lost { retry: self.options.retry.after_loss(attempt.losses + 1) },
+        };
+        let reports: Vec<_> = expired.iter().map(lost).collect();
+        if reports.is_empty() {
+            return Ok(());
+        }
+        let (mut next, mut stops) = (Next::default(), Vec::new());
+        for (report, recorded) in reports.iter().zip(self.store.record(&reports).await?) {
+            // Otherwise a heartbeat came in meanwhile.
+            let Recorded::Failed(lost) = recorded else { continue };
+            let fence = report.fence;
+            self.metrics.lease_rescued();
+            stops.push(ControlMessage::Stop { fence, worker: None });
+            if let Some(active) = self.active.remove(&fence.task) {
+                self.metrics.attempt_ended(active.kind, AttemptEnd::Lost);
+                tracing::warn!(title = %active.title, task = %active.label, attempt = fence.attempt, "lease expired, the worker is taken for lost");
+            }
+            if matches!(report.report, Report::Lost { retry: RetryDecision::Never }) {
+                lost.titles.iter().for_each(|(title, _)| next.reconcile(title));
+            }
+        }
+        self.tell(&stops).await;
+        self.go_on(next).await
+    }
+
     /// What a title wants has changed. Tells workers to stop the attempts that nobody wants any more, and remembers to
     /// wait for them.
     pub(crate) async fn wants_changed(&mut self, title: &TitleId, stopped: Vec<Fence>) {
         self.titles_outdated = true;
-        for fence in stopped {
-            self.stopping.insert(fence, (title.clone(), Instant::now() + self.options.lease));
-            if let Err(error) = self.broker.send_control(&ControlMessage::Stop { fence, worker: None }).await
-            {
-                // The worker learns of it at its next heartbeat, which will be refused.
-                tracing::warn!(%title, task = %fence.task.short(), %error, "stop not sent");
-            }
-        }
+        let until = Instant::now() + self.options.lease;
+        self.stopping.extend(stopped.iter().map(|fence| (*fence, (title.clone(), until))));
+        let stop = |fence| ControlMessage::Stop { fence, worker: None };
+        self.tell(&stopped.into_iter().map(stop).collect::<Vec<_>>()).await;
     }
 
     /// Learns which titles want the attempts under way, where that may have changed. Kept here because there are too many

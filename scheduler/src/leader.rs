@@ -134,7 +134,9 @@ impl Standby {
                 Err(_) => return End::Expired,
                 Ok(Ok(())) => valid_until = asked + self.lease,
                 Ok(Err(error @ StoreError::NoLongerLeader { .. })) => return End::Deposed(error),
-                Ok(Err(error)) => tracing::warn!(%term, %error, "lease of the leadership not renewed; trying again"),
+                Ok(Err(error)) => {
+                    tracing::warn!(%term, %error, "lease of the leadership not renewed; trying again");
+                }
             }
         }
     }
@@ -146,7 +148,9 @@ impl Standby {
                     tracing::warn!(%term, %error, "not resigned: the others wait until the lease ends");
                 }
             }
-            End::Expired => tracing::error!(%term, "the lease of the leadership ended without a renewal; standing by"),
+            End::Expired => {
+                tracing::error!(%term, "the lease of the leadership ended without a renewal; standing by");
+            }
             End::Deposed(error) => tracing::error!(%term, %error, "the term is over; standing by"),
             End::Broken(reason) => {
                 tracing::error!(%term, reason, "the scheduler cannot go on; standing by");

@@ -12,8 +12,9 @@ pub mod retry;
 pub mod service;
 
 mod attempts;
-mod name;
+mod dispatch;
 pub mod leader;
+mod name;
 mod reconcile;
 mod workers;
 

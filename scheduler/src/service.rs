@@ -10,12 +10,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reelfarm_artifacts::ArtifactStore;
+use reelfarm_model::message::WorkerReport;
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::title::Submission;
-use reelfarm_model::{Code, Failure, Fence, Pool, TaskKey, Title, TitleId};
+use reelfarm_model::{Code, Failure, Fence, TaskKey, Title, TitleId};
 use reelfarm_packaging::profiles::ProfileList;
 use reelfarm_qc::Policy;
-use reelfarm_queue::{Broker, BrokerError};
+use reelfarm_queue::{Broker, BrokerError, EventBatch};
 use reelfarm_store::{Store, StoreError, SubmitOutcome};
 use reelfarm_telemetry::metrics::Metrics;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -23,13 +24,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::attempts::Active;
 use crate::event::FarmEvent;
-use crate::order::{ReadyTask, order};
 use crate::retry::RetryPolicy;
+use crate::workers::Workers;
 
 /// Events that a slow watcher may fall behind before it misses some.
 const EVENT_BUFFER: usize = 4096;
-/// Ready tasks of a pool looked at for one round of dispatch.
-const DISPATCH_LOOKAHEAD: usize = 1000;
+/// Workers' reports that are worked off before anything else is looked at.
+const EVENT_BATCH: usize = 256;
 
 /// What a scheduler needs to know.
 #[derive(Clone, Debug)]
@@ -44,8 +45,6 @@ pub struct Options {
     pub lease: Duration,
     /// How often failed tasks are tried again.
     pub retry: RetryPolicy,
-    /// Tasks that may be on their way or at work at once, by pool: the workers' slots.
-    pub slots: HashMap<Pool, usize>,
 }
 
 /// The scheduler cannot go on.
@@ -72,6 +71,7 @@ enum Command {
 pub struct Handle {
     commands: mpsc::Sender<Command>,
     events: broadcast::Sender<FarmEvent>,
+    workers: Workers,
 }
 
 impl Handle {
@@ -89,6 +89,11 @@ impl Handle {
     /// No such title, it has ended already, or the scheduler or its store cannot be reached.
     pub async fn cancel(&self, title: TitleId) -> Result<(), Failure> {
         self.ask(|reply| Command::Cancel(title, reply)).await
+    }
+
+    /// The workers that have been heard of lately, by their last reports.
+    pub fn workers(&self) -> Vec<WorkerReport> {
+        self.workers.known()
     }
 
     /// Everything that happens from now on.
@@ -121,6 +126,9 @@ pub struct Scheduler {
     pub(crate) active: HashMap<TaskKey, Active>,
     /// Whether titles may have come to want attempts under way, or want them no more, since that was last looked at.
     pub(crate) titles_outdated: bool,
+    pub(crate) workers: Workers,
+    /// It did not confirm what was sent to it, and is left alone until then.
+    pub(crate) broker_rests_until: Option<Instant>,
     commands: mpsc::Receiver<Command>,
 }
 
@@ -135,7 +143,8 @@ impl Scheduler {
     ) -> (Self, Handle) {
         let (sender, commands) = mpsc::channel(64);
         let (events, _) = broadcast::channel(EVENT_BUFFER);
-        let handle = Handle { commands: sender, events: events.clone() };
+        let workers = Workers::default();
+        let handle = Handle { commands: sender, events: events.clone(), workers: workers.clone() };
         let scheduler = Self {
             store,
             broker,
@@ -146,6 +155,8 @@ impl Scheduler {
             stopping: HashMap::new(),
             active: HashMap::new(),
             titles_outdated: false,
+            broker_rests_until: None,
+            workers,
             commands,
         };
         (scheduler, handle)
@@ -161,6 +172,7 @@ impl Scheduler {
         drain: CancellationToken,
         stop: CancellationToken,
     ) -> Result<(), SchedulerError> {
+        self.take_over().await?;
         for title in self.store.live_titles().await? {
             self.reconcile(&title.submission.title).await?;
         }
@@ -168,14 +180,13 @@ impl Scheduler {
         loop {
             let mut next_ready = None;
             if !drain.is_cancelled() {
-                self.dispatch().await?;
-                next_ready = self.store.next_ready_in().await?;
+                next_ready = self.dispatch().await?;
             }
             self.refresh_titles().await?;
             tokio::select! {
                 // What workers have said is recorded before anything else, the end included.
                 biased;
-                event = self.broker.receive_event() => self.on_event(event?).await?,
+                batch = self.broker.receive_events(EVENT_BATCH) => self.on_events(batch?).await?,
                 () = stop.cancelled() => return Ok(()),
                 () = drain.cancelled(), if next_ready.is_some() => {}
                 command = self.commands.recv() => match command {
@@ -191,6 +202,17 @@ impl Scheduler {
     pub(crate) fn emit(&self, event: FarmEvent) {
         // Nobody may be watching; the store is the truth.
         drop(self.events.send(event));
+    }
+
+    /// Acknowledged once all of it is in the store: what this process does not come to is delivered again.
+    async fn on_events(&mut self, batch: EventBatch) -> Result<(), SchedulerError> {
+        self.record(&batch.events).await?;
+        if !batch.acknowledge().await? {
+            tracing::warn!(
+                "the acknowledgement of workers' reports was lost: they come again, and change nothing"
+            );
+        }
+        Ok(())
     }
 
     async fn on_command(&mut self, command: Command) -> Result<(), SchedulerError> {
@@ -239,50 +261,6 @@ impl Scheduler {
             SchedulerError::Store(error) => error.into(),
             other => Failure::new(Code::Internal, other.to_string()),
         })
-    }
-
-    /// Sends ready tasks as far as slots are free, so that order is decided as late as can be.
-    async fn dispatch(&mut self) -> Result<(), SchedulerError> {
-        let free = |active: &HashMap<TaskKey, Active>, pool: Pool| {
-            let slots = self.options.slots.get(&pool).copied().unwrap_or(0);
-            slots.saturating_sub(active.values().filter(|active| active.pool == pool).count())
-        };
-        let mut ready: Vec<ReadyTask> = Vec::new();
-        for pool in Pool::ALL.into_iter().filter(|pool| free(&self.active, *pool) > 0) {
-            let tasks = self.store.ready(pool, DISPATCH_LOOKAHEAD).await?;
-            ready.extend(tasks.into_iter().map(|task| ReadyTask {
-                key: task.task,
-                kind: task.kind,
-                pool,
-                submitted_ms: task.wanted_since_ms,
-            }));
-        }
-        order(&mut ready);
-        for task in ready {
-            if free(&self.active, task.pool) == 0 {
-                continue;
-            }
-            let Some(message) = self.store.dispatch(&task.key, self.options.lease).await? else { continue };
-            let active = Active {
-                fence: message.fence,
-                title: message.title.clone(),
-                titles: Vec::new(),
-                label: message.task.spec.label(),
-                kind: task.kind,
-                pool: task.pool,
-                ready_since: Instant::now(),
-                started: None,
-            };
-            if let Err(error) = self.broker.send_task(&message).await {
-                // Not sent, so nobody works on it: the attempt does not count.
-                self.store.release(&message.fence).await?;
-                return Err(error.into());
-            }
-            self.store.mark_sent(&[message.fence]).await?;
-            self.active.insert(task.key, active);
-            self.titles_outdated = true;
-        }
-        Ok(())
     }
 }
 

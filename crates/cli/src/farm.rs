@@ -82,7 +82,6 @@ impl Farm {
             profiles,
             lease: LEASE,
             retry: RetryPolicy::default(),
-            slots: slots.clone(),
         };
         let (scheduler, handle) =
             Scheduler::new(store.clone(), broker.clone(), artifacts.clone(), metrics.clone(), options);

@@ -4,13 +4,17 @@
 //! for time to pass: a lease or a back-off of no length has run out at once, and one of an hour does not run out.
 #![allow(clippy::expect_used, clippy::panic)] // these are tests, in a place where other crates can reach them
 
+pub mod access;
 pub mod attempts;
 pub mod fences;
 pub mod fixtures;
 pub mod histories;
+pub mod holds;
 pub mod kept;
+pub mod leadership;
 mod model;
 pub mod needs;
+pub mod outbox;
 pub mod plans;
 pub mod publications;
 pub mod submissions;
@@ -78,6 +82,7 @@ macro_rules! store_conformance {
             attempts::of_two_records_of_an_artifact_the_first_stays,
             attempts::an_attempt_is_dispatched_for_the_title_that_came_first,
             attempts::who_wants_the_attempts_under_way_is_known,
+            attempts::attempts_under_way_are_listed_whole,
             attempts::counts_cover_titles_and_tasks,
             fences::a_stale_attempt_changes_nothing,
             fences::a_wrong_lease_changes_nothing,
@@ -89,6 +94,35 @@ macro_rules! store_conformance {
             fences::a_second_worker_with_the_same_message_is_refused,
             fences::an_unknown_task_changes_nothing,
             fences::of_many_reports_at_once_one_counts,
+            outbox::a_dispatched_message_is_unsent_until_it_is_marked,
+            outbox::a_message_goes_with_its_attempt,
+            outbox::an_old_attempts_message_is_not_the_new_ones,
+            outbox::many_are_dispatched_at_once,
+            outbox::reports_on_one_task_keep_their_order,
+            outbox::reports_of_every_kind_take_effect_together,
+            outbox::what_waits_for_several_is_woken_once,
+            outbox::thousands_of_tasks_go_through_at_once,
+            holds::a_held_title_is_not_dispatched,
+            holds::what_another_title_wants_is_not_held,
+            holds::a_hold_ends_with_the_title,
+            holds::a_title_is_tried_again_as_it_was_submitted,
+            holds::a_task_is_done_again_with_what_depends_on_it,
+            holds::a_failed_task_and_one_in_a_back_off_are_tried_at_once,
+            holds::a_task_of_a_final_title_is_done_again_once_it_is_planned,
+            holds::only_a_titles_own_task_is_tried_again,
+            holds::titles_are_listed_by_name_in_pages,
+            leadership::one_leads_and_the_others_learn_who,
+            leadership::a_term_that_ran_out_is_over,
+            leadership::a_renewal_sets_the_end_of_the_lease,
+            leadership::a_leader_that_asks_again_gets_a_new_term,
+            leadership::of_many_who_ask_at_once_one_leads,
+            leadership::a_leader_writes,
+            leadership::a_leader_whose_term_is_over_changes_nothing,
+            access::a_token_is_good_until_it_is_revoked,
+            access::a_token_expires,
+            access::a_repeated_request_gets_the_same_answer,
+            access::a_key_stands_for_one_request,
+            access::a_claim_and_an_answer_are_forgotten_in_time,
         );
 
         #[test]

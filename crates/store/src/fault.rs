@@ -3,6 +3,7 @@
 use crate::error::StoreError;
 use crate::leadership::Term;
 
+#[derive(Debug)]
 pub(crate) enum Fault {
     Database(sqlx::Error),
     Store(StoreError),

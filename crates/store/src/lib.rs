@@ -25,6 +25,7 @@ pub use leadership::{Candidate, Election, Leader, Leadership, Term};
 pub use postgres::{Limits, PostgresStore};
 pub use records::{
     AttemptEnd, AttemptRecord, Counts, ExpiredAttempt, ReadyTask, TaskRecord, TitleFilter, TitleGeneration,
+    UnderWay,
 };
 pub use report::{AttemptReport, Completed, Failed, Recorded, Report, RetryDecision};
 pub use sqlite::SqliteStore;

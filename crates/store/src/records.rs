@@ -124,6 +124,19 @@ pub struct ExpiredAttempt {
     pub titles: Vec<TitleGeneration>,
 }
 
+/// An attempt that is under way: dispatched, and not ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnderWay {
+    /// The attempt.
+    pub fence: Fence,
+    /// What it does.
+    pub task: Task,
+    /// Whether a worker has reported its start.
+    pub started: bool,
+    /// The titles that want the task, in the order of submission.
+    pub titles: Vec<TitleGeneration>,
+}
+
 /// A task that may be dispatched: what is needed to put it in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadyTask {

@@ -15,7 +15,7 @@ use reelfarm_model::{
 
 use crate::access::Access;
 use crate::error::StoreError;
-use crate::records::{AttemptRecord, Counts, ExpiredAttempt, ReadyTask, TaskRecord, TitleFilter};
+use crate::records::{AttemptRecord, Counts, ExpiredAttempt, ReadyTask, TaskRecord, TitleFilter, UnderWay};
 use crate::report::{AttemptReport, Completed, Failed, Recorded, Report, RetryDecision};
 
 /// What [`Store::submit`] did.
@@ -271,6 +271,12 @@ pub trait Store: Access {
     /// # Errors
     /// The database.
     async fn task(&self, task: &TaskKey) -> Result<Option<TaskRecord>, StoreError>;
+
+    /// The attempts that are under way, in the order of dispatch: for a scheduler that takes over from another.
+    ///
+    /// # Errors
+    /// The database.
+    async fn under_way(&self) -> Result<Vec<UnderWay>, StoreError>;
 
     /// The titles that want each task that an attempt is under way for, in the order of submission.
     ///

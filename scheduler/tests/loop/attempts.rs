@@ -50,7 +50,7 @@ async fn heartbeats_keep_a_lease_beyond_its_length() {
         })
         .await;
         let answer = farm.next_control().await;
-        assert_eq!(answer, ControlMessage::Extended { fence: message.fence, beat });
+        assert_eq!(answer, ControlMessage::Extended { fence: message.fence, worker: played(), beat });
     }
     assert_eq!(farm.outcomes(&message).await, [None], "one attempt, still open");
 }

@@ -1,13 +1,15 @@
 //! A scheduler to play with: the test is its workers, message by message.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use reelfarm_artifacts::ArtifactStore;
 use reelfarm_model::attempt::ArtifactRecord;
 use reelfarm_model::measurement::{AudioMeasurement, Colour, GridFit, Ratio, VideoMeasurement};
-use reelfarm_model::message::{ControlMessage, TaskMessage, WorkerEvent};
+use reelfarm_model::message::{
+    ControlMessage, FORMAT, Slots, TaskMessage, WorkerEvent, WorkerPhase, WorkerReport,
+};
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::source::Fingerprint;
 use reelfarm_model::title::{LadderText, Submission};
@@ -57,7 +59,7 @@ impl Farm {
     async fn start_in(folder: tempfile::TempDir, lease: Duration) -> Self {
         let store = Arc::new(SqliteStore::open(&folder.path().join("farm.db")).await.unwrap());
         let broker = Arc::new(InProcessBroker::new(Pool::ALL));
-        let control = broker.subscribe_control().await.unwrap();
+        let control = broker.subscribe_control(&played()).await.unwrap();
         let options = Options {
             tools: ToolVersions::default().with_recipes(),
             policy: Policy::parse("qc.toml", reelfarm_qc::BUILT_IN).unwrap(),
@@ -68,12 +70,25 @@ impl Farm {
                 environment_backoff: Duration::from_millis(10),
                 ..RetryPolicy::default()
             },
-            slots: HashMap::from(Pool::ALL.map(|pool| (pool, 4))),
         };
         let artifacts = ArtifactStore::open(folder.path()).unwrap();
         let metrics = Metrics::new("test").unwrap();
         let (scheduler, handle) = Scheduler::new(store.clone(), broker.clone(), artifacts, metrics, options);
         let events = handle.subscribe();
+        let report = WorkerReport {
+            worker: played(),
+            phase: WorkerPhase::Serving,
+            host: "here".into(),
+            version: "test".into(),
+            format: FORMAT,
+            pools: Pool::ALL.map(|pool| (pool, Slots { total: 4, busy: 0 })).into(),
+            tools: ToolVersions::default().with_recipes(),
+            capabilities: BTreeSet::new(),
+            processors: 4,
+            speed: BTreeMap::new(),
+            free_disk: None,
+        };
+        broker.send_event(&WorkerEvent::Report(Box::new(report))).await.unwrap();
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
         let scheduler = tokio::spawn(scheduler.run(drain, stop.clone()));
         Self { broker, store, handle, events, control, folder, scheduler, stop }

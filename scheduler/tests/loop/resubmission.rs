@@ -4,7 +4,7 @@ use reelfarm_model::message::ControlMessage;
 use reelfarm_model::title::{LadderText, Submission};
 use reelfarm_model::{TaskKind, TitleState};
 
-use crate::farm::Farm;
+use crate::farm::{Farm, played};
 
 /// Hours of encoding are not begun again because the operator wants one profile more.
 #[tokio::test]
@@ -18,7 +18,11 @@ async fn an_encode_goes_on_through_a_submission_with_other_profiles() {
     assert_eq!((again.generation, again.state), (2, TitleState::Checking));
     farm.beat(encode.fence).await;
     let answer = farm.next_control().await;
-    assert_eq!(answer, ControlMessage::Extended { fence: encode.fence, beat: 1 }, "nobody told it to stop");
+    assert_eq!(
+        answer,
+        ControlMessage::Extended { fence: encode.fence, worker: played(), beat: 1 },
+        "nobody told it to stop"
+    );
     farm.complete(&encode, None).await;
     farm.play_to_the_end().await;
     let title = farm.title_reaches(TitleState::Published).await;

@@ -4,7 +4,7 @@ use reelfarm_model::message::ControlMessage;
 use reelfarm_model::{AttemptOutcome, Code, Digest, Pool, TaskKind, TitleId, TitleState};
 use reelfarm_store::Store as _;
 
-use crate::farm::Farm;
+use crate::farm::{Farm, played};
 
 #[tokio::test]
 async fn a_title_whose_tasks_all_complete_is_published() {
@@ -73,7 +73,10 @@ async fn a_scheduler_that_starts_again_carries_on_from_the_store() {
     let qc = farm.receive(Pool::Cpu).await;
     farm.start_attempt(qc.fence).await;
     farm.beat(qc.fence).await;
-    assert_eq!(farm.next_control().await, ControlMessage::Extended { fence: qc.fence, beat: 1 });
+    assert_eq!(
+        farm.next_control().await,
+        ControlMessage::Extended { fence: qc.fence, worker: played(), beat: 1 }
+    );
     let (mut farm, recovered) = farm.restart().await;
     assert_eq!(recovered, 1);
     farm.play_to_the_end().await;

@@ -233,6 +233,23 @@ pub async fn who_wants_the_attempts_under_way_is_known<S: Store>(store: &S) {
     assert_eq!(store.wanted_attempts().await.expect("asked"), [(key(1), vec![two])].into());
 }
 
+/// A scheduler that takes over knows nothing of them.
+pub async fn attempts_under_way_are_listed_whole<S: Store>(store: &S) {
+    let one = submit_and_plan(store, "one", &[planned(1, &[]), planned(2, &[]), planned(3, &[])]).await;
+    let two = submit_and_plan(store, "two", &[planned(2, &[])]).await;
+    assert_eq!(store.under_way().await.expect("asked"), []);
+    let first = dispatch(store, 2, LONG).await;
+    let second = start(store, 1).await;
+    let found = store.under_way().await.expect("asked");
+    let shown: Vec<_> = found.iter().map(|attempt| (attempt.fence, attempt.started)).collect();
+    assert_eq!(shown, [(first.fence, false), (second, true)]);
+    assert_eq!(found[0].task, first.task);
+    assert_eq!(found[0].titles, [(one.clone(), 1), (two, 1)]);
+    assert_eq!(found[1].titles, [(one, 1)]);
+    store.release(&first.fence).await.expect("asked");
+    assert_eq!(store.under_way().await.expect("asked").len(), 1);
+}
+
 /// The numbers that metrics show.
 pub async fn counts_cover_titles_and_tasks<S: Store>(store: &S) {
     assert_eq!(store.counts().await.expect("asked"), Counts::default());

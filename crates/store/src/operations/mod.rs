@@ -33,7 +33,7 @@ use super::{Form, dialect};
 use crate::access::{Access, Answer, Claim, ClaimToken, KeyedRequest, NewToken, TokenRecord};
 use crate::error::StoreError;
 use crate::leadership::{Candidate, Election, Leader, Leadership, Term};
-use crate::records::{AttemptRecord, Counts, ExpiredAttempt, ReadyTask, TaskRecord, TitleFilter};
+use crate::records::{AttemptRecord, Counts, ExpiredAttempt, ReadyTask, TaskRecord, TitleFilter, UnderWay};
 use crate::report::{AttemptReport, Recorded};
 use crate::store::{Advanced, Planned, PlannedTask, Retried, Store, Submitted, TitleChange};
 
@@ -172,6 +172,10 @@ impl Store for Form {
 
     async fn task(&self, task: &TaskKey) -> Result<Option<TaskRecord>, StoreError> {
         read!(self, "read a task", queries::task, task)
+    }
+
+    async fn under_way(&self) -> Result<Vec<UnderWay>, StoreError> {
+        read_together!(self, "list the attempts under way", queries::under_way)
     }
 
     async fn wanted_attempts(&self) -> Result<BTreeMap<TaskKey, Vec<TitleId>>, StoreError> {

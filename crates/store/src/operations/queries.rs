@@ -13,9 +13,10 @@ use super::sql::{task_columns, title_columns, wanted_now};
 use crate::fault::Fault;
 use crate::records::{
     AttemptRecord, Counts, ExpiredAttempt, ReadyTask, TaskRecord, TitleFilter, TitleGeneration,
+    UnderWay,
 };
 use crate::rows::{
-    ArtifactRow, AttemptRow, TaskRow, TitleRow, from_count, from_generation, from_name, from_text, to_json,
+    ArtifactRow, AttemptRow, TaskRow, TitleRow, from_count, from_generation, from_json, from_name, from_text, to_json,
     to_text, undecodable,
 };
 
@@ -175,6 +176,30 @@ pub(super) async fn wanting(
         titles.push((from_text("a title's name", &title)?, from_generation(generation)?));
     }
     Ok(wanting)
+}
+
+pub(super) async fn under_way(connection: &mut Connection) -> Result<Vec<UnderWay>, Fault> {
+    let rows: Vec<(String, i64, String, String, Option<i64>)> = sqlx::query_as(
+        "SELECT task, attempt, lease, specification, started_ms FROM tasks WHERE lease IS NOT NULL \
+         ORDER BY dispatched_ms, place",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut under_way = Vec::with_capacity(rows.len());
+    for (task, attempt, lease, specification, started_ms) in rows {
+        under_way.push(UnderWay {
+            fence: to_fence(&task, attempt, &lease)?,
+            task: from_json("a task", &specification)?,
+            started: started_ms.is_some(),
+            titles: Vec::new(),
+        });
+    }
+    let tasks: Vec<TaskKey> = under_way.iter().map(|attempt| attempt.fence.task).collect();
+    let mut titles = wanting(connection, &tasks).await?;
+    for attempt in &mut under_way {
+        attempt.titles = titles.remove(&attempt.fence.task).unwrap_or_default();
+    }
+    Ok(under_way)
 }
 
 pub(super) async fn wanted_attempts(

@@ -1,0 +1,142 @@
+//! Ready tasks to workers: as many as there are free slots, so that order is decided as late as can be.
+//!
+//! Promises: what is dispatched is in the store's outbox before it is sent, and stays there until the broker has confirmed
+//! it, so a scheduler that dies in between is followed by one that sends it. What the broker does not confirm is taken
+//! back and does not count; should it have arrived all the same, its fence is no longer valid.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use reelfarm_model::message::TaskMessage;
+use reelfarm_model::{Fence, Pool, TaskKey};
+use reelfarm_store::{AttemptReport, Report};
+
+use crate::attempts::Active;
+use crate::order::{ReadyTask, order};
+use crate::service::{Scheduler, SchedulerError};
+
+/// Ready tasks of a pool looked at for one round of dispatch.
+const LOOKAHEAD: usize = 1000;
+/// Messages of the outbox that are sent together.
+const OUTBOX_BATCH: usize = 256;
+/// How long nothing is sent to a broker that has not confirmed.
+const BROKER_REST: Duration = Duration::from_secs(1);
+
+impl Scheduler {
+    /// Learns what another scheduler, or this one before a restart, left under way, and sends what it had not sent.
+    pub(crate) async fn take_over(&mut self) -> Result<(), SchedulerError> {
+        for attempt in self.store.under_way().await? {
+            // Without a title it is one that will be stopped: its slot is free as soon as its worker says so.
+            let Some((title, _)) = attempt.titles.first().cloned() else { continue };
+            let active = Active {
+                fence: attempt.fence,
+                title,
+                titles: attempt.titles.into_iter().map(|(title, _)| title).collect(),
+                label: attempt.task.spec.label(),
+                kind: attempt.task.spec.kind(),
+                pool: attempt.task.spec.pool(),
+                ready_since: Instant::now(),
+                started: attempt.started.then(Instant::now),
+            };
+            self.active.insert(attempt.fence.task, active);
+        }
+        loop {
+            let messages = self.store.unsent(OUTBOX_BATCH).await?;
+            if messages.is_empty() {
+                return Ok(());
+            }
+            tracing::info!(messages = messages.len(), "sending what an earlier scheduler had not sent");
+            self.send(messages).await?;
+        }
+    }
+
+    /// Sends ready tasks as far as slots are free. Answers how long to wait before more can be sent, as far as time alone
+    /// decides that.
+    pub(crate) async fn dispatch(&mut self) -> Result<Option<Duration>, SchedulerError> {
+        if let Some(rest) =
+            self.broker_rests_until.map(|until| until.saturating_duration_since(Instant::now()))
+        {
+            if !rest.is_zero() {
+                return Ok(Some(rest));
+            }
+            self.broker_rests_until = None;
+        }
+        let mut free = self.free_slots();
+        let mut ready: Vec<ReadyTask> = Vec::new();
+        for (pool, _) in free.iter().filter(|(_, free)| **free > 0) {
+            let tasks = self.store.ready(*pool, LOOKAHEAD).await?;
+            ready.extend(tasks.into_iter().map(|task| ReadyTask {
+                key: task.task,
+                kind: task.kind,
+                pool: *pool,
+                submitted_ms: task.wanted_since_ms,
+            }));
+        }
+        order(&mut ready);
+        let mut chosen: Vec<TaskKey> = Vec::new();
+        for task in ready {
+            if let Some(slots) = free.get_mut(&task.pool).filter(|slots| **slots > 0) {
+                *slots -= 1;
+                chosen.push(task.key);
+            }
+        }
+        if !chosen.is_empty() {
+            let messages = self.store.dispatch_all(&chosen, self.options.lease).await?;
+            for message in &messages {
+                self.active.insert(message.fence.task, active(message));
+            }
+            self.titles_outdated = true;
+            self.send(messages).await?;
+        }
+        let rest = self.broker_rests_until.map(|until| until.saturating_duration_since(Instant::now()));
+        Ok(self.store.next_ready_in().await?.into_iter().chain(rest).min())
+    }
+
+    /// Slots of the workers that take tasks, without those that an attempt is on its way to or at work in.
+    fn free_slots(&self) -> HashMap<Pool, usize> {
+        let mut free = self.workers.slots();
+        for active in self.active.values() {
+            if let Some(slots) = free.get_mut(&active.pool) {
+                *slots = slots.saturating_sub(1);
+            }
+        }
+        free
+    }
+
+    async fn send(&mut self, messages: Vec<TaskMessage>) -> Result<(), SchedulerError> {
+        let answers = self.broker.send_tasks(&messages).await;
+        let (mut sent, mut unsent): (Vec<Fence>, Vec<AttemptReport>) = (Vec::new(), Vec::new());
+        for (message, answer) in messages.iter().zip(answers) {
+            let fence = message.fence;
+            match answer {
+                Ok(()) => sent.push(fence),
+                Err(error) => {
+                    tracing::warn!(title = %message.title, task = %message.task.spec.label(), attempt = fence.attempt, %error, "task not sent; it is taken back");
+                    self.active.remove(&fence.task);
+                    unsent.push(AttemptReport { fence, report: Report::Released });
+                }
+            }
+        }
+        if !sent.is_empty() {
+            self.store.mark_sent(&sent).await?;
+        }
+        if !unsent.is_empty() {
+            self.store.record(&unsent).await?;
+            self.broker_rests_until = Some(Instant::now() + BROKER_REST);
+        }
+        Ok(())
+    }
+}
+
+fn active(message: &TaskMessage) -> Active {
+    Active {
+        fence: message.fence,
+        title: message.title.clone(),
+        titles: Vec::new(),
+        label: message.task.spec.label(),
+        kind: message.task.spec.kind(),
+        pool: message.task.spec.pool(),
+        ready_since: Instant::now(),
+        started: None,
+    }
+}

@@ -89,7 +89,9 @@ impl Bucket {
 
     /// The place of what is called `name` below the prefix.
     pub(crate) fn at(&self, name: &str) -> Path {
-        self.location.prefix.parts().chain(Path::from(name).parts()).collect()
+        // As it is, where a path can be: other ways to make one replace some of its characters.
+        let name = Path::parse(name).unwrap_or_else(|_| Path::from(name));
+        self.location.prefix.parts().chain(name.parts()).collect()
     }
 
     /// The size of an object; `None` where it is not there.

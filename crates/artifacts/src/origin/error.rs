@@ -11,7 +11,7 @@ use crate::error::is_full;
 #[derive(Debug, thiserror::Error)]
 pub enum OriginError {
     /// The text names no kind of origin that this program writes to.
-    #[error("{origin:?} is no origin: give an absolute path or a file:// URL")]
+    #[error("{origin:?} is no origin: give an absolute path, a file:// URL or s3://bucket/prefix")]
     Unsupported {
         /// The text.
         origin: String,

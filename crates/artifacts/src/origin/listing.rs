@@ -60,6 +60,17 @@ impl Origin {
         }
     }
 
+    /// Gives up what was being uploaded below a folder, part by part, when a process died. Nobody sees it, but a bucket
+    /// keeps it.
+    pub(super) async fn give_up_uploads(&self, folder: &Path) -> Result<(), OriginError> {
+        let Some(bucket) = &self.bucket else { return Ok(()) };
+        let start = format!("{}/", bucket.at(folder.as_ref()));
+        for upload in bucket.uploads(&start).await.map_err(|source| self.failed("list", folder, source))? {
+            bucket.give_up(&upload).await.map_err(|source| self.failed("remove", folder, source))?;
+        }
+        Ok(())
+    }
+
     /// An origin that is a folder may hold links, which `object_store` follows: none is followed out of it.
     pub(super) async fn refuse_links(&self, location: &Path) -> Result<(), OriginError> {
         let Some(root) = &self.folder else { return Ok(()) };

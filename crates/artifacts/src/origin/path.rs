@@ -19,6 +19,11 @@ pub(super) fn folder_of(origin: &str) -> Result<PathBuf, OriginError> {
     if path.is_absolute() { Ok(path) } else { Err(unsupported()) }
 }
 
+/// Whether what comes before every path of an origin in a bucket is the same in the bucket and in a URL.
+pub(super) fn is_plain_prefix(prefix: &Path) -> bool {
+    prefix.as_ref().bytes().all(|byte| byte == b'/' || is_plain(byte))
+}
+
 /// The folder of a title. A [`TitleId`] holds no separator and does not begin with a dot, so it is one plain segment.
 pub(super) fn title_folder(title: &TitleId) -> Path {
     Path::from(title.as_str())

@@ -67,6 +67,8 @@ impl Origin {
             let path = format!("{media_path}/{}", file.path);
             jobs.push(Job { file, location: file_path(title, &path)?, path });
         }
+        // Of this media set, as another may be on its way at the same time.
+        self.give_up_uploads(&file_path(title, media_path)?).await?;
         let batch = Batch {
             origin: self,
             artifact,

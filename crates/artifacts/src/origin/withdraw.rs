@@ -3,6 +3,7 @@
 use reelfarm_model::TitleId;
 
 use super::ownership::{Sweep, is_media};
+use super::path::title_folder;
 use super::{Origin, OriginError};
 
 impl Origin {
@@ -18,6 +19,7 @@ impl Origin {
     /// [`OriginError::IndexDamaged`] where an index cannot be read: what it names must not be touched;
     /// [`OriginError::Unreachable`]; [`OriginError::BadPath`] where the index names what cannot be a file of the title.
     pub async fn withdraw(&self, title: &TitleId, profile_ids: &[String]) -> Result<u64, OriginError> {
+        self.give_up_uploads(&title_folder(title)).await?;
         let mut sweep = Sweep::of_profiles(profile_ids.iter().cloned());
         if let Some((index, _)) = self.index(title).await? {
             sweep = sweep.but_for(&index);

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::path::Path as ObjectPath;
+use object_store::signer::{SignedUrlOptions, Signer as _};
 use reelfarm_artifacts::{
     ArtifactStore, BucketLocation, CacheSettings, Patience, S3Access, S3Credentials, Secret,
 };
 use reelfarm_test_servers::s3;
+use reqwest::Method;
 
 /// Where the farm's things lie in the server's bucket.
 pub(crate) const PLACE: &str = "s3://farm/some/where";
@@ -45,6 +48,16 @@ pub(crate) fn cache(folder: &Path) -> CacheSettings {
 /// The artifacts behind an endpoint, as a process on a host of its own sees them.
 pub(crate) fn store(endpoint: &str, host: &Path) -> ArtifactStore {
     ArtifactStore::open_bucket(&place(), &access(endpoint), &cache(host)).unwrap()
+}
+
+/// Uploads in the server's bucket that are not finished.
+pub(crate) async fn unfinished_uploads(endpoint: &str) -> usize {
+    let options = SignedUrlOptions::new().with_query([("uploads", "")]);
+    let hour = Duration::from_secs(3600);
+    let raw = raw(endpoint, s3::BUCKET);
+    let url = raw.signed_url_opts(Method::GET, &ObjectPath::default(), hour, &options).await.unwrap();
+    let answer = reqwest::get(url).await.unwrap().error_for_status().unwrap().text().await.unwrap();
+    answer.matches("<UploadId>").count()
 }
 
 /// A client for the whole bucket that is none of ours.

@@ -15,6 +15,8 @@ mod kill;
 #[cfg(test)]
 mod origin;
 #[cfg(test)]
+mod origin_bucket;
+#[cfg(test)]
 mod origin_faults;
 #[cfg(test)]
 mod origin_folder;

@@ -1,5 +1,5 @@
-//! The origin: what every kind of it does, seen through its own interface. Each case runs on a folder and on an object
-//! store that is none.
+//! The origin: what every kind of it does, seen through its own interface. Each case runs on a folder, on an object store
+//! in memory and in a bucket of a real server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,11 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
+use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
 use reelfarm_artifacts::{Artifact, ArtifactStore, Audit, Origin, OriginError};
 use reelfarm_model::index::Index;
 use reelfarm_model::{Code, Digest, Failure};
+use reelfarm_test_servers::s3::S3Server;
 
+use crate::bucket::{access, raw};
 use crate::support::{artifact, bytes, index, index_file, running, title};
 
 /// Where a media set lies that no index names yet.
@@ -39,6 +42,19 @@ macro_rules! cases {
                     let raw: super::Arc<dyn super::ObjectStore> = super::Arc::new(super::InMemory::new());
                     let origin = super::Origin::over("memory", super::Arc::clone(&raw));
                     super::$case(&super::Bench::new(origin, raw)).await;
+                }
+            )*
+        }
+
+        mod in_a_bucket {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    let server = super::S3Server::start().await.unwrap();
+                    let access = super::access(&server.endpoint());
+                    let origin = super::Origin::connect("s3://farm/the/origin", &access).unwrap();
+                    let raw = super::PrefixStore::new(super::raw(&server.endpoint(), "farm"), "the/origin");
+                    super::$case(&super::Bench::new(origin, super::Arc::new(raw))).await;
                 }
             )*
         }

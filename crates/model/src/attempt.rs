@@ -67,6 +67,7 @@ pub struct Fence {
 /// Names a worker process.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct WorkerId(pub String);
 
 impl fmt::Display for WorkerId {
@@ -77,6 +78,7 @@ impl fmt::Display for WorkerId {
 
 /// How far an attempt is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Progress {
     /// From 0 to 1.
     pub fraction: f64,

@@ -47,6 +47,7 @@ codes! {
     TitleNameInvalid = "RF-TTL-001", Permanent, "the file's name gives no usable title name";
     TitleNameTaken = "RF-TTL-002", Permanent, "another source already uses this title name";
     TitleNotFound = "RF-TTL-003", Permanent, "no title of this name is known";
+    TitleStateWrong = "RF-TTL-004", Permanent, "the title is in a state in which this cannot be done";
 
     QcUnreadable = "RF-QC-001", Permanent, "the file is not a media file that the farm opens";
     QcDecodeErrors = "RF-QC-002", Permanent, "parts of the file cannot be decoded";
@@ -99,6 +100,17 @@ codes! {
     DiskFull = "RF-ART-002", Environment, "the disk of the state folder is full";
     StateUnreachable = "RF-STO-001", Environment, "the state folder or its database cannot be used";
     StateBusy = "RF-STO-002", Environment, "another process uses the state folder";
+
+    RequestInvalid = "RF-API-001", Permanent, "the request is not one that the farm takes";
+    TokenRefused = "RF-API-002", Permanent, "there is no valid token with the request";
+    ScopeTooSmall = "RF-API-003", Permanent, "the token does not allow this";
+    RequestTooLarge = "RF-API-004", Permanent, "the request is too large";
+    NotFound = "RF-API-005", Permanent, "there is no such task, worker, token, upload or address";
+    KeyReused = "RF-API-006", Permanent, "the idempotency key stands for another request";
+    UploadRefused = "RF-API-007", Permanent, "the upload does not fit what the farm has of it";
+    FarmUnreachable = "RF-API-008", Environment, "the farm cannot be reached";
+    FarmBusy = "RF-API-009", Environment, "the farm is answering too many requests";
+    TimedOut = "RF-API-010", Environment, "the time to wait is over";
 
     WorkerLost = "RF-WRK-001", Transient, "the worker stopped answering";
     ToolMismatch = "RF-WRK-002", Environment, "the worker's tools differ from those the task was planned for";

@@ -105,6 +105,7 @@ impl KeyUse {
 /// How many keys a title has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum KeyDivision {
     /// One key for every track.
     #[default]
@@ -127,6 +128,7 @@ impl KeyDivision {
 /// artifact that is encrypted with them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "from", rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum KeySource {
     /// Derived from the farm's master secret.
     MasterSecret {
@@ -147,6 +149,7 @@ pub enum KeySource {
 
 /// Where HLS players ask for keys: templates, in which `{kid}` stands for the key's id and `{title}` for the title.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct KeyUris {
     /// For FairPlay, an `skd:` URI.
     pub fairplay: String,
@@ -158,6 +161,7 @@ pub struct KeyUris {
 
 /// How a title's encrypted profiles get their keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Protection {
     /// Who gives the keys.
     pub source: KeySource,

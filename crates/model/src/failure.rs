@@ -9,6 +9,7 @@ use crate::code::Code;
 /// Who is at fault, which decides what happens next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum FailureClass {
     /// The title's own fault: trying again gives the same result, so the title fails at once.
     Permanent,
@@ -20,6 +21,7 @@ pub enum FailureClass {
 
 /// A failure as the operator sees it: a code, what failed, the likely cause and the next step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Failure {
     /// The code that `reelfarm explain` opens.
     pub code: Code,

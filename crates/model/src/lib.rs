@@ -16,6 +16,8 @@ pub mod message;
 pub mod profile;
 pub mod qc;
 pub mod recipe;
+#[cfg(feature = "schema")]
+mod schema;
 pub mod source;
 pub mod task;
 pub mod title;

@@ -7,6 +7,7 @@ use crate::code::Code;
 /// The judgement of one check, or of the whole source (the worst of its checks).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum Verdict {
     /// As it should be.
     Pass,
@@ -32,6 +33,7 @@ impl Verdict {
 
 /// One check of a source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Check {
     /// The code that names the check and that `reelfarm explain` opens.
     pub code: Code,
@@ -50,6 +52,7 @@ pub struct Check {
 
 /// The whole report on one source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct QcReport {
     /// Version of this schema: 1.
     pub schema: u32,
@@ -67,6 +70,7 @@ pub struct QcReport {
 
 /// What QC concludes for the planner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Conclusion {
     /// The video track to use.
     pub video: VideoConclusion,
@@ -78,6 +82,7 @@ pub struct Conclusion {
 
 /// The video track and how to treat it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct VideoConclusion {
     /// The stream's index in the container.
     pub stream: u32,
@@ -102,6 +107,7 @@ pub struct VideoConclusion {
 
 /// One programme's sound in one language, from one track or from several mono tracks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct AudioProgramme {
     /// Language tag (BCP 47), `und` where not known.
     pub language: String,
@@ -114,6 +120,7 @@ pub struct AudioProgramme {
 /// Where a programme's channels come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "from", rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum AudioSource {
     /// One track with all channels.
     Track {

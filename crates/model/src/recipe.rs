@@ -20,6 +20,7 @@ const RECIPES: [(&str, u32); 7] = [
 /// Tools by name with the version that they state, such as `x264` → `164`; our own recipes are among them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ToolVersions(pub BTreeMap<String, String>);
 
 impl ToolVersions {

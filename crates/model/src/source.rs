@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 /// Where a source lies and what it looked like when it was submitted. The path is no part of any key: the same
 /// bytes elsewhere are the same source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct SourceReference {
     /// The absolute path.
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub path: PathBuf,
     /// The size in bytes.
     pub size: u64,

@@ -20,6 +20,7 @@ use crate::title::TitleId;
 /// Workers of one capability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum Pool {
     /// Decoding and encoding on processors.
     Cpu,
@@ -75,6 +76,7 @@ pub enum TaskSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)] // each is documented at the variant of the same name in TaskSpec
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum TaskKind {
     Fingerprint,
     Qc,
@@ -358,6 +360,7 @@ pub struct WithdrawSpec {
 
 /// One output of a task: an artifact known by its key before it is made.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct TaskOutput {
     /// The name within the task: the rung's name, the audio rendition's id, or the kind of what is made.
     pub name: String,
@@ -367,6 +370,7 @@ pub struct TaskOutput {
 
 /// A specification with the keys that follow from it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Task {
     /// Hash of the outputs' keys.
     pub key: TaskKey,

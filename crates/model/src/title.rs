@@ -73,6 +73,7 @@ impl fmt::Display for TitleId {
 
 /// What an operator asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Submission {
     /// The title's name.
     pub title: TitleId,
@@ -96,6 +97,7 @@ pub struct Submission {
 
 /// A ladder as its file's text, with the name that errors use for the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LadderText {
     /// The file's name.
     pub file: String,
@@ -105,6 +107,7 @@ pub struct LadderText {
 
 /// A title as the store holds it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Title {
     /// What was asked for.
     pub submission: Submission,
@@ -130,6 +133,7 @@ pub struct Title {
 /// Where a title stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum TitleState {
     /// Accepted; its source is being fingerprinted and measured.
     Checking,
@@ -203,6 +207,7 @@ impl FromStr for TitleState {
 /// Where a task stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum TaskState {
     /// Other tasks must finish first.
     Waiting,

@@ -1,0 +1,58 @@
+//! What an operator submits.
+
+use reelfarm_model::{Digest, TitleId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A title to be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubmitRequest {
+    /// The title's name.
+    pub title: TitleId,
+    /// The source.
+    pub source: SourceRequest,
+    /// The ladder; the farm's default where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ladder: Option<LadderRequest>,
+    /// The profiles to make: `all`, or ids and patterns such as `dash-*`; the farm's default where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_items = 1, max_items = 200)]
+    pub profiles: Option<Vec<String>>,
+    /// The language of audio tracks that state none (BCP 47), such as `en`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 100)]
+    pub audio_language: Option<String>,
+    /// The only DRM systems that profiles may name; those that the farm allows where it is absent. It can only narrow
+    /// those.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drm: Option<Vec<String>>,
+    /// Make no profile in clear.
+    #[serde(default)]
+    pub no_clear: bool,
+    /// Let a title that has keys from elsewhere already have others, which makes its licences useless.
+    #[serde(default)]
+    pub new_keys: bool,
+}
+
+/// Where the source is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum SourceRequest {
+    /// A file that the farm's hosts see, by its absolute path in one of the folders that the farm takes sources from.
+    Path(String),
+    /// An object, by `s3://bucket/key`, in one of the places that the farm takes sources from.
+    Url(String),
+    /// A finished upload, by its digest.
+    Upload(Digest),
+}
+
+/// Which ladder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum LadderRequest {
+    /// One of the farm's, by its name.
+    Name(String),
+    /// The text of a ladder file (TOML).
+    Text(String),
+}

@@ -1,0 +1,19 @@
+//! Uploads of sources. An upload is named by the SHA-256 of its bytes, so one that was cut off is carried on by whoever
+//! has the file, and the same file is never sent twice.
+
+use reelfarm_model::Digest;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// How far an upload is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UploadStatus {
+    /// The SHA-256 of its bytes: its name.
+    pub upload: Digest,
+    /// Bytes that the farm has, from the beginning on without a gap.
+    pub received: u64,
+    /// Bytes that it has in all.
+    pub size: u64,
+    /// Whether all bytes are there and have the digest.
+    pub complete: bool,
+}

@@ -1,7 +1,7 @@
 //! One attempt at a task: reported as started, kept alive by heartbeats, ended by exactly one report.
 
 use std::path::Path;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,14 +9,18 @@ use reelfarm_model::message::{ControlMessage, TaskMessage, WorkerEvent};
 use reelfarm_model::{AttemptOutcome, Failure, Progress};
 use reelfarm_queue::{BrokerError, Delivery};
 use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::lease::Lease;
 use crate::make::{Made, make};
-use crate::runtime::{Mailboxes, Worker};
+use crate::runtime::{Running, Worker};
 
 /// How long an attempt that is told to stop may take to leave the origin as it found it. Well below a lease.
 const ORIGIN_GRACE: Duration = Duration::from_secs(15);
+
+/// A heartbeat on its way to the broker.
+type Sending = Pin<Box<dyn Future<Output = Result<(), BrokerError>> + Send>>;
 
 /// Why an attempt ended before its work did.
 enum Interruption {
@@ -25,69 +29,72 @@ enum Interruption {
     Draining,
 }
 
-/// Runs one delivered attempt to its report.
-///
-/// # Errors
-/// The broker is gone; the attempt's lease will expire.
-pub(crate) async fn run(
-    worker: &Arc<Worker>,
-    delivery: Delivery,
-    mailboxes: &Mailboxes,
-    stop: &CancellationToken,
-) -> Result<(), BrokerError> {
+/// Runs one delivered attempt to its report. Where the broker does not take a report, the attempt's lease will expire.
+pub(crate) async fn run(running: &Running, delivery: Delivery) {
     let message = Arc::new(delivery.message.clone());
     let fence = message.fence;
     let (sender, mailbox) = mpsc::unbounded_channel();
-    mailboxes.lock().unwrap_or_else(PoisonError::into_inner).insert(fence, sender);
-    let ended = run_with_mailbox(worker, delivery, &message, mailbox, stop).await;
-    mailboxes.lock().unwrap_or_else(PoisonError::into_inner).remove(&fence);
-    ended
+    running.mailboxes.lock().unwrap_or_else(PoisonError::into_inner).insert(fence, sender);
+    run_with_mailbox(running, delivery, &message, mailbox).await;
+    running.mailboxes.lock().unwrap_or_else(PoisonError::into_inner).remove(&fence);
 }
 
 async fn run_with_mailbox(
-    worker: &Arc<Worker>,
+    running: &Running,
     delivery: Delivery,
     message: &Arc<TaskMessage>,
     mailbox: mpsc::UnboundedReceiver<ControlMessage>,
-    stop: &CancellationToken,
-) -> Result<(), BrokerError> {
-    let fence = message.fence;
+) {
+    let (fence, worker) = (message.fence, &running.worker);
+    let (title, task) = (&message.title, message.task.spec.label());
     let lease = Lease::new(Duration::from_millis(message.lease_ms), Instant::now());
     // Acknowledged early, once the start is recorded: a message that stays open for as long as an encode takes is
     // what brokers close channels for.
-    worker.broker.send_event(&WorkerEvent::Started { fence, worker: worker.id.clone() }).await?;
-    if !delivery.acknowledge().await? {
+    if let Err(error) =
+        worker.broker.send_event(&WorkerEvent::Started { fence, worker: worker.id.clone() }).await
+    {
+        tracing::warn!(%title, task, %error, "start not reported: the task is put back");
+        return;
+    }
+    if !delivery.acknowledge().await.unwrap_or(false) {
         // It will be delivered again; this attempt goes on, and the fence keeps one result.
-        tracing::warn!(title = %message.title, task = %message.task.spec.label(), "acknowledgement lost");
+        tracing::warn!(%title, task, "acknowledgement lost");
     }
     let outcome = match worker.artifacts.staging(&fence) {
         Ok(staging) => {
-            let outcome = run_in(staging.path(), worker, message, lease, mailbox, stop).await;
+            let outcome = run_in(staging.path(), running, message, lease, mailbox).await;
             if let Err(error) = staging.discard().await {
-                tracing::warn!(title = %message.title, %error, "staging not removed; the next start does it");
+                tracing::warn!(%title, %error, "staging not removed; the next start does it");
             }
-            outcome?
+            outcome
         }
         Err(error) => AttemptOutcome::Failed { failure: error.into() },
     };
-    worker.broker.send_event(&WorkerEvent::Finished { fence, worker: worker.id.clone(), outcome }).await
+    let finished = WorkerEvent::Finished { fence, worker: worker.id.clone(), outcome };
+    if let Err(error) = worker.broker.send_event(&finished).await {
+        tracing::warn!(%title, task, %error, "end not reported: the lease will expire");
+    }
 }
 
 async fn run_in(
     staging: &Path,
-    worker: &Arc<Worker>,
+    running: &Running,
     message: &Arc<TaskMessage>,
     lease: Lease,
     mailbox: mpsc::UnboundedReceiver<ControlMessage>,
-    stop: &CancellationToken,
-) -> Result<AttemptOutcome, BrokerError> {
+) -> AttemptOutcome {
+    let worker = &running.worker;
     let progress = Arc::new(Mutex::new(Progress::default()));
     let stop_work = CancellationToken::new();
     let mut work = pin!(make(worker, message, staging, progress.clone(), stop_work.clone()));
     let interruption = tokio::select! {
         biased;
-        interruption = watch(worker.clone(), message.clone(), lease, mailbox, progress, stop.clone()) => interruption?,
-        made = &mut work => return Ok(outcome(made)),
+        interruption = watch(running, message, lease, mailbox, &progress) => interruption,
+        made = &mut work => {
+            let speed = progress.lock().unwrap_or_else(PoisonError::into_inner).speed;
+            running.state.note_speed(message.task.spec.kind(), speed);
+            return outcome(made);
+        }
     };
     stop_work.cancel();
     let (title, task) = (&message.title, message.task.spec.label());
@@ -95,16 +102,16 @@ async fn run_in(
         tracing::warn!(%title, task, "lease not extended in time, work dropped");
     }
     if !message.task.spec.acts_on_origin() {
-        return Ok(AttemptOutcome::Released);
+        return AttemptOutcome::Released;
     }
     // A write that is under way goes on whether anybody waits for it or not. Whoever is told that this attempt has ended
     // must be able to rely on nothing being written any more.
     match tokio::time::timeout(ORIGIN_GRACE, work).await {
-        Ok(Ok(made)) if matches!(interruption, Interruption::Draining) => Ok(outcome(Ok(made))),
-        Ok(_) => Ok(AttemptOutcome::Released),
+        Ok(Ok(made)) if matches!(interruption, Interruption::Draining) => outcome(Ok(made)),
+        Ok(_) => AttemptOutcome::Released,
         Err(_) => {
             tracing::warn!(%title, task, "work at the origin did not end in time");
-            Ok(AttemptOutcome::Released)
+            AttemptOutcome::Released
         }
     }
 }
@@ -118,29 +125,52 @@ fn outcome(made: Result<Made, Failure>) -> AttemptOutcome {
 
 /// Sends heartbeats until something says that the attempt must end.
 async fn watch(
-    worker: Arc<Worker>,
-    message: Arc<TaskMessage>,
+    running: &Running,
+    message: &TaskMessage,
     mut lease: Lease,
     mut mailbox: mpsc::UnboundedReceiver<ControlMessage>,
-    progress: Arc<Mutex<Progress>>,
-    stop: CancellationToken,
-) -> Result<Interruption, BrokerError> {
+    progress: &Mutex<Progress>,
+) -> Interruption {
+    let Worker { broker, id, .. } = &*running.worker;
+    let fence = message.fence;
     // Several heartbeats a lease, so that one lost answer does no harm; often enough for a progress line.
     let period = (Duration::from_millis(message.lease_ms) / 5).min(Duration::from_millis(500));
     let mut beats = tokio::time::interval(period);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // A heartbeat may take long to send while the broker cannot be reached. The lease and the mailbox are watched
+    // meanwhile.
+    let mut sending: Option<Sending> = None;
     loop {
         tokio::select! {
-            () = stop.cancelled() => return Ok(Interruption::Draining),
-            () = tokio::time::sleep_until(lease.valid_until().into()) => return Ok(Interruption::LeaseLost),
+            () = running.stop.cancelled() => return Interruption::Draining,
+            () = tokio::time::sleep_until(lease.valid_until().into()) => return Interruption::LeaseLost,
             control = mailbox.recv() => match control {
                 Some(ControlMessage::Extended { beat, .. }) => lease.answered(beat),
-                Some(ControlMessage::Stop { .. }) | None => return Ok(Interruption::Stopped),
+                Some(ControlMessage::Stop { .. }) | None => return Interruption::Stopped,
+                // About the worker itself, and never put here.
+                Some(ControlMessage::Drain { .. }) => {}
             },
-            _ = beats.tick() => {
+            sent = finish(&mut sending) => {
+                sending = None;
+                if let Err(error) = sent {
+                    tracing::warn!(title = %message.title, task = message.task.spec.label(), %error, "heartbeat not sent");
+                }
+            }
+            _ = beats.tick(), if sending.is_none() => {
                 let beat = lease.beat(Instant::now());
                 let progress = *progress.lock().unwrap_or_else(PoisonError::into_inner);
-                worker.broker.send_event(&WorkerEvent::Heartbeat { fence: message.fence, worker: worker.id.clone(), beat, progress }).await?;
+                let heartbeat = WorkerEvent::Heartbeat { fence, worker: id.clone(), beat, progress };
+                let broker = Arc::clone(broker);
+                sending = Some(Box::pin(async move { broker.send_event(&heartbeat).await }));
             }
         }
+    }
+}
+
+/// Waits for what is being sent; for ever where nothing is.
+async fn finish(sending: &mut Option<Sending>) -> Result<(), BrokerError> {
+    match sending {
+        Some(sending) => sending.await,
+        None => std::future::pending().await,
     }
 }

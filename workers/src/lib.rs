@@ -13,6 +13,7 @@ mod attempt;
 mod execute;
 mod lease;
 mod make;
+mod report;
 
 pub use keys::KeyRing;
 pub use process::MediaProcess;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use reelfarm_artifacts::Artifact;
 use reelfarm_model::attempt::ArtifactRecord;
 use reelfarm_model::message::TaskMessage;
 use reelfarm_model::{Code, Failure, Progress};
@@ -32,10 +31,19 @@ pub(crate) async fn make(
     let task = &message.task;
     let mut there = there_already(worker, message).await?;
     if let [output] = task.outputs.as_slice()
-        && let Some(artifact) = there.get(&output.name)
+        && let Some(record) = there.get(&output.name)
     {
-        let result = if task.spec.has_result() { Some(artifact.read_json(RESULT_FILE).await?) } else { None };
-        return Ok(Made { artifacts: vec![artifact.record.clone()], result });
+        // One that goes in this moment is made like any that is not there.
+        let artifact =
+            if task.spec.has_result() { worker.artifacts.get(output.key).await? } else { None };
+        if artifact.is_some() || !task.spec.has_result() {
+            let result = match artifact {
+                Some(artifact) => Some(artifact.read_json(RESULT_FILE).await?),
+                None => None,
+            };
+            return Ok(Made { artifacts: vec![record.clone()], result });
+        }
+        there.clear();
     }
     let mut result = None;
     if there.len() < task.outputs.len() {
@@ -51,11 +59,10 @@ pub(crate) async fn make(
     }
     let mut artifacts = Vec::with_capacity(task.outputs.len());
     for output in &task.outputs {
-        let artifact = match there.remove(&output.name) {
-            Some(artifact) => artifact,
-            None => worker.artifacts.take_over(output.key, &staging.join(&output.name)).await?,
-        };
-        artifacts.push(artifact.record);
+        artifacts.push(match there.remove(&output.name) {
+            Some(record) => record,
+            None => worker.artifacts.take_over(output.key, &staging.join(&output.name)).await?.record,
+        });
     }
     Ok(Made { artifacts, result })
 }
@@ -65,14 +72,14 @@ pub(crate) async fn make(
 async fn there_already(
     worker: &Worker,
     message: &TaskMessage,
-) -> Result<BTreeMap<String, Artifact>, Failure> {
+) -> Result<BTreeMap<String, ArtifactRecord>, Failure> {
     let mut there = BTreeMap::new();
     if message.task.spec.acts_on_origin() {
         return Ok(there);
     }
     for output in &message.task.outputs {
-        if let Some(artifact) = worker.artifacts.get(output.key).await? {
-            there.insert(output.name.clone(), artifact);
+        if let Some(record) = worker.artifacts.find(output.key).await? {
+            there.insert(output.name.clone(), record);
         }
     }
     Ok(there)

@@ -2,15 +2,16 @@
 //!
 //! Promises: a worker knows the broker and the artifact store and no database. It takes a task only when a slot is
 //! free. An attempt that is told to stop, whose lease runs out, or whose worker is told to stop, ends its child
-//! processes and reports that it was released. Nothing blocks the async runtime.
+//! processes and reports that it was released. A worker that is told to drain takes no more tasks, finishes those that it
+//! has and ends. A broker that cannot be reached for a while ends no worker. Nothing blocks the async runtime.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use reelfarm_artifacts::ArtifactStore;
-use reelfarm_model::message::ControlMessage;
+use reelfarm_model::message::{ControlMessage, Slots};
 use reelfarm_model::recipe::ToolVersions;
-use reelfarm_model::{Fence, Pool, WorkerId};
+use reelfarm_model::{Fence, Pool, TaskKind, WorkerId};
 use reelfarm_packaging::shaka::Packager;
 use reelfarm_queue::{Broker, BrokerError, ControlStream};
 use reelfarm_telemetry::metrics::Metrics;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::attempt;
 use crate::keys::KeyRing;
 use crate::process::MediaProcess;
+use crate::report;
 
 /// What a worker needs to know.
 pub struct Worker {
@@ -47,100 +49,141 @@ pub struct Worker {
 /// Where control messages for one attempt go.
 pub(crate) type Mailboxes = Arc<Mutex<HashMap<Fence, mpsc::UnboundedSender<ControlMessage>>>>;
 
-/// How many of a pool's slots are at work, for the metrics.
-struct Busy {
-    metrics: Metrics,
-    pool: Pool,
-    total: usize,
-    busy: Mutex<usize>,
+/// What changes about a worker while it runs: its reports say it.
+#[derive(Default)]
+pub(crate) struct State {
+    slots: Mutex<BTreeMap<Pool, Slots>>,
+    speed: Mutex<BTreeMap<TaskKind, f64>>,
 }
 
-impl Busy {
-    fn change(&self, by: isize) {
-        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        *busy = busy.saturating_add_signed(by);
-        self.metrics.set_slots(self.pool, self.total, *busy);
+impl State {
+    pub(crate) fn slots(&self) -> BTreeMap<Pool, Slots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn speed(&self) -> BTreeMap<TaskKind, f64> {
+        self.speed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes how fast an attempt was when it ended, in seconds of the title for each second of work.
+    pub(crate) fn note_speed(&self, kind: TaskKind, speed: f64) {
+        if speed.is_finite() && speed > 0.0 {
+            self.speed.lock().unwrap_or_else(PoisonError::into_inner).insert(kind, speed);
+        }
+    }
+
+    fn change(&self, metrics: &Metrics, pool: Pool, change: impl FnOnce(&mut Slots)) {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let slots = slots.entry(pool).or_default();
+        change(slots);
+        metrics.set_slots(pool, slots.total as usize, slots.busy as usize);
     }
 }
 
+/// A worker that runs.
+pub(crate) struct Running {
+    pub(crate) worker: Arc<Worker>,
+    pub(crate) state: State,
+    pub(crate) mailboxes: Mailboxes,
+    /// Cancelled: hand back what is at work, and end.
+    pub(crate) stop: CancellationToken,
+    /// Cancelled: take no more, and end once what is at work is done.
+    pub(crate) drain: CancellationToken,
+}
+
 impl Worker {
-    /// Runs until `stop` is cancelled and every attempt has been handed back.
+    /// Runs until `stop` is cancelled and every attempt has been handed back, or until the worker is told to drain and
+    /// every attempt has ended.
     ///
     /// # Errors
-    /// The broker is gone.
-    pub async fn run(self, stop: CancellationToken) -> Result<(), BrokerError> {
-        let worker = Arc::new(self);
-        let mailboxes = Mailboxes::default();
-        let control = worker.broker.subscribe_control().await?;
-        let stop_control = CancellationToken::new();
-        let forwarding =
-            tokio::spawn(forward(worker.id.clone(), control, mailboxes.clone(), stop_control.clone()));
+    /// The broker is gone for good.
+    pub async fn run(self, drain: CancellationToken, stop: CancellationToken) -> Result<(), BrokerError> {
+        let running = Arc::new(Running {
+            worker: Arc::new(self),
+            state: State::default(),
+            mailboxes: Mailboxes::default(),
+            stop,
+            drain,
+        });
+        let worker = &running.worker;
+        let ended = CancellationToken::new();
+        let control = worker.broker.subscribe_control(&worker.id).await?;
         let mut slots = JoinSet::new();
         for (pool, count) in &worker.slots {
-            let busy = Arc::new(Busy {
-                metrics: worker.metrics.clone(),
-                pool: *pool,
-                total: *count,
-                busy: 0.into(),
-            });
-            busy.change(0);
+            let total = u32::try_from(*count).unwrap_or(u32::MAX);
+            running.state.change(&worker.metrics, *pool, |slots| slots.total = total);
             for _ in 0..*count {
-                slots.spawn(slot(worker.clone(), busy.clone(), mailboxes.clone(), stop.clone()));
+                slots.spawn(slot(Arc::clone(&running), *pool));
             }
         }
+        let forwarding = tokio::spawn(forward(Arc::clone(&running), control, ended.clone()));
+        let reporting = tokio::spawn(report::run(Arc::clone(&running), ended.clone()));
         let mut result = Ok(());
-        while let Some(ended) = slots.join_next().await {
-            match ended {
+        while let Some(slot) = slots.join_next().await {
+            match slot {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => result = Err(error),
                 Err(error) => tracing::error!(%error, "a worker slot ended unexpectedly"),
             }
         }
-        stop_control.cancel();
-        if let Err(error) = forwarding.await {
-            tracing::error!(%error, "the control stream ended unexpectedly");
+        ended.cancel();
+        for part in [forwarding, reporting] {
+            match part.await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => result = Err(error),
+                Err(error) => tracing::error!(%error, "a part of the worker ended unexpectedly"),
+            }
         }
         result
     }
 }
 
-async fn slot(
-    worker: Arc<Worker>,
-    busy: Arc<Busy>,
-    mailboxes: Mailboxes,
-    stop: CancellationToken,
-) -> Result<(), BrokerError> {
+async fn slot(running: Arc<Running>, pool: Pool) -> Result<(), BrokerError> {
+    let Worker { broker, metrics, .. } = &*running.worker;
     loop {
         let delivery = tokio::select! {
             biased;
-            () = stop.cancelled() => return Ok(()),
-            delivery = worker.broker.receive_task(busy.pool) => delivery?,
+            () = running.stop.cancelled() => return Ok(()),
+            () = running.drain.cancelled() => return Ok(()),
+            delivery = broker.receive_task(pool) => delivery?,
         };
-        busy.change(1);
-        let ended = attempt::run(&worker, delivery, &mailboxes, &stop).await;
-        busy.change(-1);
-        ended?;
+        running.state.change(metrics, pool, |slots| slots.busy += 1);
+        attempt::run(&running, delivery).await;
+        running.state.change(metrics, pool, |slots| slots.busy -= 1);
     }
 }
 
+/// Hands control messages to the attempts that they are about, until `ended`.
 async fn forward(
-    worker: WorkerId,
+    running: Arc<Running>,
     mut control: ControlStream,
-    mailboxes: Mailboxes,
-    stop: CancellationToken,
-) {
+    ended: CancellationToken,
+) -> Result<(), BrokerError> {
+    let Worker { broker, id, .. } = &*running.worker;
     loop {
         let message = tokio::select! {
-            () = stop.cancelled() => return,
+            () = ended.cancelled() => return Ok(()),
             message = control.next() => message,
         };
-        let Some(message) = message else { return };
-        let fence = match &message {
-            ControlMessage::Stop { worker: Some(other), .. } if *other != worker => continue,
-            ControlMessage::Extended { fence, .. } | ControlMessage::Stop { fence, .. } => *fence,
+        let Some(message) = message else {
+            // The connection broke. What was said meanwhile is said again: every heartbeat of an attempt that is not
+            // wanted is answered with a stop.
+            control = tokio::select! {
+                () = ended.cancelled() => return Ok(()),
+                control = broker.subscribe_control(id) => control?,
+            };
+            continue;
         };
-        let mailboxes = mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(mailbox) = mailboxes.get(&fence) {
+        if message.recipient().is_some_and(|recipient| recipient != id) {
+            continue;
+        }
+        let Some(fence) = message.fence() else {
+            tracing::info!("told to drain: taking no more tasks");
+            running.drain.cancel();
+            continue;
+        };
+        let mailboxes = running.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mailbox) = mailboxes.get(fence) {
             // An attempt that has just ended no longer listens.
             drop(mailbox.send(message));
         }

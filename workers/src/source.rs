@@ -1,10 +1,13 @@
-//! A look at a source before anything is read of it.
+//! A look at a source before anything is read of it, and the file that is read.
 
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use reelfarm_model::{Code, Failure, SourceReference};
+use reelfarm_artifacts::{ArtifactStore, LocalSource};
+use reelfarm_model::{Code, Digest, Failure, SourceReference};
+
+use crate::execute::blocking;
 
 /// The source at `path`, as it lies there now. Blocking: it asks the file system.
 ///
@@ -48,7 +51,54 @@ pub fn source_reference(path: &Path) -> Result<SourceReference, Failure> {
         Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
         Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |ns| -ns),
     };
-    Ok(SourceReference { path: canonical, size: metadata.len(), modified_ns })
+    Ok(SourceReference { path: canonical, size: metadata.len(), modified_ns, etag: None })
+}
+
+/// Sees that a source still lies where it did, with the bytes that it was submitted with as far as that shows.
+///
+/// # Errors
+/// [`Code::SourceChanged`] where it does not; it cannot be looked at.
+pub(crate) async fn unchanged(artifacts: &ArtifactStore, expected: &SourceReference) -> Result<(), Failure> {
+    let found = match object(expected) {
+        Some(object) => artifacts.look_at_source(object).await?,
+        None => {
+            let path = expected.path.clone();
+            blocking(move || source_reference(&path)).await?
+        }
+    };
+    if found == *expected {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Code::SourceChanged,
+        format!(
+            "{} changed while it was worked on ({} bytes when it was submitted, {} now); submit it again once its delivery is complete",
+            expected.path.display(),
+            expected.size,
+            found.size
+        ),
+    ))
+}
+
+/// A source as a file on this host. `digest` is that of its bytes, where that is known.
+///
+/// # Errors
+/// As of [`unchanged`], and of fetching one that lies in a bucket.
+pub(crate) async fn local(
+    artifacts: &ArtifactStore,
+    source: &SourceReference,
+    digest: Option<Digest>,
+) -> Result<LocalSource, Failure> {
+    unchanged(artifacts, source).await?;
+    match object(source) {
+        Some(_) => artifacts.fetch_source(source, digest).await,
+        None => Ok(LocalSource::in_folder(source.path.clone())),
+    }
+}
+
+/// The place of a source that lies in a bucket.
+fn object(source: &SourceReference) -> Option<&str> {
+    source.path.to_str().filter(|path| path.starts_with("s3://"))
 }
 
 #[cfg(test)]

@@ -1,11 +1,74 @@
 //! What the scheduler and workers tell each other through the broker.
+//!
+//! On its way a message is JSON that says its [`FORMAT`] first: [`encode`] and [`decode`]. A program that meets a message
+//! of another format refuses it by name instead of reading it wrongly. A change that an older program may overlook (a
+//! new field with a default) keeps the format; any other raises it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::attempt::{AttemptOutcome, Fence, Progress, WorkerId};
+use crate::recipe::ToolVersions;
 use crate::source::SourceReference;
-use crate::task::{Pool, Task};
+use crate::task::{Pool, Task, TaskKind};
 use crate::title::TitleId;
+
+/// The format of messages that this program writes, and the only one that it reads.
+pub const FORMAT: u32 = 1;
+
+/// A message cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum MessageError {
+    /// It is of a format that this program does not know: its sender is newer or older.
+    #[error("a message of format {found}, and this program reads format {FORMAT} alone")]
+    Format {
+        /// What the message says.
+        found: u32,
+    },
+    /// It is no message, or not of the kind that was expected.
+    #[error("not a message: {0}")]
+    Malformed(#[from] serde_json::Error),
+}
+
+#[derive(Serialize)]
+struct Outgoing<'a, T> {
+    format: u32,
+    message: &'a T,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    format: u32,
+}
+
+#[derive(Deserialize)]
+struct Incoming<T> {
+    message: T,
+}
+
+/// A message as bytes.
+///
+/// # Errors
+/// [`MessageError::Malformed`] where the message has no form in JSON.
+pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, MessageError> {
+    Ok(serde_json::to_vec(&Outgoing { format: FORMAT, message })?)
+}
+
+/// The message that these bytes are.
+///
+/// # Errors
+/// It is of another format, or no such message.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, MessageError> {
+    // The format alone at first: whatever else a newer message holds must not hide what is wrong with it.
+    let Head { format: found } = serde_json::from_slice(bytes)?;
+    if found != FORMAT {
+        return Err(MessageError::Format { found });
+    }
+    let Incoming { message } = serde_json::from_slice(bytes)?;
+    Ok(message)
+}
 
 /// One attempt at a task, on its way to a worker. It carries all that a worker needs, which knows no database.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,6 +123,8 @@ pub enum WorkerEvent {
         /// How.
         outcome: AttemptOutcome,
     },
+    /// What the worker is and can do: said at its start, from time to time, and as its farewell.
+    Report(Box<WorkerReport>),
 }
 
 impl WorkerEvent {
@@ -69,17 +134,68 @@ impl WorkerEvent {
             Self::Started { worker, .. } | Self::Heartbeat { worker, .. } | Self::Finished { worker, .. } => {
                 worker
             }
+            Self::Report(report) => &report.worker,
         }
     }
 
-    /// The attempt that the event is about.
-    pub const fn fence(&self) -> &Fence {
+    /// The attempt that the event is about; `None` for what is about the worker itself.
+    pub const fn fence(&self) -> Option<&Fence> {
         match self {
             Self::Started { fence, .. } | Self::Heartbeat { fence, .. } | Self::Finished { fence, .. } => {
-                fence
+                Some(fence)
             }
+            Self::Report(_) => None,
         }
     }
+}
+
+/// Whether a worker takes tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WorkerPhase {
+    /// It takes tasks while slots are free.
+    Serving,
+    /// It takes no more, and ends once those that it has are done.
+    Draining,
+    /// It has ended: its farewell.
+    Gone,
+}
+
+/// A worker's slots in one pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slots {
+    /// Attempts that may run at once.
+    pub total: u32,
+    /// Those that run now.
+    pub busy: u32,
+}
+
+/// What a worker is and can do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkerReport {
+    /// Who.
+    pub worker: WorkerId,
+    /// Whether it takes tasks.
+    pub phase: WorkerPhase,
+    /// The name of its host.
+    pub host: String,
+    /// The version of the program that it runs.
+    pub version: String,
+    /// The format of messages that it reads and writes.
+    pub format: u32,
+    /// The pools that it serves.
+    pub pools: BTreeMap<Pool, Slots>,
+    /// The tools of its host.
+    pub tools: ToolVersions,
+    /// What its host can do that others may not, such as an encoder in hardware, by the names that tasks ask for.
+    pub capabilities: BTreeSet<String>,
+    /// Logical processors that it may use.
+    pub processors: u32,
+    /// Seconds of a title done for each second of work, as seen at its last attempt of each kind; kinds that it has not
+    /// worked on, and those for which that has no meaning, are missing.
+    pub speed: BTreeMap<TaskKind, f64>,
+    /// Bytes free where it stages its work; `None` where that cannot be told.
+    pub free_disk: Option<u64>,
 }
 
 /// What the scheduler tells workers.
@@ -91,6 +207,8 @@ pub enum ControlMessage {
     Extended {
         /// The attempt.
         fence: Fence,
+        /// The worker that sent it.
+        worker: WorkerId,
         /// The heartbeat.
         beat: u64,
     },
@@ -102,4 +220,86 @@ pub enum ControlMessage {
         /// report was refused is told, and the one that holds the attempt goes on.
         worker: Option<WorkerId>,
     },
+    /// Take no more tasks, finish those that are at work, say farewell and end.
+    Drain {
+        /// Who.
+        worker: WorkerId,
+    },
+}
+
+impl ControlMessage {
+    /// The one worker that the message is for; `None` where it is for all.
+    pub const fn recipient(&self) -> Option<&WorkerId> {
+        match self {
+            Self::Extended { worker, .. } | Self::Drain { worker } => Some(worker),
+            Self::Stop { worker, .. } => worker.as_ref(),
+        }
+    }
+
+    /// The attempt that the message is about; `None` for what is about the worker itself.
+    pub const fn fence(&self) -> Option<&Fence> {
+        match self {
+            Self::Extended { fence, .. } | Self::Stop { fence, .. } => Some(fence),
+            Self::Drain { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attempt::LeaseToken;
+    use crate::key::{Digest, TaskKey};
+
+    fn started() -> WorkerEvent {
+        let fence = Fence { task: TaskKey(Digest::of(b"task")), attempt: 2, lease: LeaseToken(u128::MAX) };
+        WorkerEvent::Started { fence, worker: WorkerId("worker".into()) }
+    }
+
+    fn report() -> WorkerEvent {
+        WorkerEvent::Report(Box::new(WorkerReport {
+            worker: WorkerId("worker".into()),
+            phase: WorkerPhase::Draining,
+            host: "host".into(),
+            version: "0.1.0".into(),
+            format: FORMAT,
+            pools: BTreeMap::from([(Pool::Cpu, Slots { total: 4, busy: 1 })]),
+            tools: ToolVersions::default().with_recipes(),
+            capabilities: BTreeSet::from(["nvenc".to_owned()]),
+            processors: 8,
+            speed: BTreeMap::from([(TaskKind::EncodeVideo, 3.5)]),
+            free_disk: None,
+        }))
+    }
+
+    #[test]
+    fn messages_come_back_as_they_were() {
+        for event in [started(), report()] {
+            let bytes = encode(&event).unwrap();
+            assert!(bytes.starts_with(br#"{"format":1,"message":{"#), "{}", String::from_utf8_lossy(&bytes));
+            assert_eq!(decode::<WorkerEvent>(&bytes).unwrap(), event);
+        }
+    }
+
+    #[test]
+    fn a_newer_message_is_refused_by_its_format_whatever_else_it_holds() {
+        for text in [
+            r#"{"format":2,"message":{"event":"sublimated"}}"#,
+            r#"{"news":[1,{"format":1}],"format":2}"#,
+            r#"{"format":0,"message":null}"#,
+        ] {
+            let error = decode::<WorkerEvent>(text.as_bytes()).unwrap_err();
+            assert!(matches!(error, MessageError::Format { found: 0 | 2 }), "{error}");
+        }
+        let error = decode::<WorkerEvent>(br#"{"format":7}"#).unwrap_err();
+        assert_eq!(error.to_string(), "a message of format 7, and this program reads format 1 alone");
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused() {
+        let control = encode(&ControlMessage::Drain { worker: WorkerId("worker".into()) }).unwrap();
+        for bytes in [b"".as_slice(), b"null", b"{}", b"[1]", b"\xff", br#"{"format":1}"#, &control] {
+            assert!(matches!(decode::<WorkerEvent>(bytes), Err(MessageError::Malformed(_))));
+        }
+    }
 }

@@ -9,32 +9,51 @@ use std::sync::Arc;
 
 use reelfarm_model::attempt::{AttemptOutcome, Fence, LeaseToken, Progress, WorkerId};
 use reelfarm_model::key::{Digest, TaskKey};
-use reelfarm_model::message::{ControlMessage, TaskMessage, WorkerEvent};
+use reelfarm_model::message::{
+    ControlMessage, FORMAT, Slots, TaskMessage, WorkerEvent, WorkerPhase, WorkerReport,
+};
 use reelfarm_model::profile::{MediaFormat, MediaSetId};
 use reelfarm_model::recipe::ToolVersions;
-use reelfarm_model::task::{PackageSpec, Pool, QcSpec, Task, TaskSpec, WithdrawSpec};
+use reelfarm_model::task::{PackageSpec, Pool, QcSpec, Task, TaskKind, TaskSpec, WithdrawSpec};
 
-use crate::{Broker, ControlStream, Delivery};
+use crate::{Backlog, Broker, ControlStream, Delivery, EventBatch};
 
-/// Makes a test of every case: `broker_conformance!(factory)`, where `factory` is an async function that gives a fresh
-/// broker serving every pool.
+/// Puts a broker through every case. `broker_conformance!(factory)` makes a test of each, where `factory` is an async
+/// function that gives a fresh broker serving every pool. Where a broker costs much to start, one test does it all:
+/// `broker_conformance!(names)` is the cases' names, and `broker_conformance!(in_turn factory)` runs them, where the
+/// factory is given the case's name.
 #[macro_export]
 macro_rules! broker_conformance {
-    ($factory:path) => {
-        $crate::broker_conformance!(@ $factory:
+    (names) => { $crate::broker_conformance!(@cases names) };
+    (in_turn $factory:expr) => { $crate::broker_conformance!(@cases in_turn $factory) };
+    ($factory:path) => { $crate::broker_conformance! { @cases tests $factory } };
+    (@cases $how:ident $($factory:tt)*) => {
+        $crate::broker_conformance! { @$how [$($factory)*]
             a_task_reaches_its_own_pool,
+            tasks_sent_together_all_arrive,
             a_dropped_delivery_comes_again,
             an_acknowledged_delivery_does_not_come_again,
             a_cancelled_receive_takes_nothing,
             receivers_share_the_tasks_of_a_pool,
+            the_backlog_counts_messages_and_receivers,
             events_of_one_sender_keep_their_order,
+            a_batch_holds_what_is_at_hand_up_to_its_limit,
+            events_come_again_until_they_are_acknowledged,
             a_cancelled_receive_of_events_takes_nothing,
             control_messages_reach_every_subscriber,
+            a_control_message_reaches_its_recipient_alone,
             a_lagging_subscriber_gets_every_stop,
             a_cancelled_wait_for_control_takes_nothing,
-        );
+        }
     };
-    (@ $factory:path: $($case:ident,)*) => {
+    (@names [] $($case:ident,)*) => { [$(stringify!($case)),*] };
+    (@in_turn [$factory:expr] $($case:ident,)*) => {
+        $(
+            println!("{}", stringify!($case));
+            $crate::conformance::$case(std::sync::Arc::new($factory(stringify!($case)).await)).await;
+        )*
+    };
+    (@tests [$factory:path] $($case:ident,)*) => {
         $(
             #[tokio::test]
             async fn $case() {
@@ -78,10 +97,15 @@ fn numbered_fence(number: u32) -> Fence {
     fence(TaskKey(Digest::of(&number.to_be_bytes())), number)
 }
 
-fn event(number: u32) -> WorkerEvent {
+fn worker() -> WorkerId {
+    WorkerId("worker-1".to_owned())
+}
+
+/// A heartbeat of an attempt; those with different numbers are different.
+pub fn event(number: u32) -> WorkerEvent {
     WorkerEvent::Heartbeat {
         fence: numbered_fence(0),
-        worker: WorkerId("worker".into()),
+        worker: worker(),
         beat: u64::from(number),
         progress: Progress::default(),
     }
@@ -117,6 +141,21 @@ pub async fn a_task_reaches_its_own_pool<B: Broker>(broker: Arc<B>) {
         assert_eq!(delivery.message, task_message(pool, number));
         acknowledge(delivery).await;
     }
+}
+
+/// Each of many tasks that are sent at once is answered for, and arrives.
+pub async fn tasks_sent_together_all_arrive<B: Broker>(broker: Arc<B>) {
+    const TASKS: u32 = 300;
+    let messages: Vec<_> =
+        (0..TASKS).map(|number| task_message(Pool::ALL[number as usize % 3], number)).collect();
+    let answers = broker.send_tasks(&messages).await;
+    assert_eq!(answers.len(), messages.len());
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    let mut missing: BTreeSet<_> = messages.iter().map(|message| message.fence.task).collect();
+    for message in &messages {
+        assert!(missing.remove(&acknowledge(receive_task(&*broker, message.pool()).await).await));
+    }
+    assert!(broker.send_tasks(&[]).await.is_empty());
 }
 
 /// Nothing is lost with a receiver that dies before it acknowledges.
@@ -191,25 +230,113 @@ pub async fn receivers_share_the_tasks_of_a_pool<B: Broker>(broker: Arc<B>) {
     assert_eq!(received, keys(Pool::Light, 0..RECEIVERS * EACH));
 }
 
-/// A worker's start, heartbeats and end arrive in that order, and whole.
+/// A scheduler can see what lies in its workers' queues, and who waits there.
+pub async fn the_backlog_counts_messages_and_receivers<B: Broker>(broker: Arc<B>) {
+    send_tasks(&*broker, Pool::Cpu, 0..3).await;
+    let backlog = broker.backlog().await.expect("the broker answers");
+    assert_eq!(backlog.keys().copied().collect::<Vec<_>>(), Pool::ALL);
+    assert_eq!(backlog[&Pool::Cpu], Backlog { waiting: 3, receivers: 0 });
+    assert_eq!(backlog[&Pool::Light], Backlog::default());
+    let receivers: Vec<_> = (0..2)
+        .map(|_| {
+            let broker = Arc::clone(&broker);
+            tokio::spawn(async move { acknowledge(receive_task(&*broker, Pool::Light).await).await })
+        })
+        .collect();
+    while broker.backlog().await.expect("the broker answers")[&Pool::Light].receivers < 2 {
+        tokio::task::yield_now().await;
+    }
+    send_tasks(&*broker, Pool::Light, 0..2).await;
+    for receiver in receivers {
+        receiver.await.expect("the receiver ends");
+    }
+    while broker.backlog().await.expect("the broker answers")[&Pool::Light] != Backlog::default() {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn receive_events(broker: &impl Broker, limit: usize) -> EventBatch {
+    let batch = broker.receive_events(limit).await.expect("events come");
+    assert!((1..=limit).contains(&batch.events.len()), "{}", batch.events.len());
+    batch
+}
+
+/// Acknowledges batches until so many events have come.
+async fn take_events(broker: &impl Broker, count: usize) -> Vec<WorkerEvent> {
+    let mut received = Vec::new();
+    while received.len() < count {
+        let batch = receive_events(broker, count - received.len()).await;
+        received.extend(batch.events.iter().cloned());
+        assert!(batch.acknowledge().await.expect("the acknowledgement is taken"), "the channel is there");
+    }
+    received
+}
+
+/// A worker's report, start, heartbeats and end arrive in that order, and whole.
 pub async fn events_of_one_sender_keep_their_order<B: Broker>(broker: Arc<B>) {
     let fence = numbered_fence(3);
+    let report = WorkerReport {
+        worker: worker(),
+        phase: WorkerPhase::Serving,
+        host: "host".into(),
+        version: "0.1.0".into(),
+        format: FORMAT,
+        pools: Pool::ALL.map(|pool| (pool, Slots { total: 3, busy: 1 })).into(),
+        tools: ToolVersions::default().with_recipes(),
+        capabilities: ["nvenc".to_owned()].into(),
+        processors: 8,
+        speed: [(TaskKind::EncodeVideo, 2.5)].into(),
+        free_disk: Some(1 << 40),
+    };
     let sent = [
-        WorkerEvent::Started { fence, worker: WorkerId("worker-1".to_owned()) },
+        WorkerEvent::Report(Box::new(report)),
+        WorkerEvent::Started { fence, worker: worker() },
         WorkerEvent::Heartbeat {
             fence,
-            worker: WorkerId("worker".into()),
+            worker: worker(),
             beat: 1,
             progress: Progress { fraction: 0.25, frames_per_second: 80.5, speed: 3.25 },
         },
-        WorkerEvent::Finished { fence, worker: WorkerId("worker".into()), outcome: AttemptOutcome::Released },
+        WorkerEvent::Finished { fence, worker: worker(), outcome: AttemptOutcome::Released },
     ];
     for event in &sent {
         broker.send_event(event).await.expect("the event is sent");
     }
-    for event in &sent {
-        assert_eq!(&broker.receive_event().await.expect("an event comes"), event);
+    assert_eq!(take_events(&*broker, sent.len()).await, sent);
+}
+
+/// A batch is never larger than asked for, and nothing waits for a batch to be full.
+pub async fn a_batch_holds_what_is_at_hand_up_to_its_limit<B: Broker>(broker: Arc<B>) {
+    for number in 0..5 {
+        broker.send_event(&event(number)).await.expect("the event is sent");
     }
+    let mut received = Vec::new();
+    while received.len() < 5 {
+        let batch = receive_events(&*broker, 2).await;
+        received.extend(batch.events.iter().cloned());
+        batch.acknowledge().await.expect("the acknowledgement is taken");
+    }
+    assert_eq!(received, (0..5).map(event).collect::<Vec<_>>());
+    broker.send_event(&event(5)).await.expect("the event is sent");
+    assert_eq!(receive_events(&*broker, 1000).await.events, [event(5)]);
+}
+
+/// A scheduler that dies before it has recorded a batch costs no event, and what comes again comes in order.
+pub async fn events_come_again_until_they_are_acknowledged<B: Broker>(broker: Arc<B>) {
+    for number in 0..6 {
+        broker.send_event(&event(number)).await.expect("the event is sent");
+    }
+    for limit in [1, 3, 100] {
+        let batch = receive_events(&*broker, limit).await;
+        assert_eq!(batch.events[0], event(0));
+        drop(batch);
+    }
+    let first = receive_events(&*broker, 1).await;
+    assert_eq!(first.events, [event(0)]);
+    assert!(first.acknowledge().await.expect("the acknowledgement is taken"));
+    assert_eq!(take_events(&*broker, 5).await, (1..6).map(event).collect::<Vec<_>>());
+    broker.send_event(&event(6)).await.expect("the event is sent");
+    assert_eq!(take_events(&*broker, 1).await, [event(6)]);
 }
 
 /// A scheduler may turn to something else while it waits for events, and loses none.
@@ -228,7 +355,11 @@ pub async fn a_cancelled_receive_of_events_takes_nothing<B: Broker>(broker: Arc<
     while received.len() < EVENTS as usize {
         tokio::select! {
             biased;
-            event = broker.receive_event() => received.push(event.expect("an event comes")),
+            batch = broker.receive_events(7) => {
+                let batch = batch.expect("events come");
+                received.extend(batch.events.iter().cloned());
+                batch.acknowledge().await.expect("the acknowledgement is taken");
+            }
             () = tokio::task::yield_now() => {}
         }
     }
@@ -237,7 +368,11 @@ pub async fn a_cancelled_receive_of_events_takes_nothing<B: Broker>(broker: Arc<
 }
 
 async fn subscribe(broker: &impl Broker) -> ControlStream {
-    broker.subscribe_control().await.expect("the subscription is made")
+    subscribe_as(broker, &worker()).await
+}
+
+async fn subscribe_as(broker: &impl Broker, worker: &WorkerId) -> ControlStream {
+    broker.subscribe_control(worker).await.expect("the subscription is made")
 }
 
 async fn next(stream: &mut ControlStream) -> ControlMessage {
@@ -247,7 +382,7 @@ async fn next(stream: &mut ControlStream) -> ControlMessage {
 /// Every subscriber gets every message that is sent after it subscribed.
 pub async fn control_messages_reach_every_subscriber<B: Broker>(broker: Arc<B>) {
     let mut early = subscribe(&*broker).await;
-    let first = ControlMessage::Extended { fence: numbered_fence(1), beat: 4 };
+    let first = ControlMessage::Extended { fence: numbered_fence(1), worker: worker(), beat: 4 };
     broker.send_control(&first).await.expect("the message is sent");
     assert_eq!(next(&mut early).await, first);
 
@@ -258,13 +393,32 @@ pub async fn control_messages_reach_every_subscriber<B: Broker>(broker: Arc<B>) 
     assert_eq!(next(&mut late).await, second);
 }
 
+/// What is for one worker reaches no other, however strange its name.
+pub async fn a_control_message_reaches_its_recipient_alone<B: Broker>(broker: Arc<B>) {
+    let names = ["one", "all", "a name/with.dots#*&é"].map(|name| WorkerId(name.to_owned()));
+    let mut streams = Vec::new();
+    for name in &names {
+        streams.push(subscribe_as(&*broker, name).await);
+    }
+    let mut messages: Vec<_> =
+        names.iter().map(|name| ControlMessage::Drain { worker: name.clone() }).collect();
+    let last = ControlMessage::Stop { fence: numbered_fence(1), worker: None };
+    messages.push(last.clone());
+    broker.send_controls(&messages).await.expect("the messages are sent");
+    for (stream, message) in streams.iter_mut().zip(&messages) {
+        assert_eq!(&next(stream).await, message);
+        assert_eq!(next(stream).await, last);
+    }
+}
+
 /// However far a subscriber lags: a stop is not lost in a flood of other messages.
 pub async fn a_lagging_subscriber_gets_every_stop<B: Broker>(broker: Arc<B>) {
     const STOPS: u32 = 40;
     let mut stream = subscribe(&*broker).await;
     for round in 0..100 {
         for number in STOPS..STOPS + 20 {
-            let extended = ControlMessage::Extended { fence: numbered_fence(number), beat: round };
+            let extended =
+                ControlMessage::Extended { fence: numbered_fence(number), worker: worker(), beat: round };
             broker.send_control(&extended).await.expect("the message is sent");
         }
         if round < u64::from(STOPS) {

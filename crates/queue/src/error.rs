@@ -19,4 +19,15 @@ pub enum BrokerError {
         /// Why not.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The broker refused, and would again: credentials, permissions, or a queue that was declared in another way.
+    #[error("the broker refuses to {action}")]
+    Refused {
+        /// What it was to do.
+        action: &'static str,
+        /// What it says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A message has no form that can be sent.
+    #[error("a message cannot be sent")]
+    Unsendable(#[from] reelfarm_model::message::MessageError),
 }

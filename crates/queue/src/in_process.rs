@@ -5,16 +5,19 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use async_trait::async_trait;
+use reelfarm_model::WorkerId;
 use reelfarm_model::message::{ControlMessage, TaskMessage, WorkerEvent};
 use reelfarm_model::task::Pool;
-use tokio::sync::mpsc;
+use tokio::sync::Semaphore;
 
-use crate::Broker;
 use crate::control::{ControlSource, ControlStream};
-use crate::delivery::{Acknowledger, Delivery};
+use crate::delivery::{Acknowledger, Delivery, EventBatch};
 use crate::error::BrokerError;
+use crate::event_buffer::{EventBuffer, Taken};
+use crate::link::LinkState;
 use crate::mailbox::Mailbox;
 use crate::task_queue::TaskQueue;
+use crate::{Backlog, Broker};
 
 /// Events that wait for the scheduler before their senders wait too: many heartbeats of every slot of a large host.
 const EVENT_BUFFER: usize = 1024;
@@ -27,19 +30,22 @@ const EVENT_BUFFER: usize = 1024;
 /// Control messages are bounded by the attempts that they are about, see [`ControlStream`].
 pub struct InProcessBroker {
     tasks: BTreeMap<Pool, Arc<TaskQueue>>,
-    event_sender: mpsc::Sender<WorkerEvent>,
-    event_receiver: tokio::sync::Mutex<mpsc::Receiver<WorkerEvent>>,
-    subscribers: Mutex<Vec<Weak<Mailbox>>>,
+    events: Arc<Events>,
+    subscribers: Mutex<Vec<(WorkerId, Weak<Mailbox>)>>,
+}
+
+struct Events {
+    buffer: EventBuffer<WorkerEvent>,
+    /// A permit for each event that may still be sent; it comes back with the acknowledgement.
+    room: Semaphore,
 }
 
 impl InProcessBroker {
     /// A broker for workers that serve `pools`; a task of any other pool is unroutable.
     pub fn new(pools: impl IntoIterator<Item = Pool>) -> Self {
-        let (event_sender, event_receiver) = mpsc::channel(EVENT_BUFFER);
         Self {
             tasks: pools.into_iter().map(|pool| (pool, Arc::new(TaskQueue::new()))).collect(),
-            event_sender,
-            event_receiver: tokio::sync::Mutex::new(event_receiver),
+            events: Arc::new(Events { buffer: EventBuffer::new(), room: Semaphore::new(EVENT_BUFFER) }),
             subscribers: Mutex::default(),
         }
     }
@@ -48,7 +54,7 @@ impl InProcessBroker {
         self.tasks.get(&pool).ok_or(BrokerError::Unroutable { pool })
     }
 
-    fn subscribers(&self) -> MutexGuard<'_, Vec<Weak<Mailbox>>> {
+    fn subscribers(&self) -> MutexGuard<'_, Vec<(WorkerId, Weak<Mailbox>)>> {
         self.subscribers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -61,7 +67,7 @@ impl Default for InProcessBroker {
 
 impl Drop for InProcessBroker {
     fn drop(&mut self) {
-        for mailbox in self.subscribers().iter().filter_map(Weak::upgrade) {
+        for mailbox in self.subscribers().iter().filter_map(|(_, mailbox)| mailbox.upgrade()) {
             mailbox.close();
         }
     }
@@ -69,9 +75,12 @@ impl Drop for InProcessBroker {
 
 #[async_trait]
 impl Broker for InProcessBroker {
-    async fn send_task(&self, message: &TaskMessage) -> Result<(), BrokerError> {
-        self.queue(message.pool())?.send(message.clone());
-        Ok(())
+    async fn send_tasks(&self, messages: &[TaskMessage]) -> Vec<Result<(), BrokerError>> {
+        let send = |message: &TaskMessage| {
+            self.queue(message.pool())?.send(message.clone());
+            Ok(())
+        };
+        messages.iter().map(send).collect()
     }
 
     async fn receive_task(&self, pool: Pool) -> Result<Delivery, BrokerError> {
@@ -82,17 +91,25 @@ impl Broker for InProcessBroker {
     }
 
     async fn send_event(&self, event: &WorkerEvent) -> Result<(), BrokerError> {
-        self.event_sender.send(event.clone()).await.map_err(|_| gone("take an event"))
+        self.events.room.acquire().await.map_err(|_| gone("take an event"))?.forget();
+        self.events.buffer.push(event.clone());
+        Ok(())
     }
 
-    async fn receive_event(&self) -> Result<WorkerEvent, BrokerError> {
-        self.event_receiver.lock().await.recv().await.ok_or_else(|| gone("give an event"))
+    async fn receive_events(&self, limit: usize) -> Result<EventBatch, BrokerError> {
+        let taken = self.events.buffer.take(limit).await;
+        let events = taken.items.clone();
+        Ok(EventBatch::new(
+            events,
+            Box::new(HeldEvents { taken: Some(taken), events: Arc::clone(&self.events) }),
+        ))
     }
 
-    async fn send_control(&self, message: &ControlMessage) -> Result<(), BrokerError> {
-        self.subscribers().retain(|subscriber| match subscriber.upgrade() {
+    async fn send_controls(&self, messages: &[ControlMessage]) -> Result<(), BrokerError> {
+        self.subscribers().retain(|(worker, subscriber)| match subscriber.upgrade() {
             Some(mailbox) => {
-                mailbox.put(message);
+                let meant = |message: &&ControlMessage| message.recipient().is_none_or(|only| only == worker);
+                messages.iter().filter(meant).for_each(|message| mailbox.put(message));
                 true
             }
             None => false,
@@ -100,10 +117,18 @@ impl Broker for InProcessBroker {
         Ok(())
     }
 
-    async fn subscribe_control(&self) -> Result<ControlStream, BrokerError> {
+    async fn subscribe_control(&self, worker: &WorkerId) -> Result<ControlStream, BrokerError> {
         let mailbox = Arc::new(Mailbox::default());
-        self.subscribers().push(Arc::downgrade(&mailbox));
+        self.subscribers().push((worker.clone(), Arc::downgrade(&mailbox)));
         Ok(ControlStream::new(Box::new(Subscription(mailbox))))
+    }
+
+    async fn backlog(&self) -> Result<BTreeMap<Pool, Backlog>, BrokerError> {
+        Ok(self.tasks.iter().map(|(pool, queue)| (*pool, queue.backlog())).collect())
+    }
+
+    fn link(&self) -> LinkState {
+        LinkState::Up
     }
 }
 
@@ -130,6 +155,31 @@ impl Drop for Held {
     fn drop(&mut self) {
         if let Some(message) = self.message.take() {
             self.queue.put_back(message);
+        }
+    }
+}
+
+/// Events that were delivered and come again unless they are acknowledged.
+struct HeldEvents {
+    taken: Option<Taken<WorkerEvent>>,
+    events: Arc<Events>,
+}
+
+#[async_trait]
+impl Acknowledger for HeldEvents {
+    async fn acknowledge(mut self: Box<Self>) -> Result<bool, BrokerError> {
+        if let Some(taken) = self.taken.take() {
+            self.events.buffer.settle(taken.epoch);
+            self.events.room.add_permits(taken.items.len());
+        }
+        Ok(true)
+    }
+}
+
+impl Drop for HeldEvents {
+    fn drop(&mut self) {
+        if let Some(taken) = self.taken.take() {
+            self.events.buffer.put_back(taken);
         }
     }
 }
@@ -161,8 +211,12 @@ mod tests {
         Fence { task: TaskKey(Digest::of(&[number])), attempt: 1, lease: LeaseToken(u128::from(number)) }
     }
 
+    fn worker() -> WorkerId {
+        WorkerId("worker".into())
+    }
+
     fn extended(number: u8, beat: u64) -> ControlMessage {
-        ControlMessage::Extended { fence: fence(number), beat }
+        ControlMessage::Extended { fence: fence(number), worker: worker(), beat }
     }
 
     fn stop(number: u8) -> ControlMessage {
@@ -198,7 +252,7 @@ mod tests {
     #[tokio::test]
     async fn a_lagging_subscriber_keeps_one_message_an_attempt() {
         let broker = InProcessBroker::default();
-        let mut stream = broker.subscribe_control().await.unwrap();
+        let mut stream = broker.subscribe_control(&worker()).await.unwrap();
         for message in
             [extended(1, 1), extended(2, 1), extended(1, 2), stop(1), extended(1, 3), stop(1), extended(2, 2)]
         {
@@ -215,7 +269,7 @@ mod tests {
     #[tokio::test]
     async fn a_stream_ends_with_its_broker() {
         let broker = InProcessBroker::default();
-        let mut stream = broker.subscribe_control().await.unwrap();
+        let mut stream = broker.subscribe_control(&worker()).await.unwrap();
         let waiting = tokio::spawn(async move { stream.next().await });
         tokio::task::yield_now().await;
         drop(broker);
@@ -226,9 +280,9 @@ mod tests {
     async fn subscribers_that_left_are_forgotten() {
         let broker = InProcessBroker::default();
         for _ in 0..10 {
-            drop(broker.subscribe_control().await.unwrap());
+            drop(broker.subscribe_control(&worker()).await.unwrap());
         }
-        let _stream = broker.subscribe_control().await.unwrap();
+        let _stream = broker.subscribe_control(&worker()).await.unwrap();
         broker.send_control(&stop(1)).await.unwrap();
         assert_eq!(broker.subscribers().len(), 1);
     }
@@ -238,7 +292,7 @@ mod tests {
         let broker = InProcessBroker::default();
         let event = WorkerEvent::Heartbeat {
             fence: fence(1),
-            worker: reelfarm_model::WorkerId("worker".into()),
+            worker: worker(),
             beat: 1,
             progress: Progress::default(),
         };
@@ -250,7 +304,7 @@ mod tests {
             _ = broker.send_event(&event) => panic!("the buffer has a bound"),
             () = tokio::task::yield_now() => {}
         }
-        broker.receive_event().await.unwrap();
+        assert!(broker.receive_events(1).await.unwrap().acknowledge().await.unwrap());
         broker.send_event(&event).await.unwrap();
     }
 }

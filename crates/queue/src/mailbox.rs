@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use reelfarm_model::attempt::Fence;
 use reelfarm_model::message::ControlMessage;
 use tokio::sync::Notify;
 
@@ -24,9 +23,10 @@ impl Mailbox {
     pub(crate) fn put(&self, message: &ControlMessage) {
         {
             let mut content = self.content();
-            let superseded = content.waiting.iter().position(|waiting| fence(waiting) == fence(message));
+            let superseded = content.waiting.iter().position(|waiting| supersedes(message, waiting));
             match superseded {
-                Some(at) if is_stop(&content.waiting[at]) => return,
+                // Said already, and nothing takes it back.
+                Some(at) if !is_extended(&content.waiting[at]) => return,
                 Some(at) => {
                     content.waiting.remove(at);
                 }
@@ -64,12 +64,11 @@ impl Mailbox {
     }
 }
 
-const fn fence(message: &ControlMessage) -> &Fence {
-    match message {
-        ControlMessage::Extended { fence, .. } | ControlMessage::Stop { fence, .. } => fence,
-    }
+/// Whether both are about the same attempt; or about the worker itself, which there is but one message about.
+fn supersedes(new: &ControlMessage, waiting: &ControlMessage) -> bool {
+    new.fence() == waiting.fence()
 }
 
-const fn is_stop(message: &ControlMessage) -> bool {
-    matches!(message, ControlMessage::Stop { .. })
+const fn is_extended(message: &ControlMessage) -> bool {
+    matches!(message, ControlMessage::Extended { .. })
 }

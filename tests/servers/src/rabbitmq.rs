@@ -225,7 +225,7 @@ impl RabbitMq {
     /// # Errors
     /// The broker is not up.
     pub async fn close_connections(&self) -> Result<(), RabbitMqError> {
-        self.control(&["close_all_connections", "closed by a test"]).await.map(drop)
+        self.control(&["close_all_connections", "--global", "closed by a test"]).await.map(drop)
     }
 
     /// Sets how long a delivery may stay unacknowledged before its channel is closed; for channels opened from now on.

@@ -11,7 +11,8 @@ pub(super) async fn run(execution: &Execution, spec: &EncodeAudioSpec) -> Result
     for rendition in &spec.renditions {
         outputs.push(execution.folder(&rendition.id).await?.join(AUDIO_FILE));
     }
-    let request = Request::EncodeAudio { path: execution.source().await?, spec: spec.clone(), outputs };
+    let source = execution.source().await?;
+    let request = Request::EncodeAudio { path: source.path.clone(), spec: spec.clone(), outputs };
     let encoded = execution.worker.media.run(&request, |progress| (execution.report)(progress)).await;
     execution.of_unchanged_source(encoded).await?;
     Ok(())

@@ -16,7 +16,8 @@ pub(super) async fn run(execution: &Execution, spec: &EncodeVideoSpec) -> Result
         *speed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = progress.speed;
         (execution.report)(progress);
     };
-    let request = Request::EncodeVideo { path: execution.source().await?, spec: spec.clone(), outputs };
+    let source = execution.source().await?;
+    let request = Request::EncodeVideo { path: source.path.clone(), spec: spec.clone(), outputs };
     let encoded = execution.worker.media.run(&request, report).await;
     execution.of_unchanged_source(encoded).await?;
     let speed = *speed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

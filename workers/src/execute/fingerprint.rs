@@ -18,7 +18,8 @@ pub(super) async fn run(execution: &Execution) -> Result<serde_json::Value, Fail
     // Dropping this future must end the thread that reads, or a stopped farm would read on for minutes.
     let abandoned = CancellationToken::new();
     let _guard = abandoned.clone().drop_guard();
-    let path = execution.source().await?;
+    let source = execution.source().await?;
+    let path = source.path.clone();
     let (sender, mut fractions) = mpsc::unbounded_channel();
     let reading = blocking(move || digest(&path, &abandoned, &sender));
     let share_done = execution.share_done();

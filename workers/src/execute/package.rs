@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use reelfarm_artifacts::Artifact;
 use reelfarm_media::child::Request;
 use reelfarm_model::profile::MediaFormat;
 use reelfarm_model::task::PackageSpec;
@@ -17,11 +18,11 @@ pub(super) async fn run(execution: &Execution, spec: &PackageSpec) -> Result<(),
         super::keys::open(execution, spec.encryption.as_ref().map(|encryption| encryption.keys)).await?;
     let output = execution.folder("media").await?;
     if let Some(base) = spec.base {
-        let base = execution.intact_artifact(base).await?.folder;
+        let base = execution.intact_artifact(base).await?;
         let (spec, share_done) = (spec.clone(), execution.share_done());
-        return blocking(move || derived::package(&spec, &base, keys.as_ref(), &output, share_done)).await;
+        return blocking(move || derived::package(&spec, &base.folder, keys.as_ref(), &output, share_done)).await;
     }
-    let inputs = renditions(execution, spec).await?;
+    let Renditions { files: inputs, _held } = renditions(execution, spec).await?;
     match spec.format {
         MediaFormat::Progressive => mux(execution, spec, &inputs, &output).await,
         _ => {
@@ -31,27 +32,34 @@ pub(super) async fn run(execution: &Execution, spec: &PackageSpec) -> Result<(),
     }
 }
 
+/// The files of a media set's renditions, which stay for as long as this value is there.
+pub(super) struct Renditions {
+    pub(super) files: BTreeMap<ArtifactKey, PathBuf>,
+    pub(super) _held: Vec<Artifact>,
+}
+
 /// The files of a media set's renditions, each of which was read and found as it was encoded: a media set that reads back
 /// as its renditions is right only if they are.
 pub(super) async fn renditions(
     execution: &Execution,
     spec: &PackageSpec,
-) -> Result<BTreeMap<ArtifactKey, PathBuf>, Failure> {
+) -> Result<Renditions, Failure> {
     let video = spec.video.iter().map(|video| (video.artifact, VIDEO_FILE));
     let audio = spec.audio.iter().map(|audio| (audio.artifact, AUDIO_FILE));
-    let mut files = BTreeMap::new();
+    let mut renditions = Renditions { files: BTreeMap::new(), _held: Vec::new() };
     let mut missing = None;
     for (artifact, file) in video.chain(audio) {
         match execution.intact_artifact(artifact).await {
             Ok(rendition) => {
-                files.insert(artifact, rendition.folder.join(file));
+                renditions.files.insert(artifact, rendition.folder.join(file));
+                renditions._held.push(rendition);
             }
             // All are looked at, so that all that are damaged are made again at once.
             Err(failure) if failure.code == Code::ArtifactMissing => missing = missing.or(Some(failure)),
             Err(failure) => return Err(failure),
         }
     }
-    missing.map_or(Ok(files), Err)
+    missing.map_or(Ok(renditions), Err)
 }
 
 async fn mux(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reelfarm_artifacts::{Origin, Published, Receipt};
+use reelfarm_artifacts::{Published, Receipt};
 use reelfarm_model::index::{Index, IndexFile, IndexProfile};
 use reelfarm_model::task::PublishSpec;
 use reelfarm_model::{Failure, TitleId};
@@ -30,7 +30,7 @@ pub(super) async fn run(execution: &Execution, spec: &PublishSpec) -> Result<ser
         }
     }
     let index = index(&spec.title, spec, files.into_values().collect());
-    let origin = Origin::open(&spec.origin)?;
+    let origin = execution.worker.artifacts.origin(&spec.origin)?;
     let Published { index: digest, written } = origin.publish(&spec.title, manifests, &index).await?;
     execution.worker.metrics.origin_written(written);
     execution.write_json("index", RESULT_FILE, &digest).await

@@ -6,7 +6,8 @@ use reelfarm_model::Failure;
 use super::{Execution, RESULT_FILE};
 
 pub(super) async fn run(execution: &Execution) -> Result<serde_json::Value, Failure> {
-    let request = Request::Measure { path: execution.source().await? };
+    let source = execution.source().await?;
+    let request = Request::Measure { path: source.path.clone() };
     let measured = execution.worker.media.run(&request, |progress| (execution.report)(progress)).await;
     let measurements = execution.of_unchanged_source(measured).await?;
     execution.write_json("measurements", RESULT_FILE, &measurements).await

@@ -13,7 +13,7 @@ const FINDINGS_SHOWN: usize = 3;
 pub(super) async fn run(execution: &Execution, spec: &VerifySpec) -> Result<(), Failure> {
     let media = execution.artifact(spec.media).await?;
     let manifests = match spec.manifests {
-        Some(key) => Some(execution.artifact(key).await?.folder),
+        Some(key) => Some(execution.artifact(key).await?),
         None => None,
     };
     let renditions = renditions(execution, &spec.package).await?;
@@ -21,7 +21,10 @@ pub(super) async fn run(execution: &Execution, spec: &VerifySpec) -> Result<(), 
     let keys = super::keys::open(execution, encryption.map(|encryption| encryption.keys)).await?;
     let checked = spec.clone();
     let result = blocking(move || {
-        Ok(verify(&checked, &media.folder, manifests.as_deref(), &renditions, keys.as_ref()))
+        Ok({
+            let manifests = manifests.as_ref().map(|manifests| manifests.folder.as_path());
+            verify(&checked, &media.folder, manifests, &renditions.files, keys.as_ref())
+        })
     })
     .await?;
     execution.worker.metrics.profile_verified(spec.profile.container, result.is_ok());

@@ -1,0 +1,68 @@
+//! What a worker says about itself: at its start, from time to time, and as its farewell.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reelfarm_model::message::{FORMAT, WorkerEvent, WorkerPhase, WorkerReport};
+use reelfarm_queue::BrokerError;
+use tokio_util::sync::CancellationToken;
+
+use crate::runtime::Running;
+
+/// How often a worker says that it is there.
+const INTERVAL: Duration = Duration::from_secs(10);
+/// How long a worker that has ended tries to say so.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Sends reports until `ended`, and the farewell then.
+pub(crate) async fn run(running: Arc<Running>, ended: CancellationToken) -> Result<(), BrokerError> {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let mut ticks = tokio::time::interval(INTERVAL);
+    loop {
+        let phase = tokio::select! {
+            biased;
+            () = ended.cancelled() => break,
+            _ = ticks.tick() => phase(&running),
+            // Said at once.
+            () = running.drain.cancelled(), if phase(&running) == WorkerPhase::Serving => WorkerPhase::Draining,
+        };
+        tokio::select! {
+            () = ended.cancelled() => break,
+            () = send(&running, phase, &host) => {}
+        }
+    }
+    if tokio::time::timeout(FAREWELL, send(&running, WorkerPhase::Gone, &host)).await.is_err() {
+        tracing::warn!("the farewell was not sent in time");
+    }
+    Ok(())
+}
+
+fn phase(running: &Running) -> WorkerPhase {
+    if running.stop.is_cancelled() || running.drain.is_cancelled() {
+        WorkerPhase::Draining
+    } else {
+        WorkerPhase::Serving
+    }
+}
+
+async fn send(running: &Running, phase: WorkerPhase, host: &str) {
+    let worker = &running.worker;
+    let report = WorkerReport {
+        worker: worker.id.clone(),
+        phase,
+        host: host.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        format: FORMAT,
+        pools: running.state.slots(),
+        tools: worker.tools.clone(),
+        capabilities: BTreeSet::new(),
+        processors: std::thread::available_parallelism()
+            .map_or(1, |count| u32::try_from(count.get()).unwrap_or(u32::MAX)),
+        speed: running.state.speed(),
+        free_disk: None,
+    };
+    if let Err(error) = worker.broker.send_event(&WorkerEvent::Report(Box::new(report))).await {
+        tracing::warn!(%error, "the worker's report was not sent");
+    }
+}

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use reelfarm_artifacts::{Origin, OriginError};
+use reelfarm_artifacts::{ArtifactStore, OriginError};
 use reelfarm_model::title::Submission;
 use reelfarm_model::{Code, Digest, Failure, TitleId, TitleState};
 use reelfarm_store::StoreError;
@@ -33,7 +33,7 @@ impl Scheduler {
         // What another farm put there is judged once it is known whether it was made from the same bytes.
         let held = !known.state.is_final()
             || known.state == TitleState::Published
-            || self.is_own(&online(id, origin).await?, id, origin, holder).await?;
+            || self.is_own(&online(&self.artifacts, id, origin).await?, id, origin, holder).await?;
         Ok(held.then(|| {
             Failure::new(
                 Code::TitleNameTaken,
@@ -54,7 +54,7 @@ impl Scheduler {
         digest: Digest,
     ) -> Result<Option<Failure>, StoreError> {
         let Submission { title: id, source, origin, .. } = submission;
-        let online = match online(id, origin).await {
+        let online = match online(&self.artifacts, id, origin).await {
             Ok(Online::From(source)) if source == digest => return Ok(None),
             Ok(Online::Nothing) => return Ok(None),
             Ok(online) => online,
@@ -90,8 +90,12 @@ impl Scheduler {
     }
 }
 
-async fn online(title: &TitleId, origin: &str) -> Result<Online, OriginError> {
-    match Origin::open(origin)?.index(title).await {
+async fn online(
+    artifacts: &ArtifactStore,
+    title: &TitleId,
+    origin: &str,
+) -> Result<Online, OriginError> {
+    match artifacts.origin(origin)?.index(title).await {
         Ok(None) => Ok(Online::Nothing),
         Ok(Some((index, _))) => Ok(Online::From(index.source)),
         Err(error @ OriginError::IndexDamaged { .. }) => Ok(Online::Damaged(error)),

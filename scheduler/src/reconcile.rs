@@ -326,7 +326,7 @@ impl Scheduler {
     async fn facts(&self, title: &Title, graph: &Graph) -> Result<Result<Facts, Failure>, SchedulerError> {
         let mut facts = Facts::default();
         let id = &title.submission.title;
-        let origin = match Origin::open(&title.submission.origin) {
+        let origin = match self.artifacts.origin(&title.submission.origin) {
             Ok(origin) => origin,
             Err(error) => return Ok(Err(error.into())),
         };
@@ -336,13 +336,22 @@ impl Scheduler {
                 facts.done.insert(node.task.key);
             }
             for output in &node.task.outputs {
-                let artifact = match self.artifacts.get(output.key).await {
-                    Ok(Some(artifact)) => artifact,
+                match self.artifacts.find(output.key).await {
+                    Ok(Some(_)) => {
+                        facts.available.insert(output.key);
+                    }
                     Ok(None) => continue,
                     Err(error) => return Ok(Err(error.into())),
-                };
-                facts.available.insert(output.key);
+                }
                 if matches!(node.task.spec, TaskSpec::Upload(_)) {
+                    let artifact = match self.artifacts.get(output.key).await {
+                        Ok(Some(artifact)) => artifact,
+                        Ok(None) => {
+                            facts.available.remove(&output.key);
+                            continue;
+                        }
+                        Err(error) => return Ok(Err(error.into())),
+                    };
                     match holds(&origin, id, &artifact).await {
                         Ok(true) => drop(facts.at_origin.insert(output.key)),
                         Ok(false) => {}

@@ -1,7 +1,8 @@
 //! A folder of this host with copies of what lies in an object store: programs read paths.
 //!
-//! `ROOT/kept/<name>~<number>/` holds one thing each, `ROOT/staging/` what is not finished; both are on one file system,
-//! so that taking in is one rename.
+//! `ROOT/kept/<name>~<number>/` holds one thing each, `ROOT/staging/` what is not finished, and `ROOT/partial/` what is
+//! fetched so slowly that the next process should go on with it; all are on one file system, so that taking in is one
+//! rename.
 //!
 //! Promises: what is there is whole; what somebody holds is not removed; things go when room is needed, the longest
 //! unused first; nothing is fetched while less than the floor would stay free on the disk. The limit is one for what is
@@ -14,7 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::OwnedMutexGuard;
 
@@ -45,6 +46,7 @@ pub(crate) struct Cache {
 struct Inner {
     kept: PathBuf,
     staging: PathBuf,
+    partial: PathBuf,
     limit: u64,
     floor: u64,
     shelf: Mutex<Shelf>,
@@ -112,13 +114,16 @@ impl Cache {
             Err(std::fs::TryLockError::WouldBlock) => return Err(ArtifactError::CacheBusy { folder: root }),
             Err(std::fs::TryLockError::Error(error)) => return Err(error.into()),
         }
-        let (kept, staging) = (root.join("kept"), root.join("staging"));
-        fs_err::create_dir_all(&kept)?;
-        fs_err::create_dir_all(&staging)?;
+        let (kept, staging, partial) = (root.join("kept"), root.join("staging"), root.join("partial"));
+        for folder in [&kept, &staging, &partial] {
+            fs_err::create_dir_all(folder)?;
+        }
+        forget_old(&partial)?;
         let (shelf, next) = stock(&kept)?;
         let inner = Inner {
             kept,
             staging,
+            partial,
             limit: settings.limit,
             floor: settings.floor,
             shelf: Mutex::new(shelf),
@@ -133,6 +138,11 @@ impl Cache {
     /// Where unfinished things lie.
     pub(crate) fn staging_folder(&self) -> &Path {
         &self.inner.staging
+    }
+
+    /// Where files lie that are fetched over several processes' lives. The one of a name belongs to who has its turn.
+    pub(crate) fn partial_folder(&self) -> &Path {
+        &self.inner.partial
     }
 
     /// A fresh, empty folder on the same file system.
@@ -275,6 +285,20 @@ impl Inner {
             }
         }
     }
+}
+
+/// How long half a file waits for somebody who goes on with it.
+const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+
+fn forget_old(partial: &Path) -> io::Result<()> {
+    for entry in fs_err::read_dir(partial)? {
+        let path = entry?.path();
+        let modified = fs_err::metadata(&path)?.modified()?;
+        if modified.elapsed().is_ok_and(|age| age > PATIENCE) {
+            folder::remove_all(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// What a cache's folder has, the longest unused first, and the first number that nothing in it has.

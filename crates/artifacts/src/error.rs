@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use reelfarm_model::{Code, Failure};
 use rustix::io::Errno;
 
+use crate::bucket::InvalidAccess;
 use crate::location::InvalidLocation;
 
 /// An artifact could not be made, taken over or found.
@@ -65,6 +66,12 @@ impl From<ArtifactError> for Failure {
             ArtifactError::Unfit { .. } => Code::Internal,
         };
         Failure::new(code, error.to_string())
+    }
+}
+
+impl From<InvalidAccess> for Failure {
+    fn from(error: InvalidAccess) -> Self {
+        Failure::new(Code::SettingsInvalid, error.to_string())
     }
 }
 

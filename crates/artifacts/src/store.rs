@@ -6,11 +6,12 @@ mod objects;
 mod pack;
 mod prepare;
 
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use reelfarm_model::attempt::ArtifactRecord;
-use reelfarm_model::{ArtifactKey, Fence};
+use reelfarm_model::{ArtifactKey, Code, Digest, Failure, Fence, SourceReference};
 use tokio_util::sync::CancellationToken;
 
 use crate::artifact::Artifact;
@@ -19,8 +20,11 @@ use crate::bucket::{Bucket, S3Access};
 use crate::cache::{Cache, CacheSettings};
 use crate::error::ArtifactError;
 use crate::folder;
-use crate::location::BucketLocation;
+use crate::location::{BucketLocation, Location};
+use crate::origin::{Origin, OriginError};
+use crate::source::{LocalSource, Sources};
 use crate::staging::Staging;
+use crate::storage::StorageSettings;
 pub use collect::Collection;
 use folders::{Depth, Folders};
 use objects::Objects;
@@ -29,6 +33,16 @@ use objects::Objects;
 #[derive(Clone, Debug)]
 pub struct ArtifactStore {
     form: Form,
+    outside: Arc<Outside>,
+}
+
+/// What lies outside the store and is reached through it.
+#[derive(Debug, Default)]
+struct Outside {
+    origins: S3Access,
+    /// Origins in buckets that were opened.
+    opened: Mutex<HashMap<String, Origin>>,
+    sources: Option<Sources>,
 }
 
 #[derive(Clone, Debug)]
@@ -44,7 +58,7 @@ impl ArtifactStore {
     /// # Errors
     /// The folder cannot be made.
     pub fn open(root: &Path) -> Result<Self, ArtifactError> {
-        Ok(Self { form: Form::Folder(Folders::open(root, false)?) })
+        Ok(Self { form: Form::Folder(Folders::open(root, false)?), outside: Arc::default() })
     }
 
     /// The artifacts under a folder that processes on several hosts use together. Blocks, shortly.
@@ -52,7 +66,7 @@ impl ArtifactStore {
     /// # Errors
     /// The folder cannot be made.
     pub fn open_shared(root: &Path) -> Result<Self, ArtifactError> {
-        Ok(Self { form: Form::Folder(Folders::open(root, true)?) })
+        Ok(Self { form: Form::Folder(Folders::open(root, true)?), outside: Arc::default() })
     }
 
     /// The artifacts in a bucket, with copies in a folder of this process. Blocks, shortly; sends nothing yet.
@@ -64,14 +78,99 @@ impl ArtifactStore {
         access: &S3Access,
         cache: &CacheSettings,
     ) -> Result<Self, ArtifactError> {
+        Self::in_bucket(location, access, Cache::open(cache)?)
+    }
+
+    fn in_bucket(location: &BucketLocation, access: &S3Access, cache: Cache) -> Result<Self, ArtifactError> {
         let bucket = Bucket::new(location.clone(), access).map_err(|source| ArtifactError::Unreachable {
             store: location.to_string(),
             action: "open",
             path: String::new(),
             source,
         })?;
-        let objects = Objects::new(bucket, Cache::open(cache)?);
-        Ok(Self { form: Form::Bucket(Arc::new(objects)) })
+        let objects = Objects::new(bucket, cache);
+        Ok(Self { form: Form::Bucket(Arc::new(objects)), outside: Arc::default() })
+    }
+
+    /// The artifacts, and the ways to origins and sources, as the settings say. The cache's folder is used where something
+    /// lies in a bucket. Blocks, shortly.
+    ///
+    /// # Errors
+    /// As of [`open`](Self::open) and [`open_bucket`](Self::open_bucket).
+    pub fn connect(settings: &StorageSettings) -> Result<Self, ArtifactError> {
+        let reads_buckets = !settings.sources.places.is_empty();
+        let cache = match settings.artifacts {
+            Location::Folder(_) if !reads_buckets => None,
+            _ => Some(Cache::open(&settings.cache)?),
+        };
+        let store = match (&settings.artifacts, &cache) {
+            (Location::Bucket(location), Some(cache)) => {
+                Self::in_bucket(location, &settings.access, cache.clone())?
+            }
+            (Location::Bucket(location), None) => {
+                Self::open_bucket(location, &settings.access, &settings.cache)?
+            }
+            (Location::Folder(root), _) if settings.shared => Self::open_shared(root)?,
+            (Location::Folder(root), _) => Self::open(root)?,
+        };
+        let sources =
+            cache.filter(|_| reads_buckets).map(|cache| Sources::new(settings.sources.clone(), cache));
+        let outside = Outside { origins: settings.origins.clone(), opened: Mutex::default(), sources };
+        Ok(Self { outside: Arc::new(outside), ..store })
+    }
+
+    /// The same store, with this way to origins in buckets.
+    #[must_use]
+    pub fn with_origins(self, access: S3Access) -> Self {
+        let outside = Outside { origins: access, ..Outside::default() };
+        Self { outside: Arc::new(outside), ..self }
+    }
+
+    /// The origin at this place, as [`Origin::connect`] opens it. Blocks, shortly.
+    ///
+    /// # Errors
+    /// As of [`Origin::connect`].
+    pub fn origin(&self, origin: &str) -> Result<Origin, OriginError> {
+        if !matches!(Location::parse(origin), Ok(Location::Bucket(_))) {
+            return Origin::connect(origin, &self.outside.origins);
+        }
+        let mut opened = self.outside.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(origin) = opened.get(origin) {
+            return Ok(origin.clone());
+        }
+        let new = Origin::connect(origin, &self.outside.origins)?;
+        opened.insert(origin.to_owned(), new.clone());
+        Ok(new)
+    }
+
+    /// The source at `s3://bucket/key`, as it lies there now.
+    ///
+    /// # Errors
+    /// There is no such object, it is empty, or it may not be read; sources may not come from there.
+    pub async fn look_at_source(&self, source: &str) -> Result<SourceReference, Failure> {
+        self.sources(source)?.look(source).await
+    }
+
+    /// A source that lies in a bucket, as a file on this host; fetched, unless this host has it. `expected` is its SHA-256,
+    /// where that is known. Dropped before its end, it keeps what it has, and the next call goes on with it.
+    ///
+    /// # Errors
+    /// [`Code::SourceChanged`] where the object is no longer the one that was submitted; [`Code::DiskFull`]; it cannot be
+    /// read; sources may not come from there.
+    pub async fn fetch_source(
+        &self,
+        source: &SourceReference,
+        expected: Option<Digest>,
+    ) -> Result<LocalSource, Failure> {
+        self.sources(&source.path.to_string_lossy())?.fetch(source, expected).await
+    }
+
+    fn sources(&self, source: &str) -> Result<&Sources, Failure> {
+        self.outside.sources.as_ref().ok_or_else(|| {
+            let reason =
+                "this process was told of no bucket that sources may come from; set REELFARM_SOURCE_PLACES";
+            Failure::new(Code::SettingsInvalid, format!("{source} cannot be read: {reason}"))
+        })
     }
 
     /// A fresh, empty folder for an attempt, named after it.

@@ -16,6 +16,9 @@ pub struct SourceReference {
     pub size: u64,
     /// The time of the last change, in nanoseconds since 1970 UTC.
     pub modified_ns: i64,
+    /// The ETag of an object, with its quotation marks (RFC 9110, 8.8.3): it changes with the bytes. Files have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
 }
 
 /// What a fingerprint task found: the digests of every byte of the source.
@@ -39,10 +42,20 @@ mod tests {
     #[test]
     fn a_source_survives_json_inside_a_task() {
         for modified_ns in [0, -1, 1_700_000_000_123_456_789, i64::MIN, i64::MAX] {
-            let source = SourceReference { path: "/film.mov".into(), size: u64::MAX, modified_ns };
+            let source = SourceReference { path: "/film.mov".into(), size: u64::MAX, modified_ns, etag: None };
             let task = Task::new(TaskSpec::Fingerprint(FingerprintSpec { source }), &ToolVersions::default());
             let text = serde_json::to_string(&task).unwrap();
             assert_eq!(serde_json::from_str::<Task>(&text).unwrap(), task);
+            assert!(!text.contains("etag"), "keys of files are what they were before there were objects");
         }
+    }
+
+    #[test]
+    fn the_source_of_an_older_scheduler_is_read_and_an_objects_etag_is_kept() {
+        let older: SourceReference = serde_json::from_str(r#"{"path":"/a","size":1,"modified_ns":2}"#).unwrap();
+        assert_eq!(older.etag, None);
+        let object = SourceReference { etag: Some("\"abc-2\"".to_owned()), ..older };
+        let text = serde_json::to_string(&object).unwrap();
+        assert_eq!(serde_json::from_str::<SourceReference>(&text).unwrap(), object);
     }
 }

@@ -116,6 +116,7 @@ impl Farm {
                 path: format!("/films/{name}.mp4").into(),
                 size: 10_000_000,
                 modified_ns: 1,
+                etag: None,
             },
             ladder: LadderText {
                 file: "fast.toml".into(),

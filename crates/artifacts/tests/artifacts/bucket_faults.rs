@@ -52,17 +52,24 @@ async fn faulty(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_passes_by_itself_is_waited_out_in_both_directions() {
+async fn an_overloaded_server_is_waited_out_in_both_directions() {
+    waited_out([SLOW_DOWN, Fault::Answer("500 Internal Server Error")]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cut_connections_are_waited_out_in_both_directions() {
+    waited_out([Fault::LoseAnswer, Fault::CutAfter(150)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_does_not_answer_is_asked_again_in_both_directions() {
+    waited_out([Fault::Swallow]).await;
+}
+
+async fn waited_out<const FAULTS: usize>(faults: [Fault; FAULTS]) {
     let server = S3Server::start().await.unwrap();
     let hosts = tempfile::tempdir().unwrap();
     let content = bytes(3, FIVE_PARTS);
-    let faults = [
-        SLOW_DOWN,
-        Fault::Answer("500 Internal Server Error"),
-        Fault::LoseAnswer,
-        Fault::CutAfter(150),
-        Fault::Swallow,
-    ];
     for (number, fault) in faults.into_iter().enumerate() {
         let name = format!("artifact-{number}");
         let (writer, reader) = (format!("writer-{number}"), format!("reader-{number}"));

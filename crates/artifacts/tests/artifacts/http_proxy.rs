@@ -40,7 +40,8 @@ pub(crate) struct HttpProxy {
 }
 
 impl HttpProxy {
-    /// Serves what lies at `server`. `decide` sees each request's line, such as `GET /farm/a?uploads HTTP/1.1`.
+    /// Serves what lies at `server`. `decide` sees each request's head: its line, such as `GET /farm/a?uploads HTTP/1.1`, and
+    /// its headers, whose names are in lower case.
     pub(crate) async fn start(
         server: String,
         decide: impl Fn(&str) -> Fault + Send + Sync + 'static,
@@ -95,7 +96,7 @@ async fn serve(client: TcpStream, server: &str, decide: &Decide) -> std::io::Res
     let mut body = vec![0; length];
     client.read_exact(&mut body).await?;
     let line = head.lines().next().unwrap_or_default().to_owned();
-    let fault = decide(&line);
+    let fault = decide(&head);
     match fault {
         Fault::Answer(status) => {
             let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");

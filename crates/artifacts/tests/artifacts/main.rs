@@ -5,6 +5,8 @@ mod bucket;
 #[cfg(test)]
 mod bucket_faults;
 #[cfg(test)]
+mod bucket_sources;
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod faulty;

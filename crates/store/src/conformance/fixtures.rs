@@ -51,6 +51,7 @@ pub fn source(variant: u32) -> SourceReference {
         path: format!("/sources/film-{variant}.mov").into(),
         size: 1 << 40,
         modified_ns: 1_700_000_000_123_456_789,
+        etag: None,
     }
 }
 

@@ -90,11 +90,7 @@ impl Scheduler {
     }
 }
 
-async fn online(
-    artifacts: &ArtifactStore,
-    title: &TitleId,
-    origin: &str,
-) -> Result<Online, OriginError> {
+async fn online(artifacts: &ArtifactStore, title: &TitleId, origin: &str) -> Result<Online, OriginError> {
     match artifacts.origin(origin)?.index(title).await {
         Ok(None) => Ok(Online::Nothing),
         Ok(Some((index, _))) => Ok(Online::From(index.source)),

@@ -330,19 +330,21 @@ impl Scheduler {
             Ok(origin) => origin,
             Err(error) => return Ok(Err(error.into())),
         };
+        let outputs = graph.nodes.iter().flat_map(|node| &node.task.outputs).map(|output| output.key);
+        let found = match self.artifacts.find_all(outputs).await {
+            Ok(found) => found,
+            Err(error) => return Ok(Err(error.into())),
+        };
         for node in &graph.nodes {
             let record = self.store.task(&node.task.key).await?;
             if record.as_ref().is_some_and(|record| record.state == TaskState::Done) {
                 facts.done.insert(node.task.key);
             }
             for output in &node.task.outputs {
-                match self.artifacts.find(output.key).await {
-                    Ok(Some(_)) => {
-                        facts.available.insert(output.key);
-                    }
-                    Ok(None) => continue,
-                    Err(error) => return Ok(Err(error.into())),
+                if !found.contains_key(&output.key) {
+                    continue;
                 }
+                facts.available.insert(output.key);
                 if matches!(node.task.spec, TaskSpec::Upload(_)) {
                     let artifact = match self.artifacts.get(output.key).await {
                         Ok(Some(artifact)) => artifact,

@@ -34,8 +34,7 @@ pub(crate) async fn make(
         && let Some(record) = there.get(&output.name)
     {
         // One that goes in this moment is made like any that is not there.
-        let artifact =
-            if task.spec.has_result() { worker.artifacts.get(output.key).await? } else { None };
+        let artifact = if task.spec.has_result() { worker.artifacts.get(output.key).await? } else { None };
         if artifact.is_some() || !task.spec.has_result() {
             let result = match artifact {
                 Some(artifact) => Some(artifact.read_json(RESULT_FILE).await?),

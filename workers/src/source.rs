@@ -122,6 +122,33 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_file_is_read_where_it_lies_unless_it_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let artifacts = ArtifactStore::open(&folder.path().join("state")).unwrap();
+        let path = folder.path().join("film.mp4");
+        fs_err::write(&path, b"reel").unwrap();
+        let source = source_reference(&path).unwrap();
+        let file = local(&artifacts, &source, None).await.unwrap();
+        assert_eq!(file.path, source.path);
+        fs_err::write(&path, b"reels").unwrap();
+        for changed in
+            [unchanged(&artifacts, &source).await, local(&artifacts, &source, None).await.map(drop)]
+        {
+            assert_eq!(changed.unwrap_err().code, Code::SourceChanged);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_object_is_not_looked_for_among_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let artifacts = ArtifactStore::open(folder.path()).unwrap();
+        let object =
+            SourceReference { path: "s3://farm/film.mxf".into(), size: 1, modified_ns: 1, etag: None };
+        let failure = local(&artifacts, &object, None).await.map(drop).unwrap_err();
+        assert_eq!(failure.code, Code::SettingsInvalid, "no place was named: {failure}");
+    }
+
     #[test]
     fn a_file_is_known_by_size_and_time() {
         let folder = tempfile::tempdir().unwrap();

@@ -6,10 +6,11 @@ mod objects;
 mod pack;
 mod prepare;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use reelfarm_model::attempt::ArtifactRecord;
 use reelfarm_model::{ArtifactKey, Code, Digest, Failure, Fence, SourceReference};
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,9 @@ use crate::storage::StorageSettings;
 pub use collect::Collection;
 use folders::{Depth, Folders};
 use objects::Objects;
+
+/// Artifacts that are asked for at once.
+const AT_ONCE: usize = 16;
 
 /// The artifacts of a farm. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -212,6 +216,20 @@ impl ArtifactStore {
             Form::Folder(_) => Ok(self.get(key).await?.map(|artifact| artifact.record)),
             Form::Bucket(objects) => Ok(objects.find(key).await?.map(|list| list.record)),
         }
+    }
+
+    /// Which of these artifacts are there and whole, as [`find`](Self::find) says of each; several are asked for at once.
+    ///
+    /// # Errors
+    /// As of [`get`](Self::get).
+    pub async fn find_all(
+        &self,
+        keys: impl IntoIterator<Item = ArtifactKey>,
+    ) -> Result<BTreeMap<ArtifactKey, ArtifactRecord>, ArtifactError> {
+        // Boxed: otherwise the compiler cannot see that a caller's future is Send.
+        let finding: Vec<_> = keys.into_iter().map(|key| self.find(key).boxed()).collect();
+        let found: Vec<_> = futures::stream::iter(finding).buffer_unordered(AT_ONCE).try_collect().await?;
+        Ok(found.into_iter().flatten().map(|record| (record.key, record)).collect())
     }
 
     /// The artifact, if it is there and whole: every file that its list names has the size that the list says. One that

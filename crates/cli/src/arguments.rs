@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use reelfarm_model::Pool;
 use reelfarm_model::profile::DrmSystem;
+
+use crate::distributed::{ArtifactArguments, BrokerArguments, DatabaseArguments};
 
 /// Takes films and episodes and makes them ready to stream on every device.
 #[derive(Debug, Parser)]
@@ -52,6 +55,10 @@ pub enum Verb {
     Profiles(Json),
     /// List the ladders, or check a ladder file.
     Ladders(Ladders),
+    /// Run a scheduler of a farm of many hosts.
+    Scheduler(SchedulerArguments),
+    /// Run a worker of a farm of many hosts.
+    Worker(WorkerArguments),
     /// Print completions for a shell.
     Completions(Completions),
     /// Serve one media request from stdin (used by the farm itself).
@@ -100,6 +107,75 @@ pub struct Run {
     /// Serve Prometheus metrics at this address while running, such as 127.0.0.1:9180.
     #[arg(long, env = "REELFARM_METRICS_ADDR", value_name = "ADDRESS")]
     pub metrics_addr: Option<SocketAddr>,
+}
+
+/// `reelfarm scheduler`.
+#[derive(Debug, Args)]
+pub struct SchedulerArguments {
+    #[command(flatten)]
+    pub database: DatabaseArguments,
+    #[command(flatten)]
+    pub broker: BrokerArguments,
+    #[command(flatten)]
+    pub artifacts: ArtifactArguments,
+    /// Where the API listens.
+    #[arg(long, env = "REELFARM_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8180")]
+    pub listen: SocketAddr,
+    /// Where the other schedulers reach this one's API [default: http:// and the address at which it listens].
+    #[arg(long, env = "REELFARM_ADVERTISE", value_name = "URL")]
+    pub advertise: Option<String>,
+    /// A file for the first administrator's token, made where it is missing.
+    #[arg(long, env = "REELFARM_ADMIN_TOKEN_FILE", value_name = "FILE")]
+    pub admin_token_file: Option<PathBuf>,
+    /// How long an attempt's lease runs, in seconds: a worker that died is followed after that long.
+    #[arg(long, env = "REELFARM_LEASE", value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub lease: u64,
+    /// How long the leadership's lease runs, in seconds: a leader that died is followed after that long.
+    #[arg(long, env = "REELFARM_LEADER_LEASE", value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub leader_lease: u64,
+    #[command(flatten)]
+    pub state: State,
+    /// Serve Prometheus metrics at this address while running, such as 127.0.0.1:9180.
+    #[arg(long, env = "REELFARM_METRICS_ADDR", value_name = "ADDRESS")]
+    pub metrics_addr: Option<SocketAddr>,
+}
+
+/// `reelfarm worker`.
+#[derive(Debug, Args)]
+pub struct WorkerArguments {
+    #[command(flatten)]
+    pub broker: BrokerArguments,
+    #[command(flatten)]
+    pub artifacts: ArtifactArguments,
+    /// The pools to serve.
+    #[arg(long, env = "REELFARM_POOLS", value_name = "POOL,…", value_delimiter = ',', default_value = "cpu,package,light", value_parser = pool)]
+    pub pools: Vec<Pool>,
+    /// Tasks of each pool that run at once [default: what fits this machine's processors].
+    #[arg(long, env = "REELFARM_SLOTS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub slots: Option<u16>,
+    /// What others call this worker [default: host, process and time of its start].
+    #[arg(long, env = "REELFARM_WORKER_NAME", value_name = "NAME")]
+    pub name: Option<String>,
+    /// Seconds that tasks at work may take after the signal that ends the worker; then they are handed back.
+    #[arg(long, env = "REELFARM_DRAIN_LIMIT", value_name = "SECONDS", default_value_t = 600)]
+    pub drain_limit: u64,
+    /// A file of content keys, as of `reelfarm run`.
+    #[arg(long, env = "REELFARM_KEYS_FILE", value_name = "FILE")]
+    pub keys: Option<PathBuf>,
+    #[command(flatten)]
+    pub state: State,
+    /// Serve Prometheus metrics at this address while running, such as 127.0.0.1:9180.
+    #[arg(long, env = "REELFARM_METRICS_ADDR", value_name = "ADDRESS")]
+    pub metrics_addr: Option<SocketAddr>,
+}
+
+/// A pool by its name.
+fn pool(name: &str) -> Result<Pool, String> {
+    let names = || Pool::ALL.map(Pool::as_str).join(", ");
+    Pool::ALL
+        .into_iter()
+        .find(|pool| pool.as_str() == name)
+        .ok_or_else(|| format!("the pools are {}", names()))
 }
 
 /// A DRM system by its name.

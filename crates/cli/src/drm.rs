@@ -72,6 +72,27 @@ impl DrmSettings {
         Rights { systems, no_clear: no_clear || self.no_clear }
     }
 
+    /// Looks for the master secret where workers on several hosts need the same one, which none of them may make.
+    ///
+    /// # Errors
+    /// There is no such file.
+    pub fn shared_secret(&self, state: &Path) -> Result<(), Failure> {
+        let file = self.master_secret(state);
+        if file.exists() {
+            return Ok(());
+        }
+        let message = format!(
+            "there is no master secret at {}: all workers of a farm need the same one. Make it once (its line is `1:` and 64 random hexadecimal digits, mode 0600), bring it to each host, and name it by {MASTER_SECRET_VARIABLE}",
+            file.display()
+        );
+        Err(Failure::new(Code::MasterSecretUnusable, message))
+    }
+
+    fn master_secret(&self, state: &Path) -> PathBuf {
+        let file = std::env::var_os(MASTER_SECRET_VARIABLE).map(PathBuf::from);
+        file.or_else(|| self.master_secret_file.clone()).unwrap_or_else(|| state.join(MASTER_SECRET))
+    }
+
     /// Gets the master secret, the operator's keys and the key server ready. Blocks on I/O.
     ///
     /// # Errors
@@ -81,10 +102,7 @@ impl DrmSettings {
         let uris = self.uris()?;
         let checked = reelfarm_drm::KeyUris::new(&uris.fairplay, &uris.clearkey, &uris.verimatrix)
             .map_err(|error| refuse(error.to_string()))?;
-        let file = std::env::var_os(MASTER_SECRET_VARIABLE).map(PathBuf::from);
-        let file =
-            file.or_else(|| self.master_secret_file.clone()).unwrap_or_else(|| state.join(MASTER_SECRET));
-        let master = Arc::new(MasterSecret::load_or_create(&file)?);
+        let master = Arc::new(MasterSecret::load_or_create(&self.master_secret(state))?);
         let given = keys_file
             .or(self.keys_file.as_deref())
             .map(|file| GivenKeys::load(file, checked.clone()))

@@ -40,6 +40,7 @@ impl Exit {
             | Code::OriginFull
             | Code::StateUnreachable
             | Code::StateBusy
+            | Code::BrokerUnreachable
             | Code::MasterSecretUnusable
             | Code::KeyServerUnreachable
             | Code::DiskFull => Self::Unreachable,

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reelfarm_artifacts::ArtifactStore;
+use reelfarm_artifacts::{ArtifactStore, S3Access};
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::{Code, Failure, Pool, WorkerId};
 use reelfarm_packaging::profiles::ProfileList;
@@ -67,7 +67,7 @@ impl Farm {
         let versions = tools::versions(&packager).await?;
         let keys = tokio::task::block_in_place(|| project.drm.keys(state, keys_file))?;
         let store = SqliteStore::open(&state.join(DATABASE_FILE)).await?;
-        let artifacts = ArtifactStore::open(state)?;
+        let artifacts = ArtifactStore::open(state)?.with_origins(origins()?);
         // The lock says that no other process works here: what looks under way was cut off, and staging is litter.
         let swept = artifacts.sweep_staging().await?;
         let recovered = store.recover().await?;
@@ -100,7 +100,7 @@ impl Farm {
         Ok(Self {
             handle,
             scheduler: Some(tokio::spawn(scheduler.run(drain.clone(), stop.clone()))),
-            worker: Some(tokio::spawn(worker.run(drain.clone()))),
+            worker: Some(tokio::spawn(worker.run(CancellationToken::new(), drain.clone()))),
             store,
             keys,
             tools: versions,
@@ -161,6 +161,14 @@ impl Farm {
     }
 }
 
+/// How origins in buckets are reached, as the environment says.
+///
+/// # Errors
+/// A variable cannot be used.
+pub fn origins() -> Result<S3Access, Failure> {
+    Ok(S3Access::from_variables(Some("ORIGIN"), |name| std::env::var(name).ok())?)
+}
+
 fn lock(state: &Path) -> Result<fs_err::File, Failure> {
     let unusable = |error: std::io::Error| {
         Failure::new(
@@ -200,7 +208,7 @@ fn lock(state: &Path) -> Result<fs_err::File, Failure> {
 /// Slots by pool for a machine of this many processors. An encode keeps about as many threads busy as its ladder has
 /// rungs, so few run at once; two, so that sound is made beside the picture and one title's last rung does not leave
 /// processors idle.
-fn slots(processors: usize) -> HashMap<Pool, usize> {
+pub fn slots(processors: usize) -> HashMap<Pool, usize> {
     HashMap::from([
         (Pool::Cpu, (processors / 4).max(2)),
         (Pool::Package, (processors / 2).max(2)),

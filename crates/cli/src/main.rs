@@ -8,6 +8,7 @@
 
 mod arguments;
 mod config;
+mod distributed;
 mod drm;
 mod exit;
 mod farm;

@@ -112,6 +112,8 @@ codes! {
     FarmBusy = "RF-API-009", Environment, "the farm is answering too many requests";
     TimedOut = "RF-API-010", Environment, "the time to wait is over";
 
+    BrokerUnreachable = "RF-BRK-001", Environment, "the broker cannot be reached or refuses";
+
     WorkerLost = "RF-WRK-001", Transient, "the worker stopped answering";
     ToolMismatch = "RF-WRK-002", Environment, "the worker's tools differ from those the task was planned for";
     Internal = "RF-INT-001", Transient, "an error inside the farm";

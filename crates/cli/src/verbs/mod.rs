@@ -12,13 +12,19 @@ mod profiles;
 mod qc;
 mod report;
 mod run;
+mod scheduler;
 mod status;
 mod watch;
+mod worker;
 
-use reelfarm_model::Failure;
+use std::net::SocketAddr;
+
+use reelfarm_model::{Code, Failure};
 use reelfarm_packaging::profiles::ProfileList;
 use reelfarm_qc::Policy;
 use reelfarm_telemetry::logging::{self, LogFormat, LogOptions};
+use reelfarm_telemetry::metrics::Metrics;
+use reelfarm_telemetry::server::{self, Server};
 
 use crate::arguments::{Arguments, LogStyle, Verb};
 use crate::config::Project;
@@ -47,6 +53,8 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> Exit {
         Verb::Doctor(verb) => doctor::run(verb, printer).await,
         Verb::Profiles(json) => profiles::run(json, printer),
         Verb::Ladders(verb) => ladders::run(&verb, printer),
+        Verb::Scheduler(verb) => scheduler::run(verb, printer).await,
+        Verb::Worker(verb) => worker::run(verb, printer).await,
         Verb::Completions(verb) => Ok(completions::run(&verb, printer)),
         Verb::MediaChild(_) | Verb::Leash(_) => Ok(Exit::Usage),
     };
@@ -75,6 +83,20 @@ fn audio_language(flag: Option<&str>, project: &Project) -> Result<Option<String
     let Some(language) = flag.or(project.audio_lang.as_deref()) else { return Ok(None) };
     reelfarm_qc::language::parse(language)
         .map_err(|error| Failure::new(reelfarm_model::Code::UnknownName, format!("--audio-lang: {error}")))
+}
+
+/// Serves the metrics, where an address is asked for.
+async fn serve_metrics(
+    address: Option<SocketAddr>,
+    metrics: &Metrics,
+    printer: &Printer,
+) -> Result<Option<Server>, Failure> {
+    let Some(address) = address else { return Ok(None) };
+    let server = server::serve(metrics.clone(), address)
+        .await
+        .map_err(|error| Failure::new(Code::SettingsInvalid, error.to_string()))?;
+    printer.line(&format!("metrics at http://{}/metrics", server.address()));
+    Ok(Some(server))
 }
 
 /// The profile list: the project's own, or the one that comes with the farm.

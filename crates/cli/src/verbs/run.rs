@@ -7,7 +7,6 @@ use reelfarm_artifacts::Origin;
 use reelfarm_model::title::{LadderText, Submission};
 use reelfarm_model::{Code, Failure, SourceReference, Title, TitleId, TitleState};
 use reelfarm_telemetry::metrics::Metrics;
-use reelfarm_telemetry::server;
 use reelfarm_workers::source::source_reference;
 
 use super::report::Outcome;
@@ -193,20 +192,10 @@ async fn make(
     signals: &mut Signals,
     printer: &Printer,
 ) -> Result<(Vec<Outcome>, End), Failure> {
-    Origin::open(&wish.origin)?;
+    Origin::connect(&wish.origin, &crate::farm::origins()?)?;
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))
         .map_err(|error| Failure::new(Code::Internal, error.to_string()))?;
-    let server = match verb.metrics_addr {
-        Some(address) => Some(
-            server::serve(metrics.clone(), address)
-                .await
-                .map_err(|error| Failure::new(Code::SettingsInvalid, error.to_string()))?,
-        ),
-        None => None,
-    };
-    if let Some(server) = &server {
-        printer.line(&format!("metrics at http://{}/metrics", server.address()));
-    }
+    let server = super::serve_metrics(verb.metrics_addr, &metrics, printer).await?;
     let state = project.state(verb.state.state.as_ref());
     let (policy, profiles) = (super::policy(project)?, super::profile_list(project)?);
     let mut farm = Farm::start(&state, project, policy, profiles, verb.keys.as_deref(), metrics).await?;

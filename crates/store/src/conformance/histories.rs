@@ -3,7 +3,8 @@
 //! - a task is ready only while everything that it needs is done, and never waits for one that was cancelled;
 //! - nothing is waiting, ready or under way that no title wants, but for attempts kept from an earlier generation;
 //! - no two attempts at a task share a number, and numbers rise;
-//! - only the fence of the attempt that is under way acts.
+//! - only the fence of the attempt that is under way acts;
+//! - the outbox holds the messages of the attempts under way, and of no other.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -57,6 +58,17 @@ enum Operation {
         report: Report,
     },
     Recover,
+    Hold {
+        title: u32,
+        held: bool,
+    },
+    RetryTitle {
+        title: u32,
+    },
+    RetryTask {
+        title: u32,
+        task: u32,
+    },
 }
 
 /// Which of all the fences there ever were, and whether it is tampered with.
@@ -132,6 +144,9 @@ fn operation() -> impl Strategy<Value = Operation> {
         8 => (0..TASKS, span()).prop_map(|(task, lease)| Operation::Dispatch { task, lease }),
         12 => (which, report).prop_map(|(fence, report)| Operation::Report { fence, report }),
         1 => Just(Operation::Recover),
+        1 => (0..TITLES, any::<bool>()).prop_map(|(title, held)| Operation::Hold { title, held }),
+        1 => (0..TITLES).prop_map(|title| Operation::RetryTitle { title }),
+        2 => (0..TITLES, 0..TASKS).prop_map(|(title, task)| Operation::RetryTask { title, task }),
     ]
 }
 
@@ -184,6 +199,19 @@ impl<S: Store> History<'_, S> {
             Operation::Report { fence, report } => self.report(fence, report).await,
             Operation::Recover => {
                 assert_eq!(self.store.recover().await.expect("asked"), self.model.recover());
+            }
+            Operation::Hold { title, held } => {
+                let after = self.store.hold(&name(*title), *held).await.expect("asked");
+                assert_eq!(after.is_some(), self.model.hold(*title, *held));
+            }
+            Operation::RetryTitle { title } => {
+                let again = self.store.retry_title(&name(*title)).await.expect("asked");
+                assert_eq!(again.is_some(), self.model.retry_title(*title));
+            }
+            Operation::RetryTask { title, task } => {
+                let again = self.store.retry_task(&name(*title), &key(*task)).await.expect("asked");
+                let expected = self.model.retry_task(*title, *task);
+                assert_eq!(again.map(|again| again.tasks), expected.map(keys));
             }
         }
     }
@@ -358,6 +386,14 @@ impl<S: Store> History<'_, S> {
         }
         let ready = super::fixtures::ready(store).await;
         assert_eq!(ready.into_iter().collect::<BTreeSet<_>>(), keys(model.ready()));
+        let unsent = store.unsent(usize::MAX).await.expect("asked");
+        let under_way =
+            model.tasks.values().filter_map(|task| task.current.as_ref().map(|(fence, ..)| *fence));
+        assert_eq!(
+            unsent.iter().map(|message| message.fence.task).collect::<BTreeSet<_>>(),
+            under_way.map(|fence| fence.task).collect(),
+            "every message lies in the outbox for as long as its attempt is under way"
+        );
         let expired = store.expired().await.expect("asked");
         assert_eq!(
             expired.iter().map(|attempt| attempt.fence.task).collect::<BTreeSet<_>>(),
@@ -365,7 +401,10 @@ impl<S: Store> History<'_, S> {
         );
         for (number, expected) in &model.titles {
             let found = store.title(&name(*number)).await.expect("asked").expect("known");
-            assert_eq!((found.generation, found.state), (expected.generation, expected.state));
+            assert_eq!(
+                (found.generation, found.state, found.held),
+                (expected.generation, expected.state, expected.held)
+            );
             let tasks = store.tasks_of(&name(*number)).await.expect("asked");
             assert_eq!(
                 tasks.into_iter().map(|record| record.task.key).collect::<BTreeSet<_>>(),

@@ -29,6 +29,7 @@ pub(super) struct ModelTitle {
     pub(super) planned: BTreeSet<u32>,
     /// Tasks with an attempt that is kept from an earlier generation.
     pub(super) kept: BTreeSet<u32>,
+    pub(super) held: bool,
 }
 
 /// What a submission asks for: a source, and anything else.
@@ -66,7 +67,8 @@ impl Model {
 
     pub(super) fn ready(&self) -> BTreeSet<u32> {
         let ready = |task: &ModelTask| task.state == TaskState::Ready && task.back_off == Span::None;
-        self.tasks.iter().filter(|(_, task)| ready(task)).map(|(number, _)| *number).collect()
+        let ready = self.tasks.iter().filter(|(_, task)| ready(task)).map(|(number, _)| *number);
+        ready.filter(|number| self.wanting(*number).iter().any(|title| !self.titles[title].held)).collect()
     }
 
     pub(super) fn expired(&self) -> BTreeSet<u32> {
@@ -100,6 +102,7 @@ impl Model {
             tasks: BTreeMap::new(),
             planned: BTreeSet::new(),
             kept: BTreeSet::new(),
+            held: earlier.as_ref().is_some_and(|earlier| earlier.held),
         };
         let mut had: Vec<u32> = Vec::new();
         if let Some(earlier) = earlier {
@@ -118,6 +121,7 @@ impl Model {
         title.state = to;
         let mut had: Vec<u32> = std::mem::take(&mut title.kept).into_iter().collect();
         if to.is_final() || to == TitleState::Withdrawing {
+            title.held = false;
             for (task, wanted) in &mut title.tasks {
                 *wanted = false;
                 had.push(*task);
@@ -165,17 +169,37 @@ impl Model {
                 title.planned.insert(*number);
             }
         }
-        let mut needed: Vec<u32> = plan.iter().map(|(number, _, _)| *number).collect();
+        let planned: Vec<u32> = plan.iter().map(|(number, _, _)| *number).collect();
+        self.revive(&planned);
+        self.want_what_is_needed();
+        let dropped = self.not_needed(name);
+        if let Some(title) = self.titles.get_mut(&name) {
+            title.tasks.retain(|task, _| !dropped.contains(task));
+        }
+        let stopped = self.cancel_unwanted(&dropped);
+        self.settle();
+        Some(stopped)
+    }
+
+    /// What these need and was given up starts afresh, as they do themselves. Answers what does.
+    fn revive(&mut self, tasks: &[u32]) -> Vec<u32> {
+        let mut needed = tasks.to_vec();
+        let mut revived = Vec::new();
         while let Some(number) = needed.pop() {
             if !self.is_done(number)
                 && let Some(task) = self.tasks.get_mut(&number)
             {
                 if matches!(task.state, TaskState::Failed | TaskState::Cancelled) {
                     task.reset();
+                    revived.push(number);
                 }
                 needed.extend(&task.needs);
             }
         }
+        revived
+    }
+
+    fn want_what_is_needed(&mut self) {
         // Until nothing changes any more: who wants an unfinished task wants what it needs and is not done.
         loop {
             let mut more = Vec::new();
@@ -196,11 +220,10 @@ impl Model {
                 self.want(title, need);
             }
         }
-        let dropped = self.not_needed(name);
-        if let Some(title) = self.titles.get_mut(&name) {
-            title.tasks.retain(|task, _| !dropped.contains(task));
-        }
-        let stopped = self.cancel_unwanted(&dropped);
+    }
+
+    /// Waiting or ready is whether all that is needed is done.
+    fn settle(&mut self) {
         let idle: Vec<u32> =
             self.tasks.iter().filter(|(_, task)| task.is_idle()).map(|(number, _)| *number).collect();
         for number in idle {
@@ -209,7 +232,6 @@ impl Model {
                 task.state = state;
             }
         }
-        Some(stopped)
     }
 
     /// What a title wants though it is not done, no plan names it, and nothing unfinished of the title needs it.
@@ -226,6 +248,61 @@ impl Model {
         let named_or_needed = |task: &u32| title.planned.contains(task) || needed.contains(task);
         let candidates = title.tasks.keys().copied().filter(wanted);
         candidates.filter(|task| !named_or_needed(task) && !self.is_done(*task)).collect()
+    }
+
+    /// Answers whether there was something to hold.
+    pub(super) fn hold(&mut self, name: u32, held: bool) -> bool {
+        let live =
+            |title: &&mut ModelTitle| matches!(title.state, TitleState::Checking | TitleState::Preparing);
+        let title = self.titles.get_mut(&name).filter(live);
+        let Some(title) = title else { return false };
+        title.held = held;
+        true
+    }
+
+    /// Answers whether the title begins again.
+    pub(super) fn retry_title(&mut self, name: u32) -> bool {
+        let ended = [TitleState::Failed, TitleState::Cancelled, TitleState::Rejected];
+        let wish =
+            self.titles.get(&name).filter(|title| ended.contains(&title.state)).map(|title| title.wish);
+        wish.is_some_and(|wish| self.submit(name, wish).is_some())
+    }
+
+    /// Answers the tasks that start afresh.
+    pub(super) fn retry_task(&mut self, name: u32, number: u32) -> Option<BTreeSet<u32>> {
+        let title = self.titles.get(&name).filter(|title| title.state != TitleState::Withdrawing)?;
+        let (own, wish, is_final) = (title.tasks.clone(), title.wish, title.state.is_final());
+        own.get(&number)?;
+        let mut again = BTreeSet::new();
+        let mut more = vec![number];
+        while let Some(number) = more.pop() {
+            if again.insert(number) {
+                let needing =
+                    |other: &u32| own.contains_key(other) && self.tasks[other].needs.contains(&number);
+                more.extend(self.tasks.keys().copied().filter(needing));
+            }
+        }
+        if is_final {
+            self.submit(name, wish);
+        }
+        let mut afresh = BTreeSet::new();
+        for number in &again {
+            let Some(task) = self.tasks.get_mut(number) else { continue };
+            if matches!(task.state, TaskState::Done | TaskState::Failed | TaskState::Cancelled) {
+                task.reset();
+                task.completions = 0;
+                afresh.insert(*number);
+            }
+            task.back_off = Span::None;
+        }
+        let mut changed: Vec<u32> = again.into_iter().collect();
+        let needs_one = |task: &ModelTask| !task.needs.is_disjoint(&afresh);
+        changed.extend(self.tasks.iter().filter(|(_, task)| needs_one(task)).map(|(number, _)| *number));
+        changed.extend(self.revive(&changed.clone()));
+        self.want_what_is_needed();
+        self.cancel_unwanted(&changed);
+        self.settle();
+        Some(afresh)
     }
 
     fn want(&mut self, title: u32, task: u32) {

@@ -12,12 +12,11 @@ use super::endings::to_fence;
 use super::sql::{task_columns, title_columns, wanted_now};
 use crate::fault::Fault;
 use crate::records::{
-    AttemptRecord, Counts, ExpiredAttempt, ReadyTask, TaskRecord, TitleFilter, TitleGeneration,
-    UnderWay,
+    AttemptRecord, Counts, ExpiredAttempt, ReadyTask, TaskRecord, TitleFilter, TitleGeneration, UnderWay,
 };
 use crate::rows::{
-    ArtifactRow, AttemptRow, TaskRow, TitleRow, from_count, from_generation, from_json, from_name, from_text, to_json,
-    to_text, undecodable,
+    ArtifactRow, AttemptRow, TaskRow, TitleRow, from_count, from_generation, from_json, from_name, from_text,
+    to_json, to_text, undecodable,
 };
 
 pub(super) async fn title(connection: &mut Connection, title: &TitleId) -> Result<Option<Title>, Fault> {

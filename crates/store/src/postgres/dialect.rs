@@ -41,3 +41,9 @@ macro_rules! position {
     };
 }
 pub(super) use position;
+
+/// The transaction's commit need not wait for the disk.
+pub(super) async fn may_be_lost(connection: &mut Connection) -> Result<(), sqlx::Error> {
+    sqlx::query("SET LOCAL synchronous_commit = off").execute(connection).await?;
+    Ok(())
+}

@@ -16,8 +16,8 @@ use crate::fault::Fault;
 const WRITERS: u32 = 2;
 /// Connections that read at the same time.
 const READERS: u32 = 8;
-/// A connection that was used this lately is taken to be there still.
-const FRESH: Duration = Duration::from_secs(1);
+/// A connection that was used this lately is taken to be there still: no server restarts as fast.
+const FRESH: Duration = Duration::from_millis(100);
 /// How long a connection that comes back may take to show that it is in order.
 const CHECK: Duration = Duration::from_secs(2);
 

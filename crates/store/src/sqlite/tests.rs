@@ -12,6 +12,7 @@ use super::*;
 use crate::conformance::fixtures::{
     finish, planned, start, state, submission, submit, submit_and_plan, title,
 };
+use crate::conformance::publications;
 use crate::store::{Store as _, SubmitOutcome};
 
 async fn store() -> (SqliteStore, tempfile::TempDir) {
@@ -252,6 +253,19 @@ async fn a_database_of_an_older_program_keeps_its_plans() {
     // Whatever was wanted before counts as planned: a later plan does not take it away.
     assert!(store.plan(&film, 1, &[planned(2, &[])]).await.unwrap().is_some());
     assert_eq!(store.tasks_of(&film).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn what_an_older_program_put_online_is_known() {
+    let (store, folder) = store().await;
+    publications::what_was_put_online_from_a_path_is_known_for_ever(&store).await;
+    let film = Path::new("/sources/\"the\" Ünder film.mov");
+    let before = store.publications(&title("film"), "/origin", film).await.unwrap();
+    assert!(!before.is_empty());
+    MIGRATIONS.undo(&store.writer, 3).await.unwrap();
+    store.close().await;
+    let store = SqliteStore::open(&path(&folder)).await.unwrap();
+    assert_eq!(store.publications(&title("film"), "/origin", film).await.unwrap(), before);
 }
 
 #[tokio::test]

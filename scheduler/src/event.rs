@@ -1,4 +1,4 @@
-//! What the scheduler tells whoever watches a farm: a progress display, tests, later the event stream of the HTTP
+//! What the scheduler tells whoever watches a farm: a progress display, tests, the event stream of the HTTP
 //! interface. Watching is best effort; the store is the truth.
 
 use reelfarm_model::{Failure, Progress, TaskKey, TaskKind, Title, TitleId};
@@ -46,6 +46,19 @@ pub enum FarmEvent {
         /// How it ended.
         result: TaskResult,
     },
+}
+
+impl FarmEvent {
+    /// The title that it is about.
+    pub const fn title(&self) -> &TitleId {
+        match self {
+            Self::TitleChanged(title) => &title.submission.title,
+            Self::Planned { title, .. }
+            | Self::TaskStarted { title, .. }
+            | Self::TaskProgress { title, .. }
+            | Self::TaskFinished { title, .. } => title,
+        }
+    }
 }
 
 /// How an attempt ended, for those who watch.

@@ -4,6 +4,7 @@
 //! Planning, ordering and retrying are pure functions ([`plan`], [`order`], [`retry`]); [`service`] is the loop
 //! that feeds them and acts on what they say.
 
+pub mod api;
 pub mod cost;
 pub mod event;
 pub mod order;
@@ -12,11 +13,13 @@ pub mod retry;
 pub mod service;
 
 mod attempts;
+mod commands;
 mod dispatch;
 pub mod leader;
 mod name;
 mod reconcile;
 mod workers;
 
+pub use commands::Again;
 pub use event::FarmEvent;
 pub use service::{Handle, Options, Scheduler, SchedulerError};

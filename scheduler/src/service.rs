@@ -5,7 +5,7 @@
 //! is in the store before anyone is told, so a scheduler that dies at any moment is followed by one that carries
 //! on from the store.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,16 +13,17 @@ use reelfarm_artifacts::ArtifactStore;
 use reelfarm_model::message::WorkerReport;
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::title::Submission;
-use reelfarm_model::{Code, Failure, Fence, TaskKey, Title, TitleId};
+use reelfarm_model::{Code, Failure, Fence, Pool, TaskKey, Title, TitleId, WorkerId};
 use reelfarm_packaging::profiles::ProfileList;
 use reelfarm_qc::Policy;
-use reelfarm_queue::{Broker, BrokerError, EventBatch};
-use reelfarm_store::{Store, StoreError, SubmitOutcome};
+use reelfarm_queue::{Backlog, Broker, BrokerError, EventBatch};
+use reelfarm_store::{Retried, Store, StoreError, SubmitOutcome};
 use reelfarm_telemetry::metrics::Metrics;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::attempts::Active;
+use crate::commands::{Again, explain, wrong_state};
 use crate::event::FarmEvent;
 use crate::retry::RetryPolicy;
 use crate::workers::Workers;
@@ -64,6 +65,10 @@ pub enum SchedulerError {
 enum Command {
     Submit(Box<Submission>, oneshot::Sender<Result<Title, Failure>>),
     Cancel(TitleId, oneshot::Sender<Result<(), Failure>>),
+    Hold(TitleId, bool, oneshot::Sender<Result<Title, Failure>>),
+    RetryTitle(TitleId, oneshot::Sender<Result<Title, Failure>>),
+    RetryPart(TitleId, Again, oneshot::Sender<Result<Retried, Failure>>),
+    Drain(WorkerId, oneshot::Sender<Result<(), Failure>>),
 }
 
 /// Talks to a running scheduler.
@@ -72,6 +77,7 @@ pub struct Handle {
     commands: mpsc::Sender<Command>,
     events: broadcast::Sender<FarmEvent>,
     workers: Workers,
+    broker: Arc<dyn Broker>,
 }
 
 impl Handle {
@@ -89,6 +95,46 @@ impl Handle {
     /// No such title, it has ended already, or the scheduler or its store cannot be reached.
     pub async fn cancel(&self, title: TitleId) -> Result<(), Failure> {
         self.ask(|reply| Command::Cancel(title, reply)).await
+    }
+
+    /// Holds a title, so that nothing is dispatched for its sake, or lets it go on.
+    ///
+    /// # Errors
+    /// No such title, it is withdrawing or has ended, or the scheduler or its store cannot be reached.
+    pub async fn hold(&self, title: TitleId, held: bool) -> Result<Title, Failure> {
+        self.ask(|reply| Command::Hold(title, held, reply)).await
+    }
+
+    /// Submits a title that ended without success anew, as it was submitted.
+    ///
+    /// # Errors
+    /// No such title, it did not end so, or the scheduler or its store cannot be reached.
+    pub async fn retry_title(&self, title: TitleId) -> Result<Title, Failure> {
+        self.ask(|reply| Command::RetryTitle(title, reply)).await
+    }
+
+    /// Has a task or a rendition of a title made again, with all that was made from it.
+    ///
+    /// # Errors
+    /// No such title or part, it is withdrawing, or the scheduler, its store or the artifacts cannot be reached.
+    pub async fn retry_part(&self, title: TitleId, again: Again) -> Result<Retried, Failure> {
+        self.ask(|reply| Command::RetryPart(title, again, reply)).await
+    }
+
+    /// Tells a worker to take no more tasks and to end once those that it has are done.
+    ///
+    /// # Errors
+    /// No such worker has been heard of lately, or the scheduler or the broker cannot be reached.
+    pub async fn drain(&self, worker: WorkerId) -> Result<(), Failure> {
+        self.ask(|reply| Command::Drain(worker, reply)).await
+    }
+
+    /// What lies in the queues of the pools.
+    ///
+    /// # Errors
+    /// The broker cannot be reached.
+    pub async fn backlog(&self) -> Result<BTreeMap<Pool, Backlog>, BrokerError> {
+        self.broker.backlog().await
     }
 
     /// The workers that have been heard of lately, by their last reports.
@@ -144,7 +190,12 @@ impl Scheduler {
         let (sender, commands) = mpsc::channel(64);
         let (events, _) = broadcast::channel(EVENT_BUFFER);
         let workers = Workers::default();
-        let handle = Handle { commands: sender, events: events.clone(), workers: workers.clone() };
+        let handle = Handle {
+            commands: sender,
+            events: events.clone(),
+            workers: workers.clone(),
+            broker: broker.clone(),
+        };
         let scheduler = Self {
             store,
             broker,
@@ -230,6 +281,24 @@ impl Scheduler {
                 let answer = self.cancel(&title).await;
                 drop(reply.send(answer));
             }
+            Command::Hold(title, held, reply) => drop(reply.send(self.hold(&title, held).await)),
+            Command::RetryTitle(title, reply) => {
+                let answer = self.retry_title(&title).await;
+                let accepted = answer.is_ok();
+                drop(reply.send(answer));
+                if accepted {
+                    self.reconcile(&title).await?;
+                }
+            }
+            Command::RetryPart(title, again, reply) => {
+                let answer = self.retry_part(&title, &again).await;
+                let accepted = answer.is_ok();
+                drop(reply.send(answer));
+                if accepted {
+                    self.reconcile(&title).await?;
+                }
+            }
+            Command::Drain(worker, reply) => drop(reply.send(self.drain(&worker).await)),
         }
         Ok(())
     }
@@ -252,15 +321,9 @@ impl Scheduler {
             return Err(Failure::new(Code::TitleNotFound, format!("no title is called {title}")));
         };
         if known.state.is_final() {
-            return Err(Failure::new(
-                Code::TitleNotFound,
-                format!("title {title} has ended already: it is {}", known.state.as_str()),
-            ));
+            return Err(wrong_state(&known, "cancelled any more"));
         }
-        self.end_title(&known, None).await.map_err(|error| match error {
-            SchedulerError::Store(error) => error.into(),
-            other => Failure::new(Code::Internal, other.to_string()),
-        })
+        self.end_title(&known, None).await.map_err(explain)
     }
 }
 

@@ -10,7 +10,8 @@ use utoipa::ToSchema;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum WatchEvent {
-    /// How a title and its tasks stand. Whatever was said of it before is out of date.
+    /// How a title and its tasks stand, at the beginning of a stream and when the title was planned. Whatever was said of
+    /// it before is out of date.
     Snapshot(Box<WatchedTitle>),
     /// Every title that is watched was told of; from here on come changes.
     Live {},
@@ -18,13 +19,6 @@ pub enum WatchEvent {
     TitleChanged {
         /// The title.
         title: Box<Title>,
-    },
-    /// A title's tasks are known.
-    Planned {
-        /// The title.
-        title: TitleId,
-        /// Its tasks.
-        tasks: Vec<WatchedTask>,
     },
     /// A worker began an attempt, or a title came to want one that is under way.
     TaskStarted {
@@ -66,7 +60,6 @@ impl WatchEvent {
             Self::Snapshot(_) => "snapshot",
             Self::Live {} => "live",
             Self::TitleChanged { .. } => "title-changed",
-            Self::Planned { .. } => "planned",
             Self::TaskStarted { .. } => "task-started",
             Self::TaskProgress { .. } => "task-progress",
             Self::TaskFinished { .. } => "task-finished",
@@ -132,12 +125,9 @@ mod tests {
             label: "encode-video".to_owned(),
             result,
         };
-        for event in [
-            WatchEvent::Live {},
-            WatchEvent::Planned { title: title.clone(), tasks: Vec::new() },
-            finished(TaskResult::Done),
-            finished(TaskResult::WillRetry(failure)),
-        ] {
+        for event in
+            [WatchEvent::Live {}, finished(TaskResult::Done), finished(TaskResult::WillRetry(failure))]
+        {
             let value = serde_json::to_value(&event).unwrap();
             assert_eq!(value["event"], event.name());
             assert_eq!(serde_json::from_value::<WatchEvent>(value).unwrap(), event);

@@ -1,0 +1,111 @@
+//! Requests that only the leader can answer: done here where this process leads, and sent on where another does.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use reelfarm_api::{IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, REQUEST_ID};
+use reelfarm_model::Code;
+use url::Url;
+
+use super::Api;
+use super::problem::Refusal;
+use crate::leader::Leader;
+
+/// Marks a request that was sent on: it is not sent on again, so that two that take each other for the leader do not send
+/// it back and forth.
+const FORWARDED: HeaderName = HeaderName::from_static("x-reelfarm-forwarded");
+/// How long the leader may take to take a connection.
+const CONNECT: Duration = Duration::from_secs(3);
+/// How long the leader may be silent in the midst of an answer; a stream of events is not, for so long.
+const SILENCE: Duration = Duration::from_secs(60);
+/// Bodies of commands are small.
+pub(super) const LARGEST_BODY: usize = 1 << 20;
+
+const REQUEST_HEADERS: [HeaderName; 6] = [
+    header::AUTHORIZATION,
+    header::CONTENT_TYPE,
+    header::ACCEPT,
+    HeaderName::from_static(IDEMPOTENCY_KEY),
+    HeaderName::from_static(REQUEST_ID),
+    HeaderName::from_static("last-event-id"),
+];
+const RESPONSE_HEADERS: [HeaderName; 5] = [
+    header::CONTENT_TYPE,
+    header::CACHE_CONTROL,
+    header::RETRY_AFTER,
+    header::WWW_AUTHENTICATE,
+    HeaderName::from_static(IDEMPOTENCY_REPLAYED),
+];
+
+/// Talks to other schedulers.
+#[derive(Clone)]
+pub(super) struct Peers(reqwest::Client);
+
+impl Peers {
+    pub(super) fn new(tls: rustls::ClientConfig) -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .http1_only()
+            .connect_timeout(CONNECT)
+            .read_timeout(SILENCE)
+            .build()?;
+        Ok(Self(client))
+    }
+}
+
+/// Has a request answered by the leader: by the handler, which finds the scheduler's handle among the request's
+/// extensions, or by another process.
+pub(super) async fn to_leader(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+    let leader = api.leader.borrow().clone();
+    match leader {
+        Leader::Here(handle) => {
+            request.extensions_mut().insert(handle);
+            next.run(request).await
+        }
+        Leader::At(address) if !request.headers().contains_key(FORWARDED) => {
+            send_on(&api.peers, &address, request).await.unwrap_or_else(IntoResponse::into_response)
+        }
+        Leader::At(_) | Leader::Nobody => no_leader().into_response(),
+    }
+}
+
+pub(super) fn no_leader() -> Refusal {
+    let message = "no scheduler leads at this moment; one will within seconds: try again";
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Code::FarmUnreachable, message)
+}
+
+async fn send_on(peers: &Peers, address: &str, request: Request) -> Result<Response, Refusal> {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, LARGEST_BODY).await.map_err(|_| {
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, Code::RequestTooLarge, "the body is too large")
+    })?;
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let url = Url::parse(address).and_then(|base| base.join(path)).map_err(|error| {
+        tracing::error!(address, %error, "the leader's address is no URL");
+        no_leader()
+    })?;
+    let mut headers = chosen(&parts.headers, &REQUEST_HEADERS);
+    headers.insert(FORWARDED, HeaderValue::from_static("1"));
+    let sent = peers.0.request(parts.method, url).headers(headers).body(body).send().await;
+    let answer = sent.map_err(|error| {
+        tracing::warn!(address, error = %error.without_url(), "the leader does not answer");
+        no_leader()
+    })?;
+    let (status, headers) = (answer.status(), chosen(answer.headers(), &RESPONSE_HEADERS));
+    let mut response = Response::new(Body::from_stream(answer.bytes_stream()));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+fn chosen(headers: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
+    let found = names.iter().filter_map(|name| Some((name.clone(), headers.get(name)?.clone())));
+    found.collect()
+}

@@ -1,0 +1,139 @@
+//! From what a client asks for to a submission: the farm's ladders, profiles and rights, and the title's keys.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use reelfarm_api::{LadderRequest, SubmitRequest};
+use reelfarm_model::profile::DrmSystem;
+use reelfarm_model::recipe::ToolVersions;
+use reelfarm_model::title::{LadderText, Submission};
+use reelfarm_model::{Code, Failure, Ladder, Protection, SourceReference, Title, TitleId, TitleState};
+use reelfarm_packaging::profiles::ProfileList;
+use reelfarm_packaging::rights::Rights;
+
+/// Says how titles get their keys.
+pub trait Protect: Send + Sync + 'static {
+    /// How a title with encrypted profiles gets its keys; `before` is how it got them so far, and with `new_keys` others
+    /// may follow.
+    ///
+    /// # Errors
+    /// There is none for it, or it would not be those of before.
+    fn protection(
+        &self,
+        title: &TitleId,
+        before: Option<&Protection>,
+        new_keys: bool,
+    ) -> Result<Protection, Failure>;
+}
+
+/// What a farm makes of titles that nobody says more about.
+#[derive(Clone)]
+pub struct Intake {
+    /// The ladders by name.
+    pub ladders: BTreeMap<String, LadderText>,
+    /// The name of that which is used where none is asked for.
+    pub ladder: String,
+    /// Every profile that the farm makes.
+    pub profile_list: ProfileList,
+    /// Patterns of those that are made where none is asked for.
+    pub profiles: Vec<String>,
+    /// What the rights to all titles allow; a client can only narrow it.
+    pub rights: Rights,
+    /// The language of audio tracks that state none, where no other is given.
+    pub audio_language: Option<String>,
+    /// Where finished titles go. It is the farm's to say: a client must not make it write elsewhere.
+    pub origin: String,
+    /// The workers' tools.
+    pub tools: ToolVersions,
+    /// Where keys come from.
+    pub keys: Arc<dyn Protect>,
+}
+
+impl Intake {
+    /// The submission that a request stands for. `before` is the title of this name as it stands.
+    ///
+    /// # Errors
+    /// The request names what there is not, or the rights leave no profile; as of [`Protect::protection`].
+    pub fn submission(
+        &self,
+        request: &SubmitRequest,
+        source: SourceReference,
+        before: Option<&Title>,
+    ) -> Result<Submission, Failure> {
+        let ladder = self.ladder(request.ladder.as_ref())?;
+        let patterns = request.profiles.as_ref().unwrap_or(&self.profiles);
+        let selected = self.profile_list.select(patterns).map_err(|error| unknown(error.to_string()))?;
+        let (count, rights) = (selected.len(), self.rights(request)?);
+        let profiles: Vec<_> = selected.into_iter().filter(|profile| rights.allow(profile)).collect();
+        if profiles.is_empty() {
+            return Err(Failure::new(
+                Code::RightsLeaveNothing,
+                format!("none of the {count} profiles asked for is one that the rights rules allow"),
+            ));
+        }
+        let has_keys = |title: &&Title| {
+            !matches!(title.state, TitleState::Rejected | TitleState::Failed | TitleState::Cancelled)
+        };
+        let before = before.filter(has_keys).and_then(|title| title.submission.protection.as_ref());
+        let is_encrypted = profiles.iter().any(|profile| profile.scheme.is_some());
+        let protection = is_encrypted
+            .then(|| self.keys.protection(&request.title, before, request.new_keys))
+            .transpose()?;
+        Ok(Submission {
+            title: request.title.clone(),
+            source,
+            ladder,
+            profiles: profiles.into_iter().map(|profile| profile.id).collect(),
+            audio_language: self.audio_language(request.audio_language.as_deref())?,
+            protection,
+            origin: self.origin.clone(),
+            tools: self.tools.clone(),
+        })
+    }
+
+    fn ladder(&self, request: Option<&LadderRequest>) -> Result<LadderText, Failure> {
+        let name = match request {
+            Some(LadderRequest::Text(text)) => {
+                let ladder = LadderText { file: "ladder".to_owned(), text: text.clone() };
+                Ladder::parse(&ladder.file, &ladder.text)
+                    .map_err(|error| Failure::new(Code::LadderInvalid, error.to_string()))?;
+                return Ok(ladder);
+            }
+            Some(LadderRequest::Name(name)) => name,
+            None => &self.ladder,
+        };
+        self.ladders.get(name).cloned().ok_or_else(|| {
+            let names: Vec<_> = self.ladders.keys().map(String::as_str).collect();
+            unknown(format!("no ladder is called {name:?}; there are {}", names.join(", ")))
+        })
+    }
+
+    fn audio_language(&self, asked: Option<&str>) -> Result<Option<String>, Failure> {
+        match asked.or(self.audio_language.as_deref()) {
+            None => Ok(None),
+            Some(language) => reelfarm_qc::language::parse(language)
+                .map_err(|error| unknown(format!("audio_language: {error}"))),
+        }
+    }
+
+    fn rights(&self, request: &SubmitRequest) -> Result<Rights, Failure> {
+        let system = |name: &String| {
+            DrmSystem::ALL.into_iter().find(|system| system.as_str() == name).ok_or_else(|| {
+                let names = DrmSystem::ALL.map(DrmSystem::as_str).join(", ");
+                unknown(format!("no DRM system is called {name:?}; there are {names}"))
+            })
+        };
+        let asked = request.drm.as_ref();
+        let asked: Option<BTreeSet<DrmSystem>> =
+            asked.map(|names| names.iter().map(system).collect::<Result<_, _>>()).transpose()?;
+        let systems = match (asked, &self.rights.systems) {
+            (Some(asked), Some(allowed)) => Some(asked.intersection(allowed).copied().collect()),
+            (asked, allowed) => asked.or_else(|| allowed.clone()),
+        };
+        Ok(Rights { systems, no_clear: request.no_clear || self.rights.no_clear })
+    }
+}
+
+fn unknown(message: String) -> Failure {
+    Failure::new(Code::UnknownName, message)
+}

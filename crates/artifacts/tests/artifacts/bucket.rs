@@ -20,7 +20,7 @@ pub(crate) fn place() -> BucketLocation {
     BucketLocation::parse(PLACE).unwrap()
 }
 
-/// The way to a server, or to a proxy before it, with little patience.
+/// The way to a server, or to a proxy before it.
 pub(crate) fn access(endpoint: &str) -> S3Access {
     S3Access {
         endpoint: Some(endpoint.to_owned()),
@@ -31,13 +31,19 @@ pub(crate) fn access(endpoint: &str) -> S3Access {
             secret_access_key: Secret::new(s3::SECRET_ACCESS_KEY),
             session_token: None,
         }),
-        patience: Patience {
-            connect: Duration::from_secs(2),
-            request: Duration::from_secs(3),
-            retries: 3,
-            give_up: Duration::from_secs(20),
-        },
+        patience: Patience::default(),
     }
+}
+
+/// The same with little patience, for servers that do not answer.
+pub(crate) fn impatient(endpoint: &str) -> S3Access {
+    let patience = Patience {
+        connect: Duration::from_secs(2),
+        request: Duration::from_secs(3),
+        retries: 3,
+        give_up: Duration::from_secs(20),
+    };
+    S3Access { patience, ..access(endpoint) }
 }
 
 /// A cache without bounds.

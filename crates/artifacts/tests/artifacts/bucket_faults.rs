@@ -14,7 +14,7 @@ use reelfarm_artifacts::{Artifact, ArtifactError, ArtifactStore, CacheSettings, 
 use reelfarm_model::{Code, Failure};
 use reelfarm_test_servers::s3::{self, S3Server};
 
-use crate::bucket::{access, cache, place, raw, store};
+use crate::bucket::{access, cache, impatient, place, raw, store};
 use crate::http_proxy::{Fault, HttpProxy, SLOW_DOWN};
 use crate::support::{artifact, bytes, fence, key, write};
 
@@ -66,6 +66,10 @@ async fn a_server_that_does_not_answer_is_asked_again_in_both_directions() {
     waited_out([Fault::Swallow]).await;
 }
 
+fn impatient_store(endpoint: &str, host: &Path) -> ArtifactStore {
+    ArtifactStore::open_bucket(&place(), &impatient(endpoint), &cache(host)).unwrap()
+}
+
 async fn waited_out<const FAULTS: usize>(faults: [Fault; FAULTS]) {
     let server = S3Server::start().await.unwrap();
     let hosts = tempfile::tempdir().unwrap();
@@ -74,10 +78,14 @@ async fn waited_out<const FAULTS: usize>(faults: [Fault; FAULTS]) {
         let name = format!("artifact-{number}");
         let (writer, reader) = (format!("writer-{number}"), format!("reader-{number}"));
         let proxy = faulty(&server, fault, 2, |request| part_of(request).is_some() || is_list(request)).await;
-        let made =
-            artifact(&store(&proxy.endpoint, &hosts.path().join(writer)), &name, &[("f", &content)]).await;
+        let made = artifact(
+            &impatient_store(&proxy.endpoint, &hosts.path().join(writer)),
+            &name,
+            &[("f", &content)],
+        )
+        .await;
         let proxy = faulty(&server, fault, 2, |request| request.starts_with("GET") && is_data(request)).await;
-        let reader = store(&proxy.endpoint, &hosts.path().join(reader));
+        let reader = impatient_store(&proxy.endpoint, &hosts.path().join(reader));
         let found = reader.get(key(&name)).await.unwrap().unwrap();
         assert_eq!(found.record, made.record, "{fault:?}");
         assert!(read(&found) == content, "{fault:?}");
@@ -105,7 +113,7 @@ async fn a_server_that_stays_away_is_an_error_of_the_store_and_soon() {
     let hosts = tempfile::tempdir().unwrap();
     for (number, fault) in [SLOW_DOWN, Fault::CutAfter(0), Fault::Swallow].into_iter().enumerate() {
         let proxy = faulty(&server, fault, usize::MAX, |_| true).await;
-        let store = store(&proxy.endpoint, &hosts.path().join(number.to_string()));
+        let store = impatient_store(&proxy.endpoint, &hosts.path().join(number.to_string()));
         let failed = store.get(key("a")).await.unwrap_err();
         assert!(matches!(&failed, ArtifactError::Unreachable { action: "read", .. }), "{failed}");
         assert!(failed.to_string().contains("s3://farm/some/where"), "{failed}");
@@ -210,6 +218,34 @@ async fn a_host_without_room_refuses_and_leaves_nothing_behind() {
         assert_eq!(fs_err::read_dir(settings.folder.join(folder)).unwrap().count(), 0);
     }
     assert!(full.find(key("a")).await.unwrap().is_some(), "it is there for others");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn copies_in_use_stay_and_others_go_when_the_limit_is_reached() {
+    let server = S3Server::start().await.unwrap();
+    let hosts = tempfile::tempdir().unwrap();
+    let maker = store(&server.endpoint(), &hosts.path().join("maker"));
+    for name in ["a", "b", "c"] {
+        artifact(&maker, name, &[("f", &bytes(1, 6_000))]).await;
+    }
+    let settings = CacheSettings { folder: hosts.path().join("small"), limit: 13_000, floor: 0 };
+    let small = ArtifactStore::open_bucket(&place(), &access(&server.endpoint()), &settings).unwrap();
+    let get = async |name: &str| small.get(key(name)).await.unwrap().unwrap();
+    let copies = || fs_err::read_dir(settings.folder.join("kept")).unwrap().count();
+    let (a, b) = (get("a").await, get("b").await);
+    let c = get("c").await;
+    assert_eq!(copies(), 3, "over the limit, as all are in use");
+    for used in [&a, &b, &c] {
+        assert_eq!(read(used).len(), 6_000);
+    }
+    let another_a = a.clone();
+    drop((a, b, c));
+    drop(get("c").await);
+    drop(another_a);
+    artifact(&small, "d", &[("f", &bytes(1, 6_000))]).await;
+    assert_eq!(copies(), 2, "what attempts make counts, too");
+    let fetched_again = get("b").await;
+    assert_eq!(read(&fetched_again).len(), 6_000);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,7 +12,7 @@ use reelfarm_artifacts::{
 use reelfarm_model::{Code, Digest, SourceReference};
 use reelfarm_test_servers::s3::{self, S3Server};
 
-use crate::bucket::{access, cache, raw};
+use crate::bucket::{access, cache, impatient, raw};
 use crate::http_proxy::{Fault, HttpProxy, SLOW_DOWN};
 use crate::support::bytes;
 
@@ -21,19 +21,16 @@ const LENGTH: usize = 33 * 1024 * 1024 + 5;
 
 /// A worker's store, which may read sources of the bucket's folder `in box`.
 fn worker(endpoint: &str, host: &Path) -> ArtifactStore {
-    with_cache(endpoint, host, cache(&host.join("cache")))
+    with(access(endpoint), host, cache(&host.join("cache")))
 }
 
-fn with_cache(endpoint: &str, host: &Path, cache: CacheSettings) -> ArtifactStore {
+fn with(access: S3Access, host: &Path, cache: CacheSettings) -> ArtifactStore {
     let settings = StorageSettings {
         artifacts: Location::Folder(host.join("artifacts")),
         shared: true,
         access: S3Access::new(),
         origins: S3Access::new(),
-        sources: SourceSettings {
-            access: access(endpoint),
-            places: vec![BucketLocation::parse("s3://farm/in box").unwrap()],
-        },
+        sources: SourceSettings { access, places: vec![BucketLocation::parse("s3://farm/in box").unwrap()] },
         cache,
     };
     ArtifactStore::connect(&settings).unwrap()
@@ -163,7 +160,7 @@ async fn a_fetch_that_ended_early_goes_on_where_it_was() {
         if request.starts_with("GET") && !is_early { SLOW_DOWN } else { Fault::Pass }
     })
     .await;
-    let store = worker(&breaks.endpoint, host.path());
+    let store = with(impatient(&breaks.endpoint), host.path(), cache(&host.path().join("cache")));
     let source = store.look_at_source(FILM).await.unwrap();
     let failure = store.fetch_source(&source, None).await.unwrap_err();
     assert_eq!(failure.code, Code::SourceUnreadable, "{failure}");
@@ -187,7 +184,7 @@ async fn a_host_without_room_for_a_source_says_so_before_it_fetches() {
     deliver(&server, &bytes(1, LENGTH)).await;
     let proxy = HttpProxy::start(server.address(), |_| Fault::Pass).await;
     let full = CacheSettings { folder: host.path().join("cache"), limit: u64::MAX, floor: u64::MAX / 2 };
-    let store = with_cache(&proxy.endpoint, host.path(), full);
+    let store = with(access(&proxy.endpoint), host.path(), full);
     let source = store.look_at_source(FILM).await.unwrap();
     let failure = store.fetch_source(&source, None).await.unwrap_err();
     assert_eq!(failure.code, Code::DiskFull, "{failure}");

@@ -166,7 +166,7 @@ async fn what_one_host_makes_another_finds_with_its_digests(bench: &Bench) {
     assert_eq!(two.get_intact(key("a")).await.unwrap().unwrap().record, made.record);
     let all =
         two.find_all((0..50).map(|number| key(&format!("none-{number}"))).chain([key("a")])).await.unwrap();
-    assert_eq!(all.into_values().collect::<Vec<_>>(), [made.record.clone()]);
+    assert_eq!(all.into_iter().collect::<Vec<_>>(), [(key("a"), made.record.clone())]);
     for store in [&one, &two] {
         assert_eq!(store.find(key("b")).await.unwrap(), None);
         assert_eq!(store.get(key("b")).await.unwrap(), None);

@@ -8,7 +8,7 @@ use reelfarm_artifacts::{Artifact, ArtifactStore, Origin, OriginError};
 use reelfarm_model::{Code, Failure};
 use reelfarm_test_servers::s3::{self, S3Server};
 
-use crate::bucket::{access, raw, unfinished_uploads};
+use crate::bucket::{access, impatient, raw, unfinished_uploads};
 use crate::http_proxy::{Fault, HttpProxy, SLOW_DOWN};
 use crate::support::{artifact, bytes, index, index_file, running, title};
 
@@ -103,7 +103,11 @@ async fn overload_and_cut_links_are_waited_out() {
 async fn an_origin_that_stays_away_is_unreachable_and_shows_no_secret() {
     let server = S3Server::start().await.unwrap();
     let proxy = HttpProxy::start(server.address(), |_| SLOW_DOWN).await;
-    let failed = open(&proxy.endpoint).index(&title("film")).await.unwrap_err();
+    let failed = Origin::connect("s3://farm/origin", &impatient(&proxy.endpoint))
+        .unwrap()
+        .index(&title("film"))
+        .await
+        .unwrap_err();
     assert!(matches!(&failed, OriginError::Unreachable { action: "read", .. }), "{failed}");
     assert!(!format!("{failed} {failed:?}").contains(s3::SECRET_ACCESS_KEY));
     assert_eq!(Failure::from(failed).code, Code::OriginUnreachable);

@@ -23,6 +23,7 @@ use process::Process;
 /// The scripts themselves: those in /usr/sbin insist on the user `rabbitmq` and on /var/lib/rabbitmq.
 const PROGRAMS: &str = "/usr/lib/rabbitmq/bin";
 const PORT: u16 = 5672;
+const TLS_PORT: u16 = 5671;
 /// Half of the port numbers for epmd, which insists on 127.0.0.1 too: below those that the kernel gives to outgoing
 /// connections. The odd port above an epmd's is for its node's distribution, which RabbitMQ wants to be free on every
 /// address.
@@ -105,6 +106,7 @@ pub struct RabbitMq {
     keeper: Keeper,
     address: Ipv4Addr,
     mapper_port: u16,
+    certificate: String,
 }
 
 impl RabbitMq {
@@ -130,8 +132,13 @@ impl RabbitMq {
         let keeper = Keeper::start()?;
         let address = own_address();
         let (mapper, mapper_port) = start_mapper(&keeper, address).await?;
-        let mut broker = Self { node: None, _mapper: mapper, keeper, address, mapper_port };
-        broker.configure(virtual_hosts).map_err(RabbitMqError::io("configure RabbitMQ"))?;
+        let identity = rcgen::generate_simple_self_signed([address.to_string()]);
+        let identity = identity.map_err(io::Error::other).map_err(RabbitMqError::io("make a certificate"))?;
+        let certificate = identity.cert.pem();
+        let mut broker = Self { node: None, _mapper: mapper, keeper, address, mapper_port, certificate };
+        broker
+            .configure(virtual_hosts, &identity.signing_key.serialize_pem())
+            .map_err(RabbitMqError::io("configure RabbitMQ"))?;
         broker.launch().await?;
         Ok(broker)
     }
@@ -150,6 +157,17 @@ impl RabbitMq {
     pub fn url_through(&self, address: SocketAddr, user: User, virtual_host: &str) -> String {
         let password = percent_encoded(user.password());
         format!("amqp://{}:{password}@{address}/{}", user.name(), percent_encoded(virtual_host))
+    }
+
+    /// The URL of a virtual host for a user, over TLS with a [certificate](Self::certificate) that nobody else trusts.
+    pub fn tls_url(&self, user: User, virtual_host: &str) -> String {
+        let plain = self.url_through((self.address, TLS_PORT).into(), user, virtual_host);
+        plain.replacen("amqp", "amqps", 1)
+    }
+
+    /// The certificate that it shows, in PEM form: for its address, and signed by itself.
+    pub fn certificate(&self) -> &str {
+        &self.certificate
     }
 
     /// Whether it has been started and not stopped or killed since.
@@ -260,16 +278,19 @@ impl RabbitMq {
         format!("rabbit@{}", self.address)
     }
 
-    fn configure(&self, virtual_hosts: &[&str]) -> io::Result<()> {
+    fn configure(&self, virtual_hosts: &[&str], key: &str) -> io::Result<()> {
         let folder = self.keeper.folder();
         let definitions = folder.join("definitions.json");
         fs_err::write(&definitions, definitions::for_tests(virtual_hosts)?)?;
+        let (certificate, key_file) = (folder.join("certificate.pem"), folder.join("key.pem"));
+        fs_err::write(&certificate, &self.certificate)?;
+        fs_err::write(&key_file, key)?;
+        let address = self.address.to_string();
         // Erlang's terms and not `rabbitmq.conf`, whose translation takes another second of every start.
         let settings = format!(
-            "[{{rabbit, [{{tcp_listeners, [{{{:?}, {PORT}}}]}}, {{loopback_users, []}}, \
-             {{load_definitions, {:?}}}, {{channel_tick_interval, {CHANNEL_TICK_MS}}}]}}].\n",
-            self.address.to_string(),
-            definitions.to_string_lossy(),
+            "[{{rabbit, [{{tcp_listeners, [{{{address:?}, {PORT}}}]}}, {{ssl_listeners, [{{{address:?}, {TLS_PORT}}}]}}, \
+             {{ssl_options, [{{certfile, {certificate:?}}}, {{keyfile, {key_file:?}}}]}}, {{loopback_users, []}}, \
+             {{load_definitions, {definitions:?}}}, {{channel_tick_interval, {CHANNEL_TICK_MS}}}]}}].\n",
         );
         fs_err::write(folder.join("advanced.config"), settings)?;
         fs_err::write(folder.join("enabled_plugins"), "[].\n")?;

@@ -10,13 +10,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_rs::TokioRuntime;
-use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
+use lapin::protocol::{AMQPErrorKind, AMQPHardError};
 use lapin::tcp::{AMQPUriTcpExt as _, AsyncTcpStream, OwnedTLSConfig, TLSConfig};
 use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{ConnectionProperties, ErrorKind, runtime};
 use tokio::time::timeout;
 
 use super::options::RabbitMqOptions;
+use super::topology;
 
 /// How long RabbitMQ may take to say good-bye.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -34,12 +35,13 @@ impl ConnectError {
     /// Whether RabbitMQ would say the same again.
     pub(super) fn is_refusal(&self) -> bool {
         let Self::Failed(error) = self else { return false };
-        let ErrorKind::ProtocolError(error) = error.kind() else { return false };
-        matches!(
-            error.kind(),
-            AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
-                | AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED)
-        )
+        let not_allowed = match error.kind() {
+            ErrorKind::ProtocolError(error) => {
+                *error.kind() == AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
+            }
+            _ => false,
+        };
+        not_allowed || topology::is_refusal(error)
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use lapin::options::QueueDeclareOptions;
+use lapin::types::FieldTable;
 use reelfarm_model::task::Pool;
 use reelfarm_queue::conformance::task_message;
 use reelfarm_queue::rabbitmq::Role;
 use reelfarm_queue::{Broker as _, BrokerError, RabbitMqBroker};
 use reelfarm_test_servers::rabbitmq::RabbitMq;
 
-use crate::support::{User, options, scheduler, take, worker};
+use crate::support::{Client, User, options, scheduler, take, worker};
 
 pub(crate) async fn slots_cost_no_connections(server: &mut RabbitMq, case: &str) {
     const SLOTS: u32 = 100;
@@ -37,6 +39,32 @@ pub(crate) async fn slots_cost_no_connections(server: &mut RabbitMq, case: &str)
         tokio::task::yield_now().await;
     }
     assert_eq!(scheduler.backlog().await.unwrap()[&Pool::Light].waiting, 1);
+}
+
+pub(crate) async fn tls_is_spoken_to_a_broker_that_is_trusted_alone(server: &mut RabbitMq, case: &str) {
+    let mut trusting = options(&server.tls_url(User::Scheduler, case), Role::Scheduler);
+    let strange = trusting.clone();
+    trusting.certificates = Some(server.certificate().to_owned());
+    let broker = RabbitMqBroker::connect(trusting).await.unwrap();
+    let message = task_message(Pool::Cpu, 1);
+    broker.send_task(&message).await.unwrap();
+    assert_eq!(broker.backlog().await.unwrap()[&Pool::Cpu].waiting, 1);
+    let Err(error) = RabbitMqBroker::connect(strange).await else { panic!("nobody knows this certificate") };
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.starts_with("amqps://127.") && source.contains("UnknownIssuer"), "{source}");
+}
+
+pub(crate) async fn a_queue_that_was_declared_in_another_way_is_told(server: &mut RabbitMq, case: &str) {
+    let channel = Client::connect(server, User::Administrator, case).await.channel().await;
+    let (name, options_of_queue) = ("reelfarm.events".into(), QueueDeclareOptions::durable());
+    channel.queue_declare(name, options_of_queue, FieldTable::default()).await.unwrap();
+    let url = server.url(User::Scheduler, case);
+    let Err(error) = RabbitMqBroker::connect(options(&url, Role::Scheduler)).await else {
+        panic!("it differs")
+    };
+    assert!(matches!(error, BrokerError::Refused { .. }), "{error:?}");
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.contains("PRECONDITION_FAILED") && source.contains("reelfarm.events"), "{source}");
 }
 
 pub(crate) async fn what_is_wrong_with_a_connection_is_told_without_the_password(

@@ -18,8 +18,10 @@ use tokio::task::JoinHandle;
 
 use crate::support::{User, options, receive, scheduler, take, through, worker};
 
-/// A sender and receivers that never rest.
+/// A sender and receivers that never rest. Every other message lies in a queue that nobody receives from until the end: what
+/// was confirmed must be there whether it was on its way or lay still.
 struct Load {
+    worker: Arc<RabbitMqBroker>,
     stop: Arc<AtomicBool>,
     sending: JoinHandle<BTreeSet<TaskKey>>,
     confirmed: watch::Receiver<usize>,
@@ -31,26 +33,29 @@ impl Load {
     const RECEIVERS: usize = 4;
     const BATCH: u32 = 20;
 
-    fn start(scheduler: Arc<RabbitMqBroker>, worker: &Arc<RabbitMqBroker>) -> Self {
+    fn start(scheduler: Arc<RabbitMqBroker>, worker: Arc<RabbitMqBroker>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (count, confirmed) = watch::channel(0);
         let received = Arc::new(watch::Sender::new(BTreeSet::new()));
         let sending = tokio::spawn(send(scheduler, Arc::clone(&stop), count));
-        let receiving = (0..Self::RECEIVERS)
-            .map(|_| {
-                let (worker, received) = (Arc::clone(worker), Arc::clone(&received));
-                tokio::spawn(async move {
-                    loop {
-                        let delivery = receive(&worker, Pool::Cpu).await;
-                        let key = delivery.message.fence.task;
-                        // Lost or not: it came.
-                        let _ = delivery.acknowledge().await;
-                        received.send_if_modified(|received| received.insert(key));
-                    }
-                })
-            })
-            .collect();
-        Self { stop, sending, confirmed, receiving, received }
+        let mut load = Self { worker, stop, sending, confirmed, receiving: Vec::new(), received };
+        load.receive_from(Pool::Cpu);
+        load
+    }
+
+    fn receive_from(&mut self, pool: Pool) {
+        for _ in 0..Self::RECEIVERS {
+            let (worker, received) = (Arc::clone(&self.worker), Arc::clone(&self.received));
+            self.receiving.push(tokio::spawn(async move {
+                loop {
+                    let delivery = receive(&worker, pool).await;
+                    let key = delivery.message.fence.task;
+                    // Lost or not: it came.
+                    let _ = delivery.acknowledge().await;
+                    received.send_if_modified(|received| received.insert(key));
+                }
+            }));
+        }
     }
 
     /// Waits until so many more messages were confirmed.
@@ -60,8 +65,9 @@ impl Load {
     }
 
     /// Stops sending, and waits until all that was confirmed has come.
-    async fn lost_nothing(self) -> usize {
+    async fn lost_nothing(mut self) -> usize {
         self.stop.store(true, Ordering::Relaxed);
+        self.receive_from(Pool::Package);
         let confirmed = self.sending.await.unwrap();
         let mut received = self.received.subscribe();
         received.wait_for(|received| confirmed.is_subset(received)).await.unwrap();
@@ -77,8 +83,9 @@ async fn send(
 ) -> BTreeSet<TaskKey> {
     let (mut confirmed, mut number) = (BTreeSet::new(), 0);
     while !stop.load(Ordering::Relaxed) {
+        let pool = |number| if number % 2 == 0 { Pool::Cpu } else { Pool::Package };
         let messages: Vec<_> =
-            (number..number + Load::BATCH).map(|number| task_message(Pool::Cpu, number)).collect();
+            (number..number + Load::BATCH).map(|number| task_message(pool(number), number)).collect();
         number += Load::BATCH;
         for (message, answer) in messages.iter().zip(scheduler.send_tasks(&messages).await) {
             if answer.is_ok() {
@@ -96,7 +103,7 @@ async fn pair(server: &RabbitMq, case: &str) -> (Arc<RabbitMqBroker>, Arc<Rabbit
 
 pub(crate) async fn a_restart_under_load_loses_nothing(server: &mut RabbitMq, case: &str) {
     let (scheduler, worker) = pair(server, case).await;
-    let mut load = Load::start(scheduler, &worker);
+    let mut load = Load::start(scheduler, worker);
     load.goes_on(200).await;
     server.restart().await.unwrap();
     load.goes_on(200).await;
@@ -105,7 +112,7 @@ pub(crate) async fn a_restart_under_load_loses_nothing(server: &mut RabbitMq, ca
 
 pub(crate) async fn a_kill_under_load_loses_nothing(server: &mut RabbitMq, case: &str) {
     let (scheduler, worker) = pair(server, case).await;
-    let mut load = Load::start(scheduler, &worker);
+    let mut load = Load::start(scheduler, worker);
     load.goes_on(200).await;
     server.kill().await.unwrap();
     server.start_again().await.unwrap();
@@ -155,7 +162,7 @@ pub(crate) async fn a_link_that_is_cut_again_and_again_loses_nothing(server: &mu
     let proxy = Proxy::start(server.address()).await.unwrap();
     let scheduler = Arc::new(through(proxy.address(), server, User::Scheduler, case).await);
     let worker = Arc::new(through(proxy.address(), server, User::Worker, case).await);
-    let mut load = Load::start(scheduler, &worker);
+    let mut load = Load::start(scheduler, worker);
     for round in 0..10 {
         load.goes_on(40).await;
         let taken = proxy.taken();

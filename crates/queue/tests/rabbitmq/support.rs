@@ -16,7 +16,7 @@ pub(crate) use reelfarm_test_servers::rabbitmq::User;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) async fn in_time<T>(case: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, case).await.expect("the case ends in time")
+    tokio::time::timeout(PATIENCE, case).await.unwrap()
 }
 
 pub(crate) fn options(url: &str, role: Role) -> RabbitMqOptions {

@@ -124,6 +124,25 @@ pub struct SchedulerArguments {
     /// Where the other schedulers reach this one's API [default: http:// and the address at which it listens].
     #[arg(long, env = "REELFARM_ADVERTISE", value_name = "URL")]
     pub advertise: Option<String>,
+    /// Where finished titles go [default: ./origin].
+    #[arg(long, env = "REELFARM_ORIGIN", value_name = "DIR|URL")]
+    pub origin: Option<String>,
+    /// Folders that sources may lie in; all hosts see them under the same paths.
+    #[arg(long, env = "REELFARM_SOURCES", value_name = "DIR,…", value_delimiter = ',')]
+    pub sources: Vec<PathBuf>,
+    /// The folder for sources that are uploaded; all hosts see it under the same path [default: uploads in the state
+    /// folder].
+    #[arg(long, env = "REELFARM_UPLOADS", value_name = "DIR")]
+    pub uploads: Option<PathBuf>,
+    /// The API's certificate, and those between it and an authority, in PEM; without it the API speaks plain HTTP.
+    #[arg(long, env = "REELFARM_TLS_CERTIFICATE_FILE", value_name = "FILE", requires = "tls_key_file")]
+    pub tls_certificate_file: Option<PathBuf>,
+    /// The certificate's key, in PEM.
+    #[arg(long, env = "REELFARM_TLS_KEY_FILE", value_name = "FILE", requires = "tls_certificate_file")]
+    pub tls_key_file: Option<PathBuf>,
+    /// The authorities that the other schedulers' certificates are held against [default: the system's].
+    #[arg(long, env = "REELFARM_AUTHORITY_FILE", value_name = "FILE")]
+    pub authority_file: Option<PathBuf>,
     /// A file for the first administrator's token, made where it is missing.
     #[arg(long, env = "REELFARM_ADMIN_TOKEN_FILE", value_name = "FILE")]
     pub admin_token_file: Option<PathBuf>,

@@ -134,6 +134,17 @@ impl DrmSettings {
     }
 }
 
+impl reelfarm_scheduler::api::Protect for Keys {
+    fn protection(
+        &self,
+        title: &TitleId,
+        before: Option<&Protection>,
+        new_keys: bool,
+    ) -> Result<Protection, Failure> {
+        Keys::protection(self, title, before, new_keys)
+    }
+}
+
 impl KeyServer {
     fn options(&self) -> Result<SpekeOptions, String> {
         let client_certificate = match (&self.client_certificate_file, &self.client_key_file) {

@@ -43,6 +43,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use intake::{Intake, Protect};
 pub use router::document;
+/// What a server shows of itself over TLS.
+pub use rustls::ServerConfig as TlsSettings;
 pub use secret::{TokenSecret, enrol};
 pub use server::{ServeError, Server, serve};
 pub use sources::{FarmSources, LookAt, ObjectSources, Sources};

@@ -82,7 +82,7 @@ fn policy(project: &Project) -> Result<Policy, Failure> {
 fn audio_language(flag: Option<&str>, project: &Project) -> Result<Option<String>, Failure> {
     let Some(language) = flag.or(project.audio_lang.as_deref()) else { return Ok(None) };
     reelfarm_qc::language::parse(language)
-        .map_err(|error| Failure::new(reelfarm_model::Code::UnknownName, format!("--audio-lang: {error}")))
+        .map_err(|error| Failure::new(Code::UnknownName, format!("--audio-lang: {error}")))
 }
 
 /// Serves the metrics, where an address is asked for.

@@ -1,20 +1,30 @@
-//! `reelfarm scheduler`: one of the schedulers of a farm of many hosts. One of them leads, the others stand by.
+//! `reelfarm scheduler`: one of the schedulers of a farm of many hosts. One of them leads, the others stand by; every one
+//! of them serves the API.
 
+use fs_err::os::unix::fs::OpenOptionsExt as _;
+use std::io::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reelfarm_artifacts::ArtifactStore;
+use reelfarm_model::title::LadderText;
 use reelfarm_model::{Code, Failure};
 use reelfarm_queue::{Broker, Role};
 use reelfarm_scheduler::Options;
+use reelfarm_scheduler::api::{
+    self, ApiLimits, ApiParts, FarmSources, FolderUploads, Intake, TokenSecret, Uploads,
+};
 use reelfarm_scheduler::leader::{Leader, Standby};
 use reelfarm_scheduler::retry::RetryPolicy;
-use reelfarm_store::Candidate;
+use reelfarm_store::{Candidate, PostgresStore, Scope};
 use reelfarm_telemetry::metrics::Metrics;
+use reelfarm_workers::source::source_reference;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::SchedulerArguments;
-use crate::config::Project;
+use crate::config::{BUILT_IN_LADDERS, Project};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::signals::Signals;
@@ -27,34 +37,43 @@ pub async fn run(verb: SchedulerArguments, printer: &Printer) -> Result<Exit, Fa
         .map_err(|error| Failure::new(Code::Internal, format!("signals cannot be received: {error}")))?;
     let holder = distributed::name_of_this_process();
     let state = project.state(verb.state.state.as_ref());
-    let versions = tools::versions(&tools::packager(&project)).await?;
-    let (policy, profiles) = (super::policy(&project)?, super::profile_list(&project)?);
     let artifacts = tokio::task::block_in_place(|| verb.artifacts.open(&state))?;
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))
         .map_err(|error| Failure::new(Code::Internal, error.to_string()))?;
-    let server = super::serve_metrics(verb.metrics_addr, &metrics, printer).await?;
+    let metrics_server = super::serve_metrics(verb.metrics_addr, &metrics, printer).await?;
+    let options = Options {
+        tools: tools::versions(&tools::packager(&project)).await?,
+        policy: super::policy(&project)?,
+        profiles: super::profile_list(&project)?,
+        lease: Duration::from_secs(verb.lease),
+        retry: RetryPolicy::default(),
+    };
+    let intake = tokio::task::block_in_place(|| intake(&verb, &project, &options, &state))?;
     let store = verb.database.open().await?;
+    if let Some(file) = &verb.admin_token_file {
+        first_token(&store, file).await?;
+    }
     let broker: Arc<dyn Broker> = verb.broker.connect(Role::Scheduler, &holder).await?;
-    let address = verb.advertise.clone().unwrap_or_else(|| format!("http://{}", verb.listen));
+    let (leader, mut led) = watch::channel(Leader::Nobody);
+    let parts =
+        parts(&verb, &state, (store.clone(), broker.clone(), artifacts.clone()), intake, leader.subscribe())?;
+    let server = api::serve(parts, verb.listen, tls(&verb)?)
+        .await
+        .map_err(|error| Failure::new(Code::SettingsInvalid, error.to_string()))?;
+    let scheme = if verb.tls_certificate_file.is_some() { "https" } else { "http" };
+    let address = verb.advertise.clone().unwrap_or_else(|| format!("{scheme}://{}", server.address()));
+    printer.line(&format!("scheduler {holder}: API at {scheme}://{}", server.address()));
     let standby = Standby {
         leadership: store.clone(),
-        candidate: Candidate { holder: holder.clone(), address },
+        candidate: Candidate { holder, address },
         lease: Duration::from_secs(verb.leader_lease),
         broker,
         artifacts,
         metrics,
-        options: Options {
-            tools: versions,
-            policy,
-            profiles,
-            lease: Duration::from_secs(verb.lease),
-            retry: RetryPolicy::default(),
-        },
+        options,
     };
-    let (leader, mut led) = watch::channel(Leader::Nobody);
     let stop = CancellationToken::new();
     let taking_part = tokio::spawn(standby.run(leader, stop.clone()));
-    printer.line(&format!("scheduler {holder}"));
     let exit = loop {
         tokio::select! {
             signal = signals.next() => break signal,
@@ -78,9 +97,100 @@ pub async fn run(verb: SchedulerArguments, printer: &Printer) -> Result<Exit, Fa
         },
         _ = signals.next() => {}
     }
-    if let Some(server) = server {
+    server.stop().await;
+    if let Some(server) = metrics_server {
         server.stop().await;
     }
     store.close().await;
     Ok(exit)
+}
+
+/// What titles are made of where nobody says more.
+fn intake(
+    verb: &SchedulerArguments,
+    project: &Project,
+    options: &Options,
+    state: &Path,
+) -> Result<Intake, Failure> {
+    let (own, ladder) = project.ladder(None)?;
+    let built_in = |(name, text): (&str, &str)| {
+        (name.to_owned(), LadderText { file: format!("ladders/{name}.toml"), text: text.to_owned() })
+    };
+    let mut ladders: std::collections::BTreeMap<_, _> = BUILT_IN_LADDERS.into_iter().map(built_in).collect();
+    ladders.insert(ladder.name.clone(), own);
+    project.drm.shared_secret(state)?;
+    Ok(Intake {
+        ladders,
+        ladder: ladder.name,
+        profile_list: options.profiles.clone(),
+        profiles: project.profiles.clone().unwrap_or_else(|| vec!["all".to_owned()]),
+        rights: project.drm.rights(None, false),
+        audio_language: super::audio_language(None, project)?,
+        origin: project.origin(verb.origin.as_deref())?,
+        tools: options.tools.clone(),
+        keys: Arc::new(project.drm.keys(state, None)?),
+    })
+}
+
+fn parts(
+    verb: &SchedulerArguments,
+    state: &Path,
+    (store, broker, artifacts): (Arc<PostgresStore>, Arc<dyn Broker>, ArtifactStore),
+    intake: Intake,
+    leader: watch::Receiver<Leader>,
+) -> Result<ApiParts, Failure> {
+    let refuse = |reason: String| Failure::new(Code::SettingsInvalid, reason);
+    let limits = ApiLimits::default();
+    let folder = verb.uploads.clone().unwrap_or_else(|| state.join("uploads"));
+    let uploads = FolderUploads::open(&folder, limits.largest_upload)
+        .map_err(|error| refuse(format!("--uploads: {error}")))?;
+    let uploads: Arc<dyn Uploads> = Arc::new(uploads);
+    let sources = FarmSources {
+        folders: verb.sources.clone(),
+        objects: Some(Arc::new(artifacts)),
+        uploads: uploads.clone(),
+        look_at: source_reference,
+    };
+    Ok(ApiParts {
+        store,
+        broker,
+        leader,
+        intake,
+        sources: Arc::new(sources),
+        uploads,
+        peers: api::client_settings(verb.authority_file.as_deref())
+            .map_err(|error| refuse(error.to_string()))?,
+        limits,
+    })
+}
+
+fn tls(verb: &SchedulerArguments) -> Result<Option<api::TlsSettings>, Failure> {
+    let (Some(certificate), Some(key)) = (&verb.tls_certificate_file, &verb.tls_key_file) else {
+        return Ok(None);
+    };
+    api::server_settings(certificate, key)
+        .map(Some)
+        .map_err(|error| Failure::new(Code::SettingsInvalid, error.to_string()))
+}
+
+/// Makes the farm know the administrator's token in a file, and the file where there is none.
+async fn first_token(store: &PostgresStore, file: &Path) -> Result<(), Failure> {
+    let refuse = |reason: String| {
+        Failure::new(Code::SettingsInvalid, format!("--admin-token-file {}: {reason}", file.display()))
+    };
+    let mut options = fs_err::OpenOptions::new();
+    let secret = match options.write(true).create_new(true).mode(0o600).open(file) {
+        Ok(mut file) => {
+            let secret = TokenSecret::random();
+            writeln!(file, "{}", secret.reveal()).map_err(|error| refuse(error.to_string()))?;
+            secret
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let text = fs_err::read_to_string(file).map_err(|error| refuse(error.to_string()))?;
+            TokenSecret::parse(text.trim()).ok_or_else(|| refuse("it holds no token".to_owned()))?
+        }
+        Err(error) => return Err(refuse(error.to_string())),
+    };
+    api::enrol(store, &secret, Scope::Admin, "the first administrator", None).await?;
+    Ok(())
 }

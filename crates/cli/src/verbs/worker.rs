@@ -86,7 +86,7 @@ pub async fn run(verb: WorkerArguments, printer: &Printer) -> Result<Exit, Failu
 /// Slots of each pool that is asked for: as many as are asked for, or as fit this machine.
 fn slots(verb: &WorkerArguments) -> HashMap<Pool, usize> {
     let fitting = farm::slots(std::thread::available_parallelism().map_or(1, usize::from));
-    let count = |pool: &Pool| verb.slots.or_else(|| fitting.get(pool).copied()).unwrap_or(1);
+    let count = |pool: &Pool| verb.slots.map(usize::from).or_else(|| fitting.get(pool).copied()).unwrap_or(1);
     verb.pools.iter().map(|pool| (*pool, count(pool))).collect()
 }
 

@@ -1,5 +1,7 @@
 //! What stops an operation, before it is known which one it was.
 
+use std::io;
+
 use crate::error::StoreError;
 use crate::leadership::Term;
 
@@ -42,13 +44,14 @@ impl From<StoreError> for Fault {
     }
 }
 
-/// Whether the database could not be reached, rather than that it said no.
-pub(crate) const fn is_lost_connection(error: &sqlx::Error) -> bool {
+/// Whether the database could not be reached, rather than that it said no. A certificate that is not trusted says no.
+pub(crate) fn is_lost_connection(error: &sqlx::Error) -> bool {
+    if let sqlx::Error::Io(error) = error {
+        return error.kind() != io::ErrorKind::InvalidData;
+    }
     matches!(
         error,
-        sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::Protocol(_)
+        sqlx::Error::Protocol(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed

@@ -7,7 +7,7 @@ use reelfarm_model::attempt::LeaseToken;
 use reelfarm_model::message::TaskMessage;
 use reelfarm_model::{Fence, TaskKey, TaskSpec};
 
-use super::dialect::{Connection, may_be_lost, rows, texts};
+use super::dialect::{Connection, may_be_lost, one_of, rows};
 use super::later;
 use super::sql::given;
 use crate::fault::Fault;
@@ -94,9 +94,9 @@ async fn ready(
              (SELECT titles.title FROM title_tasks JOIN titles USING (title) \
               WHERE title_tasks.task = tasks.task AND title_tasks.wanted = 1 AND titles.held = 0 \
               ORDER BY titles.submitted_ms, titles.title LIMIT 1) AS title \
-             FROM tasks WHERE tasks.task IN (SELECT value FROM ",
-        texts!("$1"),
-        ") AND tasks.state = 'ready' AND COALESCE(tasks.not_before_ms, 0) <= $2\
+             FROM tasks WHERE tasks.task ",
+        one_of!("$1"),
+        " AND tasks.state = 'ready' AND COALESCE(tasks.not_before_ms, 0) <= $2\
          ) AS candidates WHERE title IS NOT NULL"
     ))
     .bind(to_json("task keys", tasks)?)
@@ -194,7 +194,7 @@ pub(super) async fn mark_sent(
 
 /// Takes the messages of attempts that have ended out of the outbox.
 pub(super) async fn forget_messages(connection: &mut Connection, tasks: &str) -> Result<(), Fault> {
-    sqlx::query(concat!("DELETE FROM outbox WHERE task IN (SELECT value FROM ", texts!("$1"), ")"))
+    sqlx::query(concat!("DELETE FROM outbox WHERE task ", one_of!("$1")))
         .bind(tasks)
         .execute(connection)
         .await?;

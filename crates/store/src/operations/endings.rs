@@ -7,7 +7,7 @@ use reelfarm_model::source::Fingerprint;
 use reelfarm_model::{Code, Failure, Fence, Task, TaskKey, TaskKind, TaskSpec};
 
 use super::attempts::{Outcomes, record, to_keys};
-use super::dialect::{Connection, rows, texts};
+use super::dialect::{Connection, one_of, rows};
 use super::dispatch::forget_messages;
 use super::later;
 use super::queries::wanting;
@@ -104,9 +104,8 @@ async fn add_artifacts(
 /// From which path a source was read is known for ever.
 async fn remember_readings(connection: &mut Connection, tasks: &[String]) -> Result<(), Fault> {
     let read: Vec<(String, Option<String>)> = sqlx::query_as(concat!(
-        "SELECT specification, result FROM tasks WHERE kind = 'fingerprint' AND task IN (SELECT value FROM ",
-        texts!("$1"),
-        ")"
+        "SELECT specification, result FROM tasks WHERE kind = 'fingerprint' AND task ",
+        one_of!("$1")
     ))
     .bind(to_json("task keys", tasks)?)
     .fetch_all(&mut *connection)
@@ -134,42 +133,34 @@ async fn remember_readings(connection: &mut Connection, tasks: &[String]) -> Res
 /// Makes ready what waited for these tasks alone. Answers how many each of them woke; who waited for several counts for
 /// the last.
 async fn wake(connection: &mut Connection, done: &[TaskKey]) -> Result<HashMap<TaskKey, usize>, Fault> {
-    let tasks = to_json("task keys", done)?;
+    let needs: Vec<(String, String)> =
+        sqlx::query_as(concat!("SELECT task, need FROM task_needs WHERE need ", one_of!("$1")))
+            .bind(to_json("task keys", done)?)
+            .fetch_all(&mut *connection)
+            .await?;
+    if needs.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let places: HashMap<String, usize> =
+        (0..).zip(done).map(|(place, task)| (task.to_string(), place)).collect();
+    let mut last: HashMap<String, usize> = HashMap::new();
+    for (task, need) in needs {
+        let place = places.get(&need).copied().unwrap_or(0);
+        last.entry(task).and_modify(|last| *last = place.max(*last)).or_insert(place);
+    }
     let woken: Vec<String> = sqlx::query_scalar(concat!(
-        "UPDATE tasks SET state = 'ready' WHERE state = 'waiting' AND task IN \
-         (SELECT task_needs.task FROM task_needs WHERE need IN (SELECT value FROM ",
-        texts!("$1"),
-        ")) AND 'ready' = ",
+        "UPDATE tasks SET state = 'ready' WHERE state = 'waiting' AND task ",
+        one_of!("$1"),
+        " AND 'ready' = ",
         idle_state!(),
         " RETURNING task"
     ))
-    .bind(&tasks)
-    .fetch_all(&mut *connection)
-    .await?;
-    if woken.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let needs: Vec<(String, String)> = sqlx::query_as(concat!(
-        "SELECT task, need FROM task_needs WHERE need IN (SELECT value FROM ",
-        texts!("$1"),
-        ") AND task IN (SELECT value FROM ",
-        texts!("$2"),
-        ")"
-    ))
-    .bind(&tasks)
-    .bind(to_json("task keys", &woken)?)
+    .bind(to_json("task keys", &last.keys().collect::<Vec<_>>())?)
     .fetch_all(connection)
     .await?;
-    let mut last: HashMap<String, usize> = HashMap::new();
-    for (task, need) in needs {
-        let need: TaskKey = from_text("a task's key", &need)?;
-        if let Some(place) = done.iter().position(|key| *key == need) {
-            last.entry(task).and_modify(|last| *last = place.max(*last)).or_insert(place);
-        }
-    }
     let mut counts = HashMap::new();
-    for place in last.into_values() {
-        *counts.entry(done[place]).or_default() += 1;
+    for place in woken.iter().filter_map(|task| last.get(task)) {
+        *counts.entry(done[*place]).or_default() += 1;
     }
     Ok(counts)
 }
@@ -369,7 +360,7 @@ pub(super) async fn end(
     .await?;
     let tasks: Vec<TaskKey> = ended.iter().map(|(fence, _)| fence.task).collect();
     let tasks = to_json("task keys", &tasks)?;
-    sqlx::query(concat!("DELETE FROM kept_attempts WHERE task IN (SELECT value FROM ", texts!("$1"), ")"))
+    sqlx::query(concat!("DELETE FROM kept_attempts WHERE task ", one_of!("$1")))
         .bind(&tasks)
         .execute(&mut *connection)
         .await?;

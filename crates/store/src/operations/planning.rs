@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use reelfarm_model::{ArtifactKey, TaskKey, TaskState, TitleId, TitleState};
 
 use super::attempts::to_keys;
-use super::dialect::{Connection, rows, texts};
+use super::dialect::{Connection, one_of, rows, texts};
 use super::sql::idle_state;
 use super::titles::cancel_unwanted;
 use crate::error::StoreError;
@@ -118,14 +118,11 @@ pub(super) async fn states(
     connection: &mut Connection,
     tasks: &BTreeSet<TaskKey>,
 ) -> Result<BTreeMap<TaskKey, TaskState>, Fault> {
-    let known: Vec<(String, String)> = sqlx::query_as(concat!(
-        "SELECT task, state FROM tasks WHERE task IN (SELECT value FROM ",
-        texts!("$1"),
-        ")"
-    ))
-    .bind(to_json("task keys", tasks)?)
-    .fetch_all(connection)
-    .await?;
+    let known: Vec<(String, String)> =
+        sqlx::query_as(concat!("SELECT task, state FROM tasks WHERE task ", one_of!("$1")))
+            .bind(to_json("task keys", tasks)?)
+            .fetch_all(connection)
+            .await?;
     let known = known
         .iter()
         .map(|(task, state)| Ok((from_text("a task's key", task)?, from_text("a task's state", state)?)));
@@ -137,7 +134,7 @@ pub(super) async fn forget(connection: &mut Connection, artifacts: &[ArtifactKey
     if artifacts.is_empty() {
         return Ok(());
     }
-    sqlx::query(concat!("DELETE FROM artifacts WHERE artifact IN (SELECT value FROM ", texts!("$1"), ")"))
+    sqlx::query(concat!("DELETE FROM artifacts WHERE artifact ", one_of!("$1")))
         .bind(to_json("artifact keys", artifacts)?)
         .execute(connection)
         .await?;
@@ -172,9 +169,9 @@ async fn drop_needs(
     tasks: &BTreeSet<TaskKey>,
 ) -> Result<(), Fault> {
     sqlx::query(concat!(
-        "DELETE FROM task_needs WHERE task IN (SELECT value FROM ",
-        texts!("$2"),
-        ") AND NOT EXISTS \
+        "DELETE FROM task_needs WHERE task ",
+        one_of!("$2"),
+        " AND NOT EXISTS \
          (SELECT 1 FROM title_tasks w WHERE w.task = task_needs.task AND w.wanted = 1 AND w.title <> $1)"
     ))
     .bind(title.as_str())
@@ -223,14 +220,11 @@ pub(super) async fn dependents(
     if tasks.is_empty() {
         return Ok(Vec::new());
     }
-    let dependents: Vec<String> = sqlx::query_scalar(concat!(
-        "SELECT DISTINCT task FROM task_needs WHERE need IN (SELECT value FROM ",
-        texts!("$1"),
-        ")"
-    ))
-    .bind(to_json("task keys", tasks)?)
-    .fetch_all(connection)
-    .await?;
+    let dependents: Vec<String> =
+        sqlx::query_scalar(concat!("SELECT DISTINCT task FROM task_needs WHERE need ", one_of!("$1")))
+            .bind(to_json("task keys", tasks)?)
+            .fetch_all(connection)
+            .await?;
     to_keys(&dependents)
 }
 
@@ -242,9 +236,9 @@ pub(super) async fn revive_what_is_needed(
 ) -> Result<Vec<TaskKey>, Fault> {
     let given_up: Vec<(String, i64)> = sqlx::query_as(concat!(
         "WITH RECURSIVE needed (task) AS ( \
-             SELECT task FROM tasks WHERE task IN (SELECT value FROM ",
-        texts!("$1"),
-        ") \
+             SELECT task FROM tasks WHERE task ",
+        one_of!("$1"),
+        " \
              UNION \
              SELECT task_needs.need FROM needed JOIN tasks USING (task) JOIN task_needs USING (task) \
              WHERE tasks.state <> 'done' \
@@ -271,9 +265,7 @@ pub(super) async fn want_what_is_needed(
     sqlx::query(concat!(
         "WITH RECURSIVE wants (title, task) AS ( \
              SELECT title_tasks.title, title_tasks.task FROM title_tasks JOIN tasks USING (task) \
-             WHERE wanted = 1 AND tasks.state <> 'done' AND task IN (SELECT value FROM ",
-        texts!("$1"),
-        ") \
+             WHERE wanted = 1 AND tasks.state <> 'done' AND task ", one_of!("$1"), " \
              UNION \
              SELECT wants.title, task_needs.need FROM wants JOIN task_needs ON task_needs.task = wants.task \
              JOIN tasks ON tasks.task = task_needs.need WHERE tasks.state <> 'done' \
@@ -312,9 +304,8 @@ pub(super) async fn settle(connection: &mut Connection, tasks: &BTreeSet<TaskKey
     sqlx::query(concat!(
         "UPDATE tasks SET state = ",
         idle_state!(),
-        " WHERE state IN ('waiting', 'ready') AND task IN (SELECT value FROM ",
-        texts!("$1"),
-        ")"
+        " WHERE state IN ('waiting', 'ready') AND task ",
+        one_of!("$1")
     ))
     .bind(to_json("task keys", tasks)?)
     .execute(connection)

@@ -7,7 +7,7 @@ use std::time::Duration;
 use reelfarm_model::attempt::ArtifactRecord;
 use reelfarm_model::{ArtifactKey, Digest, Pool, TaskKey, Title, TitleId, TitleState};
 
-use super::dialect::{Connection, now, position, texts};
+use super::dialect::{Connection, now, one_of, position};
 use super::endings::to_fence;
 use super::sql::{task_columns, title_columns, wanted_now};
 use crate::fault::Fault;
@@ -41,9 +41,9 @@ pub(super) async fn live_titles(connection: &mut Connection) -> Result<Vec<Title
     let rows: Vec<TitleRow> = sqlx::query_as(concat!(
         "SELECT ",
         title_columns!(),
-        " FROM titles WHERE state IN (SELECT value FROM ",
-        texts!("$1"),
-        ") ORDER BY submitted_ms, title"
+        " FROM titles WHERE state ",
+        one_of!("$1"),
+        " ORDER BY submitted_ms, title"
     ))
     .bind(to_json("states", &live)?)
     .fetch_all(connection)
@@ -65,9 +65,9 @@ pub(super) async fn titles_by_name(
     let rows: Vec<TitleRow> = sqlx::query_as(concat!(
         "SELECT ",
         title_columns!(),
-        " FROM titles WHERE state IN (SELECT value FROM ",
-        texts!("$1"),
-        ") AND title > $2 AND ($3 = '' OR ",
+        " FROM titles WHERE state ",
+        one_of!("$1"),
+        " AND title > $2 AND ($3 = '' OR ",
         position!("$3", "title"),
         " = 1) AND ($4 = '' OR ",
         position!("$4", "title"),
@@ -163,9 +163,9 @@ pub(super) async fn wanting(
     }
     let rows: Vec<(String, String, i64)> = sqlx::query_as(concat!(
         "SELECT title_tasks.task, titles.title, titles.generation FROM title_tasks JOIN titles USING (title) \
-         WHERE title_tasks.wanted = 1 AND title_tasks.task IN (SELECT value FROM ",
-        texts!("$1"),
-        ") ORDER BY titles.submitted_ms, titles.title"
+         WHERE title_tasks.wanted = 1 AND title_tasks.task ",
+        one_of!("$1"),
+        " ORDER BY titles.submitted_ms, titles.title"
     ))
     .bind(to_json("task keys", tasks)?)
     .fetch_all(connection)

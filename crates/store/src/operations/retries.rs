@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use reelfarm_model::{ArtifactKey, Task, TaskKey, TaskState, TitleId, TitleState};
 
 use super::attempts::to_keys;
-use super::dialect::{Connection, texts};
+use super::dialect::{Connection, one_of};
 use super::planning::{dependents, forget, reset, revive_what_is_needed, settle, want_what_is_needed};
 use super::titles::cancel_unwanted;
 use super::{queries, submissions};
@@ -90,14 +90,11 @@ async fn start_afresh(
     tasks: &BTreeSet<TaskKey>,
 ) -> Result<BTreeSet<TaskKey>, Fault> {
     let keys = to_json("task keys", tasks)?;
-    let known: Vec<(String, String, i64)> = sqlx::query_as(concat!(
-        "SELECT specification, state, place FROM tasks WHERE task IN (SELECT value FROM ",
-        texts!("$1"),
-        ")"
-    ))
-    .bind(&keys)
-    .fetch_all(&mut *connection)
-    .await?;
+    let known: Vec<(String, String, i64)> =
+        sqlx::query_as(concat!("SELECT specification, state, place FROM tasks WHERE task ", one_of!("$1")))
+            .bind(&keys)
+            .fetch_all(&mut *connection)
+            .await?;
     let (mut finished, mut forgotten) = (Vec::new(), Vec::<ArtifactKey>::new());
     for (specification, state, place) in known {
         let task: Task = from_json("a task", &specification)?;
@@ -110,9 +107,8 @@ async fn start_afresh(
     forget(connection, &forgotten).await?;
     reset(connection, &finished).await?;
     sqlx::query(concat!(
-        "UPDATE tasks SET not_before_ms = NULL WHERE not_before_ms IS NOT NULL AND task IN (SELECT value FROM ",
-        texts!("$1"),
-        ")"
+        "UPDATE tasks SET not_before_ms = NULL WHERE not_before_ms IS NOT NULL AND task ",
+        one_of!("$1")
     ))
     .bind(&keys)
     .execute(connection)

@@ -2,7 +2,7 @@
 
 use reelfarm_model::{Fence, Title, TitleId, TitleState};
 
-use super::dialect::{Connection, texts};
+use super::dialect::{Connection, one_of};
 use super::endings::{end, to_fence};
 use super::queries;
 use crate::error::StoreError;
@@ -132,9 +132,9 @@ pub(super) async fn cancel_unwanted(
 ) -> Result<Vec<Fence>, Fault> {
     let tasks = to_json("task keys", tasks)?;
     let active: Vec<(String, i64, String)> = sqlx::query_as(concat!(
-        "SELECT task, attempt, lease FROM tasks WHERE lease IS NOT NULL AND task IN (SELECT value FROM ",
-        texts!("$1"),
-        ") AND ",
+        "SELECT task, attempt, lease FROM tasks WHERE lease IS NOT NULL AND task ",
+        one_of!("$1"),
+        " AND ",
         unwanted!(),
         " ORDER BY place"
     ))
@@ -152,9 +152,9 @@ pub(super) async fn cancel_unwanted(
     sqlx::query(concat!(
         "UPDATE tasks SET state = 'cancelled', lease = NULL, lease_expires_ms = NULL, progress = NULL, \
          not_before_ms = NULL, finished_ms = $2 \
-         WHERE state IN ('waiting', 'ready', 'dispatched', 'running') AND task IN (SELECT value FROM ",
-        texts!("$1"),
-        ") AND ",
+         WHERE state IN ('waiting', 'ready', 'dispatched', 'running') AND task ",
+        one_of!("$1"),
+        " AND ",
         unwanted!()
     ))
     .bind(&tasks)

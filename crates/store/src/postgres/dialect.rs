@@ -18,6 +18,15 @@ macro_rules! texts {
 }
 pub(super) use texts;
 
+/// Whether what stands before it is an element of a JSON array of texts. As an array, because that is looked up in an
+/// index whatever the planner believes about the sizes of the tables; a join was seen to read all of one instead.
+macro_rules! one_of {
+    ($array:literal) => {
+        concat!("= ANY (ARRAY(SELECT value FROM json_array_elements_text(CAST(", $array, " AS json))))")
+    };
+}
+pub(super) use one_of;
+
 /// The elements of a JSON array of arrays, as a table with the column `value`.
 macro_rules! rows {
     ($array:literal) => {

@@ -18,6 +18,14 @@ macro_rules! texts {
 }
 pub(super) use texts;
 
+/// Whether what stands before it is an element of a JSON array of texts.
+macro_rules! one_of {
+    ($array:literal) => {
+        concat!("IN (SELECT value FROM json_each(", $array, "))")
+    };
+}
+pub(super) use one_of;
+
 /// The elements of a JSON array of arrays, as a table with the column `value`.
 macro_rules! rows {
     ($array:literal) => {

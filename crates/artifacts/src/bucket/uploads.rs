@@ -173,3 +173,59 @@ struct ListedPart {
     #[serde(rename = "ETag")]
     etag: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_of_uploads_is_read_as_stores_write_it() {
+        // In the form of the S3 API Reference, with a name that XML escapes.
+        let page: UploadsPage = quick_xml::de::from_str(
+            r#"<?xml version="1.0" encoding="UTF-8"?>
+<ListMultipartUploadsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
+  <Bucket>farm</Bucket><KeyMarker></KeyMarker><UploadIdMarker></UploadIdMarker>
+  <NextKeyMarker>a&amp;b.mp4</NextKeyMarker><NextUploadIdMarker>YW55</NextUploadIdMarker>
+  <MaxUploads>2</MaxUploads><IsTruncated>true</IsTruncated>
+  <Upload><Key>a</Key><UploadId>XMgbGlrZSBlbHZpbmcncyBub3QgaGF2aW5nIG11Y2ggbHVjaw</UploadId>
+    <Initiator><ID>arn</ID><DisplayName>farm</DisplayName></Initiator>
+    <Owner><ID>75aa</ID></Owner><StorageClass>STANDARD</StorageClass>
+    <Initiated>2010-11-10T20:48:33.000Z</Initiated></Upload>
+  <Upload><Key>a&amp;b.mp4</Key><UploadId>YW55</UploadId><Initiated>2010-11-10T20:49:33Z</Initiated></Upload>
+</ListMultipartUploadsResult>"#,
+        )
+        .unwrap();
+        assert!(page.is_truncated);
+        assert_eq!(page.next_key_marker.as_deref(), Some("a&b.mp4"));
+        assert_eq!(page.next_upload_id_marker.as_deref(), Some("YW55"));
+        let uploads: Vec<_> =
+            page.uploads.iter().map(|upload| (upload.key.as_str(), upload.initiated)).collect();
+        assert_eq!(uploads.len(), 2);
+        assert_eq!(uploads[1].0, "a&b.mp4");
+        assert_eq!((uploads[1].1 - uploads[0].1).num_seconds(), 60);
+    }
+
+    #[test]
+    fn a_page_of_parts_is_read_and_an_empty_page_too() {
+        let page: PartsPage = quick_xml::de::from_str(
+            r#"<ListPartsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
+  <Bucket>farm</Bucket><Key>a</Key><UploadId>YW55</UploadId><PartNumberMarker>1</PartNumberMarker>
+  <NextPartNumberMarker>3</NextPartNumberMarker><MaxParts>2</MaxParts><IsTruncated>true</IsTruncated>
+  <Part><PartNumber>2</PartNumber><LastModified>2010-11-10T20:48:34.000Z</LastModified>
+    <ETag>&quot;7778aef83f66abc1fa1e8477f296d394&quot;</ETag><Size>10485760</Size></Part>
+  <Part><PartNumber>3</PartNumber><ETag>"aaaa18db4cc2f85cedef654fccc4a4x8"</ETag><Size>10485760</Size></Part>
+</ListPartsResult>"#,
+        )
+        .unwrap();
+        assert_eq!((page.is_truncated, page.next_part_number_marker.as_deref()), (true, Some("3")));
+        let parts: Vec<_> =
+            page.parts.iter().map(|part| (part.part_number, part.size, part.etag.as_str())).collect();
+        let expected = [
+            (2, 10_485_760, "\"7778aef83f66abc1fa1e8477f296d394\""),
+            (3, 10_485_760, "\"aaaa18db4cc2f85cedef654fccc4a4x8\""),
+        ];
+        assert_eq!(parts, expected);
+        let empty: UploadsPage = quick_xml::de::from_str("<ListMultipartUploadsResult/>").unwrap();
+        assert!(empty.uploads.is_empty() && !empty.is_truncated);
+    }
+}

@@ -128,7 +128,8 @@ impl OriginError {
         Self::at(origin, action, "", source.into())
     }
 
-    /// Full where an error of the system at the root of `source` says so, unreachable otherwise.
+    /// Full where an error of the system at the root of `source`, or the answer of an object store, says so; unreachable
+    /// otherwise.
     pub(super) fn at(
         origin: &str,
         action: &'static str,
@@ -144,7 +145,15 @@ impl OriginError {
     }
 }
 
+/// What object stores call it when there is no room, each in its own words.
+const NO_ROOM: [&str; 3] =
+    ["<Code>QuotaExceeded</Code>", "<Code>XMinioStorageFull</Code>", "<Code>InsufficientStorage</Code>"];
+
 fn says_full(error: &(dyn Error + 'static)) -> bool {
+    let text = error.to_string();
+    if NO_ROOM.iter().any(|code| text.contains(code)) {
+        return true;
+    }
     let mut cause = Some(error);
     while let Some(error) = cause {
         if error.downcast_ref::<io::Error>().is_some_and(is_full) {
@@ -171,5 +180,23 @@ impl OriginError {
 impl From<OriginError> for Failure {
     fn from(error: OriginError) -> Self {
         Failure::new(error.code(), error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stores_without_room_are_told_from_those_that_fail() {
+        for (answer, code) in [
+            ("403: <Error><Code>QuotaExceeded</Code></Error>", Code::OriginFull),
+            ("507: <Error><Code>XMinioStorageFull</Code></Error>", Code::OriginFull),
+            ("503: <Error><Code>SlowDown</Code></Error>", Code::OriginUnreachable),
+            ("404: <Key>QuotaExceeded</Key>", Code::OriginUnreachable),
+        ] {
+            let source = object_store::Error::Generic { store: "S3", source: answer.into() };
+            assert_eq!(OriginError::object_store("s3://farm", "write", source).code(), code, "{answer}");
+        }
     }
 }

@@ -108,6 +108,20 @@ enum Sent {
     Unknown(ConnectError),
 }
 
+/// What of a batch is to be sent again.
+enum Again {
+    Together(Vec<Request>),
+    /// RabbitMQ closes a channel for one message that it refuses: among several nobody knows for which.
+    Alone(Vec<Request>),
+}
+
+impl Again {
+    fn into_requests(self) -> Vec<Request> {
+        let (Self::Together(requests) | Self::Alone(requests)) = self;
+        requests
+    }
+}
+
 /// The handle to the task that sends.
 pub(super) struct Publisher {
     link: Arc<Link>,
@@ -138,13 +152,24 @@ async fn run(link: Arc<Link>, mut requests: mpsc::Receiver<Request>) {
     let mut batch = Vec::new();
     while requests.recv_many(&mut batch, BATCH).await > 0 {
         while !batch.is_empty() {
-            batch = attempt(&link, &mut channel, batch).await;
+            let again = attempt(&link, &mut channel, std::mem::take(&mut batch)).await;
+            match again {
+                Again::Together(requests) => batch = requests,
+                Again::Alone(requests) => {
+                    for request in requests {
+                        let mut alone = vec![request];
+                        while !alone.is_empty() {
+                            alone = attempt(&link, &mut channel, alone).await.into_requests();
+                        }
+                    }
+                }
+            }
         }
     }
 }
 
 /// Sends a batch once, and answers for all but those that it returns: they are to be sent again.
-async fn attempt(link: &Link, channel: &mut Option<LinkChannel>, batch: Vec<Request>) -> Vec<Request> {
+async fn attempt(link: &Link, channel: &mut Option<LinkChannel>, batch: Vec<Request>) -> Again {
     let now = Instant::now();
     let (late, in_time): (Vec<_>, Vec<_>) = batch.into_iter().partition(|request| request.deadline <= now);
     for request in late {
@@ -157,8 +182,12 @@ async fn attempt(link: &Link, channel: &mut Option<LinkChannel>, batch: Vec<Requ
         request.answer(Err(link.unreachable(action, &why)));
     }
     let batch: Vec<_> = in_time.into_iter().filter(|request| !request.reply.is_closed()).collect();
-    let Some(deadline) = batch.iter().map(|request| request.deadline).min() else { return batch };
-    let Ok(opened) = timeout_at(deadline, confirming(link, channel)).await else { return batch };
+    let Some(deadline) = batch.iter().map(|request| request.deadline).min() else {
+        return Again::Together(batch);
+    };
+    let Ok(opened) = timeout_at(deadline, confirming(link, channel)).await else {
+        return Again::Together(batch);
+    };
     let open = match opened {
         Ok(open) => open,
         Err(error) => {
@@ -167,17 +196,25 @@ async fn attempt(link: &Link, channel: &mut Option<LinkChannel>, batch: Vec<Requ
                 let action = request.message.action;
                 request.answer(Err(link.unreachable(action, &why)));
             }
-            return Vec::new();
+            return Again::Together(Vec::new());
         }
     };
     let (sent, returned) = publish(link, &open, &batch).await;
     if sent.iter().any(|sent| matches!(sent, Sent::Unknown(_))) {
         *channel = None;
-        if sent.iter().any(|sent| matches!(sent, Sent::Unknown(ConnectError::Timeout(_)))) {
+        let late = sent.iter().any(|sent| matches!(sent, Sent::Unknown(ConnectError::Timeout(_))));
+        // A broker that is short of memory or disk says so and confirms nothing: its link is sound.
+        if late && !matches!(link.state(), LinkState::Blocked { .. }) {
             link.suspect(open.connection, "it does not confirm messages");
         }
     }
     let alone = batch.len() == 1;
+    let refused = sent.iter().any(|sent| match sent {
+        Sent::Unknown(ConnectError::Failed(error)) => {
+            topology::is_refusal(error) || topology::is_not_found(error)
+        }
+        _ => false,
+    });
     let (mut again, mut unroutable) = (Vec::new(), Vec::new());
     for ((index, request), sent) in batch.into_iter().enumerate().zip(sent) {
         let action = request.message.action;
@@ -185,7 +222,6 @@ async fn attempt(link: &Link, channel: &mut Option<LinkChannel>, batch: Vec<Requ
             Sent::Confirmed if returned.contains(&index) => unroutable.push(request),
             Sent::Confirmed => request.answer(Ok(())),
             Sent::Nacked => request.answer(Err(link.unreachable(action, &"it could not store the message"))),
-            // RabbitMQ closes a channel for one message: among several nobody knows which.
             Sent::Unknown(ConnectError::Failed(error)) if alone && topology::is_refusal(&error) => {
                 request.answer(Err(link.refused(action, &error)));
             }
@@ -204,7 +240,7 @@ async fn attempt(link: &Link, channel: &mut Option<LinkChannel>, batch: Vec<Requ
             Some(Needs::Events) | None => again.push(request),
         }
     }
-    again
+    if refused { Again::Alone(again) } else { Again::Together(again) }
 }
 
 /// A channel that confirms, on a link that takes messages.

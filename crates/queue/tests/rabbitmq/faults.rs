@@ -245,3 +245,25 @@ pub(crate) async fn a_broker_that_stands_still_is_given_up_in_time(server: &mut 
     scheduler.send_task(&message).await.unwrap();
     assert_eq!(task.await.unwrap(), message.fence.task);
 }
+
+pub(crate) async fn a_broker_that_is_short_of_memory_is_waited_for(server: &mut RabbitMq, case: &str) {
+    let (scheduler, worker) = pair(server, case).await;
+    let earlier = task_message(Pool::Light, 1);
+    scheduler.send_task(&earlier).await.unwrap();
+    server.control(&["set_vm_memory_high_watermark", "0.0000001"]).await.unwrap();
+    let message = task_message(Pool::Cpu, 2);
+    let sending = tokio::spawn({
+        let (scheduler, message) = (Arc::clone(&scheduler), message.clone());
+        async move { scheduler.send_task(&message).await }
+    });
+    while !matches!(scheduler.link(), LinkState::Blocked { .. }) {
+        tokio::task::yield_now().await;
+    }
+    // What is there is received all the same.
+    assert_eq!(take(&worker, Pool::Light).await, earlier.fence.task);
+    assert!(!sending.is_finished());
+    server.control(&["set_vm_memory_high_watermark", "0.4"]).await.unwrap();
+    sending.await.unwrap().unwrap();
+    assert_eq!(take(&worker, Pool::Cpu).await, message.fence.task);
+    assert_eq!(scheduler.link(), LinkState::Up);
+}

@@ -93,6 +93,7 @@ async fn a_bad_link_costs_time_and_nothing_else() {
         "a_stalled_link_is_given_up_in_time_and_made_anew",
         "a_slow_link_is_slow",
         "a_broker_that_stands_still_is_given_up_in_time",
+        "a_broker_that_is_short_of_memory_is_waited_for",
     ])
     .await
     .unwrap();
@@ -101,5 +102,6 @@ async fn a_bad_link_costs_time_and_nothing_else() {
         faults::a_stalled_link_is_given_up_in_time_and_made_anew,
         faults::a_slow_link_is_slow,
         faults::a_broker_that_stands_still_is_given_up_in_time,
+        faults::a_broker_that_is_short_of_memory_is_waited_for,
     );
 }

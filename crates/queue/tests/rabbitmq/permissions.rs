@@ -34,6 +34,11 @@ pub(crate) async fn a_worker_may_do_its_work_and_no_more(server: &mut RabbitMq, 
     let refused = worker.send_task(&message).await.unwrap_err();
     assert!(matches!(refused, BrokerError::Refused { .. }), "{refused:?}");
     assert_eq!(refused.to_string(), "the broker refuses to take a task message");
+    // Among many, each is answered for.
+    let (many, one) = (vec![message; 20], event(3));
+    let (refused, sent) = tokio::join!(worker.send_tasks(&many), worker.send_event(&one));
+    assert!(refused.iter().all(|answer| matches!(answer, Err(BrokerError::Refused { .. }))), "{refused:?}");
+    sent.unwrap();
     let refused = worker.send_control(&drain()).await.unwrap_err();
     assert!(matches!(refused, BrokerError::Refused { .. }), "{refused:?}");
     let refused = worker.receive_events(9).await.unwrap_err();

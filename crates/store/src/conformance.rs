@@ -20,11 +20,12 @@ pub mod publications;
 pub mod submissions;
 pub mod titles;
 
-/// Makes a test of every case: `store_conformance!(factory)`, where `factory` is an async function that gives an empty
-/// store, and a value that is kept for as long as the store is used.
+/// Makes a test of every case: `store_conformance!(factory, histories)`, where `factory` is an async function that gives
+/// an empty store, and a value that is kept for as long as the store is used, and `histories` is how many random
+/// histories are gone through: each asks thousands of questions.
 #[macro_export]
 macro_rules! store_conformance {
-    ($factory:path) => {
+    ($factory:path, $histories:literal) => {
         $crate::store_conformance!(@ $factory:
             submissions::an_unknown_name_becomes_generation_one,
             submissions::the_same_submission_of_a_live_title_changes_nothing,
@@ -127,7 +128,7 @@ macro_rules! store_conformance {
 
         #[test]
         fn any_history_agrees_with_the_model() {
-            $crate::conformance::histories::check(|| $factory());
+            $crate::conformance::histories::check($histories, || $factory());
         }
     };
     (@ $factory:path: $($module:ident::$case:ident,)*) => {

@@ -22,7 +22,6 @@ use crate::store::{PlannedTask, Store, SubmitOutcome};
 
 const TASKS: u32 = 6;
 const TITLES: u32 = 3;
-const CASES: u32 = 64;
 
 /// What each task needs of those with smaller numbers.
 type Graph = Vec<BTreeSet<u32>>;
@@ -88,11 +87,11 @@ enum Report {
     Lost { retry: Option<Span> },
 }
 
-/// Puts stores that `factory` gives through random histories. Runs on the calling thread, which must not be one of an
+/// Puts stores that `factory` gives through so many random histories. Runs on the calling thread, which must not be one of an
 /// asynchronous runtime.
-pub fn check<S: Store, K, F: Future<Output = (S, K)>>(factory: impl Fn() -> F) {
+pub fn check<S: Store, K, F: Future<Output = (S, K)>>(cases: u32, factory: impl Fn() -> F) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
     let history = (prop::collection::vec(graph(), GRAPHS), prop::collection::vec(operation(), 1..60));
     TestRunner::new(config)
         .run(&history, |(graphs, operations)| {

@@ -27,7 +27,7 @@ async fn store() -> (PostgresStore, ()) {
     (PostgresStore::open(&database().await).await.unwrap(), ())
 }
 
-crate::store_conformance!(store);
+crate::store_conformance!(store, 24);
 
 /// Limits that a test need not wait long for.
 fn short() -> Limits {

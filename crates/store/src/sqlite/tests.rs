@@ -29,7 +29,7 @@ async fn connection(path: &Path) -> SqliteConnection {
     SqliteConnectOptions::new().filename(path).connect().await.unwrap()
 }
 
-crate::store_conformance!(store);
+crate::store_conformance!(store, 64);
 
 #[tokio::test]
 async fn what_is_written_is_there_after_a_restart() {

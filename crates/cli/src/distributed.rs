@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use reelfarm_artifacts::{ArtifactStore, CacheSettings, Location, S3Access};
+use reelfarm_artifacts::{ArtifactStore, CacheSettings, Location, StorageSettings};
 use reelfarm_model::{Code, Failure};
 use reelfarm_queue::{BrokerError, RabbitMqBroker, RabbitMqOptions, Role};
 use reelfarm_store::PostgresStore;
@@ -70,7 +70,7 @@ impl BrokerArguments {
                 format!("{} holds no broker's URL: {error}", self.broker_url_file.display()),
             )
         })?;
-        Ok(Arc::new(RabbitMqBroker::connect(options).await.map_err(broker_failure)?))
+        Ok(Arc::new(RabbitMqBroker::connect(options).await.map_err(|error| broker_failure(&error))?))
     }
 }
 
@@ -81,21 +81,17 @@ impl ArtifactArguments {
     /// The place or its settings cannot be used.
     pub fn open(&self, state: &Path) -> Result<ArtifactStore, Failure> {
         let refuse = |reason: String| Failure::new(Code::SettingsInvalid, format!("--artifacts: {reason}"));
-        match Location::parse(&self.artifacts).map_err(|error| refuse(error.to_string()))? {
-            Location::Folder(folder) => Ok(ArtifactStore::open_shared(&folder)?),
-            Location::Bucket(bucket) => {
-                let access = S3Access::from_variables(None, |name| std::env::var(name).ok())
-                    .map_err(|error| refuse(error.to_string()))?;
-                let folder = self.cache.clone().unwrap_or_else(|| state.join("cache"));
-                let cache = CacheSettings { folder, limit: self.cache_gib << 30, floor: CACHE_FLOOR_BYTES };
-                Ok(ArtifactStore::open_bucket(&bucket, &access, &cache)?)
-            }
-        }
+        let place = Location::parse(&self.artifacts).map_err(|error| refuse(error.to_string()))?;
+        let folder = self.cache.clone().unwrap_or_else(|| state.join("cache"));
+        let cache = CacheSettings { folder, limit: self.cache_gib << 30, floor: CACHE_FLOOR_BYTES };
+        let settings = StorageSettings::from_variables(place, true, cache, |name| std::env::var(name).ok())
+            .map_err(|error| refuse(error.to_string()))?;
+        Ok(ArtifactStore::connect(&settings)?)
     }
 }
 
 /// A broker's error for people, whose code says who can mend it.
-pub fn broker_failure(error: BrokerError) -> Failure {
+pub fn broker_failure(error: &BrokerError) -> Failure {
     Failure::new(Code::BrokerUnreachable, error.to_string())
 }
 

@@ -93,11 +93,11 @@ mod tests {
     #[test]
     fn a_broker_is_shown_without_its_password() {
         let options =
-            RabbitMqOptions::new("amqp://wor%40ker:s3cr%2Fet@host:5673/a%2Fb", Role::Worker, "w").unwrap();
+            RabbitMqOptions::new("amqp://some%40body:s3cr%2Fet@host:5673/a%2Fb", Role::Worker, "w").unwrap();
         assert_eq!(options.address().to_string(), "amqp://host:5673/a/b");
         assert_eq!(options.uri.authority.userinfo.password, "s3cr/et");
         let shown = format!("{options:?}");
-        assert!(shown.contains("host:5673") && !shown.contains("s3cr") && !shown.contains("ker"), "{shown}");
+        assert!(shown.contains("host:5673") && !shown.contains("s3cr") && !shown.contains("body"), "{shown}");
     }
 
     #[test]

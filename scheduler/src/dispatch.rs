@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use reelfarm_model::message::TaskMessage;
+use reelfarm_model::message::{ControlMessage, TaskMessage};
 use reelfarm_model::{Fence, Pool, TaskKey};
 use reelfarm_store::{AttemptReport, Report};
 
@@ -25,6 +25,7 @@ const BROKER_REST: Duration = Duration::from_secs(1);
 impl Scheduler {
     /// Learns what another scheduler, or this one before a restart, left under way, and sends what it had not sent.
     pub(crate) async fn take_over(&mut self) -> Result<(), SchedulerError> {
+        self.tell(&[ControlMessage::Introduce]).await;
         for attempt in self.store.under_way().await? {
             // Without a title it is one that will be stopped: its slot is free as soon as its worker says so.
             let Some((title, _)) = attempt.titles.first().cloned() else { continue };

@@ -148,7 +148,7 @@ async fn watch(
                 Some(ControlMessage::Extended { beat, .. }) => lease.answered(beat),
                 Some(ControlMessage::Stop { .. }) | None => return Interruption::Stopped,
                 // About the worker itself, and never put here.
-                Some(ControlMessage::Drain { .. }) => {}
+                Some(ControlMessage::Drain { .. } | ControlMessage::Introduce) => {}
             },
             sent = finish(&mut sending) => {
                 sending = None;

@@ -24,6 +24,7 @@ pub(crate) async fn run(running: Arc<Running>, ended: CancellationToken) -> Resu
             biased;
             () = ended.cancelled() => break,
             _ = ticks.tick() => phase(&running),
+            () = running.asked.notified() => phase(&running),
             // Said at once.
             () = running.drain.cancelled(), if phase(&running) == WorkerPhase::Serving => WorkerPhase::Draining,
         };

@@ -15,7 +15,7 @@ use reelfarm_model::{Fence, Pool, TaskKind, WorkerId};
 use reelfarm_packaging::shaka::Packager;
 use reelfarm_queue::{Broker, BrokerError, ControlStream};
 use reelfarm_telemetry::metrics::Metrics;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -89,6 +89,8 @@ pub(crate) struct Running {
     pub(crate) stop: CancellationToken,
     /// Cancelled: take no more, and end once what is at work is done.
     pub(crate) drain: CancellationToken,
+    /// Somebody wants to know what the worker is.
+    pub(crate) asked: Notify,
 }
 
 impl Worker {
@@ -104,6 +106,7 @@ impl Worker {
             mailboxes: Mailboxes::default(),
             stop,
             drain,
+            asked: Notify::new(),
         });
         let worker = &running.worker;
         let ended = CancellationToken::new();
@@ -177,10 +180,17 @@ async fn forward(
         if message.recipient().is_some_and(|recipient| recipient != id) {
             continue;
         }
-        let Some(fence) = message.fence() else {
-            tracing::info!("told to drain: taking no more tasks");
-            running.drain.cancel();
-            continue;
+        let fence = match &message {
+            ControlMessage::Extended { fence, .. } | ControlMessage::Stop { fence, .. } => fence,
+            ControlMessage::Drain { .. } => {
+                tracing::info!("told to drain: taking no more tasks");
+                running.drain.cancel();
+                continue;
+            }
+            ControlMessage::Introduce => {
+                running.asked.notify_one();
+                continue;
+            }
         };
         let mailboxes = running.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(mailbox) = mailboxes.get(fence) {

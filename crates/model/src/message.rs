@@ -225,6 +225,8 @@ pub enum ControlMessage {
         /// Who.
         worker: WorkerId,
     },
+    /// A scheduler has begun to lead and knows nobody: say at once what you are.
+    Introduce,
 }
 
 impl ControlMessage {
@@ -233,6 +235,7 @@ impl ControlMessage {
         match self {
             Self::Extended { worker, .. } | Self::Drain { worker } => Some(worker),
             Self::Stop { worker, .. } => worker.as_ref(),
+            Self::Introduce => None,
         }
     }
 
@@ -240,7 +243,7 @@ impl ControlMessage {
     pub const fn fence(&self) -> Option<&Fence> {
         match self {
             Self::Extended { fence, .. } | Self::Stop { fence, .. } => Some(fence),
-            Self::Drain { .. } => None,
+            Self::Drain { .. } | Self::Introduce => None,
         }
     }
 }

@@ -64,9 +64,12 @@ impl Mailbox {
     }
 }
 
-/// Whether both are about the same attempt; or about the worker itself, which there is but one message about.
+/// Whether both are about the same attempt; or say the same of the worker itself.
 fn supersedes(new: &ControlMessage, waiting: &ControlMessage) -> bool {
-    new.fence() == waiting.fence()
+    match (new.fence(), waiting.fence()) {
+        (None, None) => new == waiting,
+        (new, waiting) => new == waiting,
+    }
 }
 
 const fn is_extended(message: &ControlMessage) -> bool {

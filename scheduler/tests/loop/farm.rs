@@ -59,7 +59,7 @@ impl Farm {
     async fn start_in(folder: tempfile::TempDir, lease: Duration) -> Self {
         let store = Arc::new(SqliteStore::open(&folder.path().join("farm.db")).await.unwrap());
         let broker = Arc::new(InProcessBroker::new(Pool::ALL));
-        let control = broker.subscribe_control(&played()).await.unwrap();
+        let mut control = broker.subscribe_control(&played()).await.unwrap();
         let options = Options {
             tools: ToolVersions::default().with_recipes(),
             policy: Policy::parse("qc.toml", reelfarm_qc::BUILT_IN).unwrap(),
@@ -91,6 +91,7 @@ impl Farm {
         broker.send_event(&WorkerEvent::Report(Box::new(report))).await.unwrap();
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
         let scheduler = tokio::spawn(scheduler.run(drain, stop.clone()));
+        assert_eq!(control.next().await, Some(ControlMessage::Introduce));
         Self { broker, store, handle, events, control, folder, scheduler, stop }
     }
 

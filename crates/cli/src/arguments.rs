@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use reelfarm_model::Pool;
 use reelfarm_model::profile::DrmSystem;
+use reelfarm_model::{Pool, TitleState};
 
+use crate::client::FarmArguments;
 use crate::distributed::{ArtifactArguments, BrokerArguments, DatabaseArguments};
+use crate::verbs;
 
 /// Takes films and episodes and makes them ready to stream on every device.
 #[derive(Debug, Parser)]
@@ -47,6 +49,26 @@ pub enum Verb {
     Status(Status),
     /// List all titles.
     List(List),
+    /// Submit files to a farm of many hosts.
+    Submit(verbs::submit::Submit),
+    /// Show the progress of titles at a farm until they have ended.
+    Watch(verbs::watch_farm::WatchFarm),
+    /// Stop titles at a farm, and take away what they put at the origin.
+    Cancel(verbs::steer::Steer),
+    /// Have a title at a farm, a task or a rendition of it, made again.
+    Retry(verbs::steer::Retry),
+    /// Start no more tasks of titles at a farm, until they are released.
+    Hold(verbs::steer::Steer),
+    /// Let titles go on that are held.
+    Release(verbs::steer::Steer),
+    /// List a farm's workers.
+    Workers(verbs::workers::Workers),
+    /// List a farm's pools, with what waits for their workers.
+    Queues(verbs::workers::Workers),
+    /// Have a worker finish its tasks, take no more, and end.
+    Drain(verbs::workers::Drain),
+    /// Make, list and revoke tokens, which say who may do what at a farm.
+    Token(verbs::token::Token),
     /// Explain an error code, such as RF-QC-004.
     Explain(Explain),
     /// Say what is missing on this machine and how to get it.
@@ -253,6 +275,8 @@ pub struct Status {
     #[arg(value_name = "TITLE")]
     pub title: String,
     #[command(flatten)]
+    pub farm: FarmArguments,
+    #[command(flatten)]
     pub state: State,
     #[command(flatten)]
     pub json: Json,
@@ -261,6 +285,17 @@ pub struct Status {
 /// `reelfarm list`.
 #[derive(Debug, Args)]
 pub struct List {
+    /// Only titles in one of these states, such as `checking,preparing`.
+    #[arg(long = "in", value_name = "STATE,…", value_delimiter = ',')]
+    pub states: Vec<TitleState>,
+    /// Only titles whose name begins so.
+    #[arg(long, value_name = "TEXT")]
+    pub prefix: Option<String>,
+    /// Only titles whose name has this in it.
+    #[arg(long, value_name = "TEXT")]
+    pub contains: Option<String>,
+    #[command(flatten)]
+    pub farm: FarmArguments,
     #[command(flatten)]
     pub state: State,
     #[command(flatten)]

@@ -38,6 +38,12 @@ pub struct Project {
     pub profile_list: Option<PathBuf>,
     /// Encryption.
     pub drm: DrmSettings,
+    /// As `--farm`.
+    pub farm: Option<String>,
+    /// As `--token-file`.
+    pub token_file: Option<PathBuf>,
+    /// As `--authority-file`.
+    pub authority_file: Option<PathBuf>,
     /// The packager's executable; otherwise `REELFARM_PACKAGER`, then `packager` on the PATH.
     pub packager: Option<PathBuf>,
 }

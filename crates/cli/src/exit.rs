@@ -19,6 +19,8 @@ pub enum Exit {
     NotAllowed,
     /// 5: the store, the broker or the origin cannot be reached or written.
     Unreachable,
+    /// 6: the time to wait is over, and titles have not ended.
+    TimedOut,
     /// 128 and the signal's number: 130 after Ctrl-C, 143 after SIGTERM.
     Signal(u8),
 }
@@ -27,15 +29,22 @@ impl Exit {
     /// The exit code for a failure.
     pub fn of(failure: &Failure) -> Self {
         match failure.code {
-            Code::SourceNotFound | Code::TitleNotFound => Self::NotFound,
-            Code::TitleNameTaken | Code::KeysDiffer => Self::NotAllowed,
+            Code::SourceNotFound | Code::TitleNotFound | Code::NotFound => Self::NotFound,
+            Code::TitleNameTaken
+            | Code::TitleStateWrong
+            | Code::KeysDiffer
+            | Code::TokenRefused
+            | Code::ScopeTooSmall => Self::NotAllowed,
             Code::LadderInvalid
             | Code::ProfilesInvalid
             | Code::PolicyInvalid
             | Code::UnknownName
             | Code::KeysFileInvalid
             | Code::RightsLeaveNothing
-            | Code::SettingsInvalid => Self::Usage,
+            | Code::SettingsInvalid
+            | Code::RequestInvalid
+            | Code::RequestTooLarge
+            | Code::KeyReused => Self::Usage,
             Code::OriginUnreachable
             | Code::OriginFull
             | Code::StateUnreachable
@@ -43,7 +52,10 @@ impl Exit {
             | Code::BrokerUnreachable
             | Code::MasterSecretUnusable
             | Code::KeyServerUnreachable
-            | Code::DiskFull => Self::Unreachable,
+            | Code::DiskFull
+            | Code::FarmUnreachable
+            | Code::FarmBusy => Self::Unreachable,
+            Code::TimedOut => Self::TimedOut,
             _ => Self::Failed,
         }
     }
@@ -59,9 +71,10 @@ impl Exit {
             Self::Usage => 1,
             Self::NotAllowed => 2,
             Self::NotFound => 3,
-            Self::Failed => 4,
-            Self::Unreachable => 5,
-            Self::Signal(_) => 6,
+            Self::TimedOut => 4,
+            Self::Failed => 5,
+            Self::Unreachable => 6,
+            Self::Signal(_) => 7,
         }
     }
 }
@@ -75,6 +88,7 @@ impl From<Exit> for ExitCode {
             Exit::NotFound => 3,
             Exit::NotAllowed => 4,
             Exit::Unreachable => 5,
+            Exit::TimedOut => 6,
             Exit::Signal(number) => 128 + number,
         })
     }

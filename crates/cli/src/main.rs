@@ -7,6 +7,7 @@
 #![allow(unreachable_pub)]
 
 mod arguments;
+mod client;
 mod config;
 mod distributed;
 mod drm;

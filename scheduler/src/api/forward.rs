@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{OriginalUri, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -86,7 +86,9 @@ async fn send_on(peers: &Peers, address: &str, request: Request) -> Result<Respo
     let body = axum::body::to_bytes(body, LARGEST_BODY).await.map_err(|_| {
         Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, Code::RequestTooLarge, "the body is too large")
     })?;
-    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    // Routers below this one cut off what they lie under.
+    let whole = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
+    let path = whole.path_and_query().map_or("/", |path| path.as_str());
     let url = Url::parse(address).and_then(|base| base.join(path)).map_err(|error| {
         tracing::error!(address, %error, "the leader's address is no URL");
         no_leader()

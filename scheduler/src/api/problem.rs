@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use reelfarm_api::{PROBLEM_TYPE, Problem};
-use reelfarm_model::{Code, Failure};
+use reelfarm_model::{Code, Failure, FailureClass};
 use reelfarm_store::StoreError;
 
 /// What a client that finds no leader or no room is asked to wait.
@@ -108,15 +108,13 @@ fn status_of(code: Code) -> StatusCode {
         }
         Code::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
-        Code::FarmUnreachable
-        | Code::FarmBusy
-        | Code::StateUnreachable
-        | Code::StateBusy
-        | Code::OriginUnreachable
-        | Code::KeyServerUnreachable => StatusCode::SERVICE_UNAVAILABLE,
         Code::Internal | Code::MasterSecretUnusable => StatusCode::INTERNAL_SERVER_ERROR,
-        // What the request names cannot be made a title of.
-        _ => StatusCode::UNPROCESSABLE_ENTITY,
+        Code::SourceUnreadable => StatusCode::UNPROCESSABLE_ENTITY,
+        code => match code.class() {
+            // What the request names cannot be made a title of.
+            FailureClass::Permanent => StatusCode::UNPROCESSABLE_ENTITY,
+            FailureClass::Transient | FailureClass::Environment => StatusCode::SERVICE_UNAVAILABLE,
+        },
     }
 }
 

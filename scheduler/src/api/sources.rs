@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use reelfarm_api::SourceRequest;
+use reelfarm_artifacts::ArtifactStore;
 use reelfarm_model::{Code, Failure, SourceReference};
 
 use super::uploads::Uploads;
@@ -27,6 +28,16 @@ pub trait ObjectSources: Send + Sync + 'static {
     /// # Errors
     /// It is not there, cannot be read, or lies where the farm takes no sources from.
     async fn look(&self, url: &str) -> Result<SourceReference, Failure>;
+}
+
+#[async_trait]
+impl ObjectSources for ArtifactStore {
+    async fn look(&self, url: &str) -> Result<SourceReference, Failure> {
+        if !url.starts_with("s3://") {
+            return Err(refused(format!("{url:?} is no s3:// URL")));
+        }
+        self.look_at_source(url).await
+    }
 }
 
 /// Looks at a file; blocks, shortly. Answers its path with every link resolved.

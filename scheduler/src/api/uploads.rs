@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use axum::Json as Answer;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 use reelfarm_api::{Problem, UPLOAD_LENGTH, UPLOAD_OFFSET, UploadStatus};
@@ -158,6 +158,13 @@ pub(super) async fn send(
     };
     let digest: Digest =
         upload.parse().map_err(|_| Refusal::not_found(format!("{upload:?} is no SHA-256 in hexadecimal")))?;
+    let is_empty = match headers.get(header::CONTENT_LENGTH) {
+        Some(length) => length == "0",
+        None => !headers.contains_key(header::TRANSFER_ENCODING),
+    };
+    if is_empty {
+        return Err(Refusal::invalid("the request has no body: nothing to add to the upload"));
+    }
     let size = number(&headers, UPLOAD_LENGTH)?.filter(|size| *size > 0);
     let size = size.ok_or_else(|| Refusal::invalid(format!("{UPLOAD_LENGTH} is missing or 0")))?;
     let offset = number(&headers, UPLOAD_OFFSET)?.unwrap_or(0);

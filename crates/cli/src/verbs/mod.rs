@@ -14,8 +14,13 @@ mod report;
 mod run;
 mod scheduler;
 mod status;
+pub mod steer;
+pub mod submit;
+pub mod token;
 mod watch;
+pub mod watch_farm;
 mod worker;
+pub mod workers;
 
 use std::net::SocketAddr;
 
@@ -49,6 +54,16 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> Exit {
         Verb::Probe(verb) => probe::run(verb, printer).await,
         Verb::Status(verb) => status::run(verb, printer).await,
         Verb::List(verb) => list::run(verb, printer).await,
+        Verb::Submit(verb) => submit::run(verb, printer).await,
+        Verb::Watch(verb) => watch_farm::run(verb, printer).await,
+        Verb::Cancel(verb) => steer::run(verb, "cancel", printer).await,
+        Verb::Retry(verb) => steer::retry(verb, printer).await,
+        Verb::Hold(verb) => steer::run(verb, "hold", printer).await,
+        Verb::Release(verb) => steer::run(verb, "release", printer).await,
+        Verb::Workers(verb) => workers::workers(verb, printer).await,
+        Verb::Queues(verb) => workers::queues(verb, printer).await,
+        Verb::Drain(verb) => workers::drain(verb, printer).await,
+        Verb::Token(verb) => token::run(verb, printer).await,
         Verb::Explain(verb) => Ok(explain::run(&verb, printer)),
         Verb::Doctor(verb) => doctor::run(verb, printer).await,
         Verb::Profiles(json) => profiles::run(json, printer),

@@ -7,6 +7,7 @@ use reelfarm_model::{Failure, Title, TitleState};
 use serde::Serialize;
 
 use crate::exit::Exit;
+use crate::printer::Printer;
 
 /// How one file of a call ended.
 #[derive(Debug, Serialize)]
@@ -34,6 +35,22 @@ pub struct Finding {
     pub verdict: Verdict,
     /// What was found against which limit.
     pub text: String,
+}
+
+/// Prints what a call came to.
+pub fn print(outcomes: &[Outcome], json: bool, printer: &Printer) {
+    if json {
+        printer.json(&serde_json::json!({ "titles": outcomes }));
+        return;
+    }
+    for outcome in outcomes {
+        let name = outcome.title.as_deref().unwrap_or(&outcome.source);
+        let place = outcome.origin.as_deref().unwrap_or_default();
+        printer.data(format!("{name}  {}  {place}", outcome.state).trim_end());
+        for finding in outcome.findings.iter().filter(|_| outcome.failure.is_none()) {
+            printer.line(&format!("  note: {} ({})", finding.text, finding.code));
+        }
+    }
 }
 
 impl Outcome {
@@ -70,6 +87,23 @@ impl Outcome {
                 })
                 .collect(),
             failure: title.failure.clone(),
+        }
+    }
+
+    /// A title at a farm, where it goes on being made without this call.
+    pub fn at_farm(source: &Path, title: &Title) -> Self {
+        Self { state: title.state.as_str().to_owned(), ..Self::of(source, title) }
+    }
+
+    /// The exit code that this outcome alone would give, where titles go on without this call. `waited` is whether the call
+    /// was to wait for their end.
+    pub fn exit_at_farm(&self, waited: bool) -> Exit {
+        let has_ended =
+            self.state.parse::<TitleState>().is_ok_and(TitleState::is_final) || self.state == "refused";
+        match (waited, has_ended) {
+            (false, _) if self.state != "refused" => Exit::Done,
+            (true, false) => Exit::Done,
+            _ => self.exit(),
         }
     }
 

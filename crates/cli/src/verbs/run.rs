@@ -9,7 +9,7 @@ use reelfarm_model::{Code, Failure, SourceReference, Title, TitleId, TitleState}
 use reelfarm_telemetry::metrics::Metrics;
 use reelfarm_workers::source::source_reference;
 
-use super::report::Outcome;
+use super::report::{self, Outcome};
 use super::watch::{End, Watch};
 use crate::arguments::Run;
 use crate::config::Project;
@@ -93,7 +93,7 @@ pub async fn run(verb: Run, printer: &Printer) -> Result<Exit, Failure> {
     let place =
         |outcome: &Outcome| verb.files.iter().position(|file| file.to_string_lossy() == outcome.source);
     outcomes.sort_by_key(|outcome| place(outcome).unwrap_or(usize::MAX));
-    report(&verb, &outcomes, printer);
+    report::print(&outcomes, verb.json.json, printer);
     let exit = outcomes.iter().map(Outcome::exit).fold(Exit::Done, Exit::worst);
     Ok(match end {
         End::Finished => exit,
@@ -235,19 +235,4 @@ async fn make(
         server.stop().await;
     }
     Ok((watch.into_outcomes(), end))
-}
-
-fn report(verb: &Run, outcomes: &[Outcome], printer: &Printer) {
-    if verb.json.json {
-        printer.json(&serde_json::json!({ "titles": outcomes }));
-        return;
-    }
-    for outcome in outcomes {
-        let name = outcome.title.as_deref().unwrap_or(&outcome.source);
-        let place = outcome.origin.as_deref().unwrap_or_default();
-        printer.data(format!("{name}  {}  {place}", outcome.state).trim_end());
-        for finding in outcome.findings.iter().filter(|_| outcome.failure.is_none()) {
-            printer.line(&format!("  note: {} ({})", finding.text, finding.code));
-        }
-    }
 }

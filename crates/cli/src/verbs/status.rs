@@ -1,56 +1,48 @@
-//! `reelfarm status`: where a title stands and why.
+//! `reelfarm status`: where a title stands, what it waits for, and why.
 
-use reelfarm_model::{Code, Failure, TaskState, Title};
-use reelfarm_store::{AttemptRecord, Store, TaskRecord};
-use serde::Serialize;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use reelfarm_api::{FailedAttempt, Standing, TaskStatus, TitleStatus};
+use reelfarm_model::{Failure, TaskState};
+use reelfarm_scheduler::api::status_of;
+use reelfarm_store::Store as _;
 
 use super::list::open;
+use super::watch_farm::unknown;
 use crate::arguments::Status;
+use crate::config::Project;
 use crate::exit::Exit;
 use crate::printer::Printer;
 
-/// A title with its tasks and their attempts.
-#[derive(Serialize)]
-struct Standing {
-    title: Title,
-    tasks: Vec<TaskStanding>,
-}
-
-#[derive(Serialize)]
-struct TaskStanding {
-    label: String,
-    #[serde(flatten)]
-    record: TaskRecord,
-    attempts: Vec<AttemptRecord>,
-}
+/// Attempts that failed and are shown; `--json` has them all.
+const SHOWN_FAILURES: usize = 5;
 
 /// Shows the title.
 pub async fn run(verb: Status, printer: &Printer) -> Result<Exit, Failure> {
-    let not_found = || {
-        let message = format!("no title is called {:?} here; `reelfarm list` shows all", verb.title);
-        Failure::new(Code::TitleNotFound, message)
+    let status: TitleStatus = match verb.farm.connect(&Project::load()?)? {
+        Some(client) => client.get(&["titles", &verb.title], &()).await?,
+        None => {
+            let not_found = || unknown(&verb.title);
+            let id = verb.title.parse().map_err(|_| not_found())?;
+            let store = open(&verb.state).await?.ok_or_else(not_found)?;
+            let title = store.title(&id).await?.ok_or_else(not_found)?;
+            status_of(&store, title, None).await?
+        }
     };
-    let id = verb.title.parse().map_err(|_| not_found())?;
-    let store = open(&verb.state).await?.ok_or_else(not_found)?;
-    let title = store.title(&id).await?.ok_or_else(not_found)?;
-    let mut tasks = Vec::new();
-    for record in store.tasks_of(&id).await? {
-        let attempts = store.attempts_of(&record.task.key).await?;
-        tasks.push(TaskStanding { label: record.task.spec.label(), record, attempts });
-    }
-    let standing = Standing { title, tasks };
     if verb.json.json {
-        printer.json(&standing);
+        printer.json(&status);
     } else {
-        printer.data(&text(&standing));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        printer.data(&text(&status, i64::try_from(now.as_millis()).unwrap_or(i64::MAX)));
     }
     Ok(Exit::Done)
 }
 
-fn text(standing: &Standing) -> String {
-    let Standing { title, tasks } = standing;
+fn text(status: &TitleStatus, now_ms: i64) -> String {
+    let TitleStatus { title, standing, tasks } = status;
     let submission = &title.submission;
-    let mut text = format!("{}  {}\n", submission.title, title.state.as_str());
+    let held = if title.held { ", held" } else { "" };
+    let mut text = format!("{}  {}{held}\n", submission.title, title.state.as_str());
     text.push_str(&format!(
         "  source   {} ({} bytes)\n",
         submission.source.path.display(),
@@ -61,6 +53,18 @@ fn text(standing: &Standing) -> String {
     if let Some(failure) = &title.failure {
         text.push_str(&format!("  why      {failure}\n"));
     }
+    if !title.state.is_final() {
+        text.push_str(&waiting(standing, now_ms));
+    }
+    if !standing.failed_attempts.is_empty() {
+        text.push_str("  failed attempts\n");
+        for attempt in standing.failed_attempts.iter().take(SHOWN_FAILURES) {
+            text.push_str(&failed_line(attempt));
+        }
+        if let Some(more) = standing.failed_attempts.len().checked_sub(SHOWN_FAILURES + 1) {
+            text.push_str(&format!("    and {} more; --json has them all\n", more + 1));
+        }
+    }
     text.push_str("  tasks\n");
     for task in tasks {
         text.push_str(&task_line(task));
@@ -68,12 +72,39 @@ fn text(standing: &Standing) -> String {
     text
 }
 
-fn task_line(task: &TaskStanding) -> String {
-    let record = &task.record;
-    let detail = match record.state {
-        TaskState::Running => format!("{:.0} %", record.progress.fraction * 100.0),
-        TaskState::Waiting => format!("for {} tasks", record.needs.len()),
-        TaskState::Done => match (record.started_ms, record.finished_ms) {
+/// What runs, what is next and what keeps it, and what waits for what.
+fn waiting(standing: &Standing, now_ms: i64) -> String {
+    let mut text = format!("  now      {}\n", standing.summary);
+    for task in &standing.running {
+        let on = task.worker.as_ref().map(|worker| format!(" on {worker}")).unwrap_or_default();
+        let share = task.progress.fraction * 100.0;
+        text.push_str(&format!("    runs   {}{on}, {share:.0} %, attempt {}\n", task.label, task.attempt));
+    }
+    for task in &standing.next {
+        text.push_str(&format!("    next   {} {}\n", task.label, task.reason.sentence(task.pool, now_ms)));
+    }
+    for task in &standing.blocked {
+        let (first, others) = task.waits_for.split_at(task.waits_for.len().min(3));
+        let others = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+        text.push_str(&format!("    then   {} waits for {}{others}\n", task.label, first.join(", ")));
+    }
+    text
+}
+
+fn failed_line(attempt: &FailedAttempt) -> String {
+    let on = attempt.worker.as_ref().map(|worker| format!(" on {worker}")).unwrap_or_default();
+    let why = match &attempt.failure {
+        Some(failure) => failure.to_string(),
+        None => "its worker was lost".to_owned(),
+    };
+    format!("    {} attempt {}{on}: {why}\n", attempt.label, attempt.attempt)
+}
+
+fn task_line(task: &TaskStatus) -> String {
+    let detail = match task.state {
+        TaskState::Running => format!("{:.0} %", task.progress.fraction * 100.0),
+        TaskState::Waiting => format!("for {} tasks", task.needs.len()),
+        TaskState::Done => match (task.started_ms, task.finished_ms) {
             (Some(started), Some(finished)) => format!("{:.1} s", (finished - started) as f64 / 1000.0),
             _ => String::new(),
         },
@@ -81,7 +112,7 @@ fn task_line(task: &TaskStanding) -> String {
     };
     let failed = task.attempts.iter().filter_map(|attempt| attempt.failure.as_ref()).next_back();
     let failed = failed.map(|failure| format!("  last failure: {failure}")).unwrap_or_default();
-    let attempts = if record.attempt > 1 { format!("  attempt {}", record.attempt) } else { String::new() };
-    let line = format!("    {:<28} {:<11} {detail}{attempts}{failed}", task.label, record.state.as_str());
+    let attempts = if task.attempt > 1 { format!("  attempt {}", task.attempt) } else { String::new() };
+    let line = format!("    {:<28} {:<11} {detail}{attempts}{failed}", task.label, task.state.as_str());
     format!("{}\n", line.trim_end())
 }

@@ -1,0 +1,206 @@
+//! `reelfarm submit`: files to a farm of many hosts.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use reelfarm_api::{IDEMPOTENCY_KEY, LadderRequest, SourceRequest, SubmitRequest};
+use reelfarm_model::{Code, Failure, Title, TitleId};
+use reelfarm_workers::source::source_reference;
+
+use super::report::{self, Outcome};
+use crate::arguments::Json;
+use crate::client::{Client, FarmArguments, follow};
+use crate::config::Project;
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::signals::Signals;
+
+/// How often a submission is sent whose answer was lost.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// `reelfarm submit`.
+#[derive(Debug, Args)]
+pub struct Submit {
+    /// Film files that the farm's hosts see under the same path, or objects as s3://BUCKET/KEY. A title is named after its
+    /// file, without the extension.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<String>,
+    /// Another name for the title of the one file.
+    #[arg(long, value_name = "NAME")]
+    pub title: Option<String>,
+    /// Send the files to the farm, which need not see them. What was cut off is carried on.
+    #[arg(long)]
+    pub upload: bool,
+    /// A ladder that the farm knows by name, or the path of a ladder file here [default: the farm's].
+    #[arg(long, env = "REELFARM_LADDER", value_name = "NAME")]
+    pub ladder: Option<String>,
+    /// Profiles to make: `all`, or ids and patterns such as `dash-*,ts-clr-2s` [default: the farm's].
+    #[arg(long, env = "REELFARM_PROFILES", value_name = "all|ID,…", value_delimiter = ',')]
+    pub profiles: Option<Vec<String>>,
+    /// The language of audio tracks that state none, such as `en` or `pt-BR`.
+    #[arg(long, env = "REELFARM_AUDIO_LANG", value_name = "LANG")]
+    pub audio_lang: Option<String>,
+    /// The only DRM systems that profiles may name, such as `widevine,playready` [default: what the farm allows].
+    #[arg(long, env = "REELFARM_DRM", value_name = "SYSTEM,…", value_delimiter = ',')]
+    pub drm: Option<Vec<String>>,
+    /// Make no profile in clear.
+    #[arg(long, env = "REELFARM_NO_CLEAR")]
+    pub no_clear: bool,
+    /// Let titles that have keys already have others, which makes their licences useless.
+    #[arg(long)]
+    pub new_keys: bool,
+    /// Wait until the titles have ended.
+    #[arg(long)]
+    pub wait: bool,
+    /// Wait for so many seconds at most; the exit code is 6 where titles have not ended by then.
+    #[arg(long, requires = "wait", value_name = "SECONDS")]
+    pub timeout: Option<u64>,
+    #[command(flatten)]
+    pub farm: FarmArguments,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// Submits the files one after the other, and waits for them where that is asked for. Each file gets its line in the
+/// result.
+pub async fn run(verb: Submit, printer: &Printer) -> Result<Exit, Failure> {
+    let project = Project::load()?;
+    let client = verb.farm.require(&project)?;
+    if verb.title.is_some() && verb.files.len() > 1 {
+        return Err(Failure::new(
+            Code::SettingsInvalid,
+            "--title names one file's title; there are several files",
+        ));
+    }
+    let ladder = verb.ladder.as_deref().map(ladder).transpose()?;
+    let mut signals = Signals::listen()
+        .map_err(|error| Failure::new(Code::Internal, format!("signals cannot be received: {error}")))?;
+    let (mut accepted, mut outcomes) = (Vec::new(), Vec::new());
+    let mut interrupted = None;
+    for file in &verb.files {
+        let title = name(&verb, file);
+        let submitted = async {
+            let title = title.clone()?;
+            submit(&client, &verb, file, title, ladder.clone(), printer).await
+        };
+        let submitted = tokio::select! {
+            submitted = submitted => submitted,
+            exit = signals.next() => {
+                interrupted = Some(exit);
+                break;
+            }
+        };
+        match submitted {
+            Ok(title) => accepted.push((file.clone(), title)),
+            Err(failure) => {
+                let title = title.ok().map(|title| title.to_string());
+                printer.failure(Some(title.as_deref().unwrap_or(file)), &failure);
+                outcomes.push(Outcome::refused(Path::new(file), title, failure));
+            }
+        }
+    }
+    let mut end = interrupted;
+    if verb.wait && end.is_none() && !accepted.is_empty() {
+        let titles: BTreeSet<_> = accepted.iter().map(|(_, title)| title.submission.title.clone()).collect();
+        let limit = verb.timeout.map(Duration::from_secs);
+        let followed = follow(&client, &titles, limit, &mut signals, printer).await?;
+        for (_, title) in &mut accepted {
+            if let Some(seen) = followed.titles.get(&title.submission.title) {
+                *title = seen.clone();
+            }
+            if let Some(failure) = &title.failure {
+                printer.failure(Some(title.submission.title.as_str()), failure);
+            }
+        }
+        end = followed.end;
+    }
+    outcomes.extend(accepted.iter().map(|(file, title)| Outcome::at_farm(Path::new(file), title)));
+    outcomes.sort_by_key(|outcome| verb.files.iter().position(|file| *file == outcome.source));
+    report::print(&outcomes, verb.json.json, printer);
+    let exit = outcomes.iter().map(|outcome| outcome.exit_at_farm(verb.wait)).fold(Exit::Done, Exit::worst);
+    Ok(end.map_or(exit, |end| end.worst(exit)))
+}
+
+/// The title of a file.
+fn name(verb: &Submit, file: &str) -> Result<TitleId, Failure> {
+    let invalid = |reason: String| Failure::new(Code::TitleNameInvalid, reason);
+    if let Some(name) = &verb.title {
+        return name
+            .parse()
+            .map_err(|error: reelfarm_model::title::InvalidTitleId| invalid(error.to_string()));
+    }
+    let stem = Path::new(file).file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
+    TitleId::from_file_stem(&stem).map_err(|_| {
+        invalid(format!(
+            "the name of {file} has no letter or digit to make a title name of; give one with --title"
+        ))
+    })
+}
+
+async fn submit(
+    client: &Client,
+    verb: &Submit,
+    file: &str,
+    title: TitleId,
+    ladder: Option<LadderRequest>,
+    printer: &Printer,
+) -> Result<Title, Failure> {
+    let source = match file {
+        url if url.contains("://") => SourceRequest::Url(url.to_owned()),
+        file if verb.upload => {
+            let path = PathBuf::from(file);
+            // What is no film file is refused before anything is sent.
+            let looked = tokio::task::spawn_blocking(move || source_reference(&path)).await;
+            let source = looked.map_err(|error| Failure::new(Code::Internal, error.to_string()))??;
+            SourceRequest::Upload(client.upload(&source.path, printer).await?)
+        }
+        file => {
+            let path = std::path::absolute(file)
+                .map_err(|error| Failure::new(Code::SourceNotFound, format!("{file}: {error}")))?;
+            let path = path.into_os_string().into_string().map_err(|path| {
+                let path = path.display();
+                Failure::new(Code::SourceUnreadable, format!("the path {path} is not UTF-8; use --upload"))
+            })?;
+            SourceRequest::Path(path)
+        }
+    };
+    let request = SubmitRequest {
+        title,
+        source,
+        ladder,
+        profiles: verb.profiles.clone(),
+        audio_language: verb.audio_lang.clone(),
+        drm: verb.drm.clone(),
+        no_clear: verb.no_clear,
+        new_keys: verb.new_keys,
+    };
+    // One key for all tries: an answer that was lost is given again, and nothing is done twice.
+    let key = hex::encode(rand::random::<[u8; 16]>());
+    let mut tries = 1;
+    loop {
+        match client.post_with(&["titles"], &request, (IDEMPOTENCY_KEY, &key)).await {
+            Err(failure) if is_passing(failure.code) && tries < TRIES => {
+                tracing::info!(%failure, "submitting again");
+                tokio::time::sleep(PAUSE * tries).await;
+                tries += 1;
+            }
+            answered => return answered,
+        }
+    }
+}
+
+const fn is_passing(code: Code) -> bool {
+    matches!(code, Code::FarmUnreachable | Code::FarmBusy)
+}
+
+fn ladder(name: &str) -> Result<LadderRequest, Failure> {
+    if name.contains('/') || name.ends_with(".toml") {
+        let text = fs_err::read_to_string(name)
+            .map_err(|error| Failure::new(Code::LadderInvalid, error.to_string()))?;
+        return Ok(LadderRequest::Text(text));
+    }
+    Ok(LadderRequest::Name(name.to_owned()))
+}

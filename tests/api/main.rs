@@ -1,0 +1,19 @@
+//! The HTTP interface as clients see it: the real server on a port of its own, over a real store, and the real command line.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod command_line;
+mod document;
+mod farm;
+mod idempotency;
+mod leader;
+mod limits;
+mod refusals;
+mod titles;
+mod tokens;
+mod uploads;
+mod watch;
+mod workers;

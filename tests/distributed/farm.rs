@@ -19,23 +19,23 @@ use crate::support::{clips, describe, packager};
 /// The only virtual host.
 const VIRTUAL_HOST: &str = "reelfarm";
 /// Nothing that these tests wait for takes as long; a hang is a failure.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// Seconds of an attempt's lease: short, so that what is lost is followed soon.
-pub const LEASE: u64 = 4;
+pub(crate) const LEASE: u64 = 4;
 /// Seconds of the leadership's lease.
-pub const LEADER_LEASE: u64 = 2;
+pub(crate) const LEADER_LEASE: u64 = 2;
 
 /// A farm, in a folder of its own. Everything ends with it.
-pub struct Farm {
-    pub postgres: Postgres,
-    pub broker: RabbitMq,
-    pub folder: tempfile::TempDir,
+pub(crate) struct Farm {
+    pub(crate) postgres: Postgres,
+    pub(crate) broker: RabbitMq,
+    pub(crate) folder: tempfile::TempDir,
     processes: BTreeMap<String, Process>,
-    pub store: PostgresStore,
+    pub(crate) store: PostgresStore,
 }
 
 /// A scheduler or a worker.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     log: PathBuf,
     /// A scheduler's API.
@@ -43,16 +43,12 @@ pub struct Process {
 }
 
 impl Process {
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs_err::read_to_string(&self.log).unwrap_or_default()
     }
 }
@@ -67,7 +63,7 @@ impl Drop for Process {
 
 impl Farm {
     /// A database and a broker, and no process of the farm yet.
-    pub async fn servers() -> Self {
+    pub(crate) async fn servers() -> Self {
         let (postgres, broker) = tokio::join!(Postgres::start(), RabbitMq::start_with(&[VIRTUAL_HOST]));
         let (postgres, broker) = (postgres.unwrap(), broker.unwrap());
         let folder = tempfile::tempdir().unwrap();
@@ -85,7 +81,7 @@ impl Farm {
     }
 
     /// The same with a scheduler and two workers, ready for titles.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let mut farm = Self::servers().await;
         farm.scheduler("scheduler-1").await;
         farm.worker("worker-1");
@@ -93,7 +89,7 @@ impl Farm {
         farm
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -104,7 +100,7 @@ impl Farm {
     }
 
     /// `reelfarm` with these arguments and no setting of the person who runs the tests.
-    pub fn reelfarm(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn reelfarm(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_reelfarm"));
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
@@ -121,13 +117,15 @@ impl Farm {
     fn launch(&mut self, name: &str, mut command: Command, address: Option<SocketAddr>) {
         let log = self.path(&format!("{name}.log"));
         let file = fs_err::OpenOptions::new().create(true).append(true).open(&log).unwrap().into_parts().0;
-        command.env("REELFARM_STATE", self.path(&format!("state-{name}"))).env("REELFARM_ARTIFACTS", self.path("artifacts"));
+        command
+            .env("REELFARM_STATE", self.path(&format!("state-{name}")))
+            .env("REELFARM_ARTIFACTS", self.path("artifacts"));
         let child = command.stdout(Stdio::null()).stderr(Stdio::from(file)).spawn().unwrap();
         self.processes.insert(name.to_owned(), Process { child, log, address });
     }
 
     /// Starts a scheduler, and waits until its API answers.
-    pub async fn scheduler(&mut self, name: &str) {
+    pub(crate) async fn scheduler(&mut self, name: &str) {
         // Free at this moment, and nobody else's: the address is this process's own.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut command = self.reelfarm(&["scheduler", "--listen", &address.to_string()]);
@@ -145,12 +143,12 @@ impl Farm {
     }
 
     /// Starts a worker for all pools.
-    pub fn worker(&mut self, name: &str) {
+    pub(crate) fn worker(&mut self, name: &str) {
         self.worker_with_broker(name, &self.path("worker-url").to_string_lossy().into_owned());
     }
 
     /// Starts a worker that reaches the broker through a proxy.
-    pub fn worker_through(&mut self, name: &str, proxy: &Proxy) {
+    pub(crate) fn worker_through(&mut self, name: &str, proxy: &Proxy) {
         let file = format!("{name}-url");
         self.secret(&file, &self.broker.url_through(proxy.address(), User::Worker, VIRTUAL_HOST));
         self.worker_with_broker(name, &self.path(&file).to_string_lossy().into_owned());
@@ -162,12 +160,12 @@ impl Farm {
         self.launch(name, command, None);
     }
 
-    pub fn process(&self, name: &str) -> &Process {
+    pub(crate) fn process(&self, name: &str) -> &Process {
         &self.processes[name]
     }
 
     /// Waits for the end of a process that is about to end.
-    pub async fn end_of(&mut self, name: &str) -> std::process::ExitStatus {
+    pub(crate) async fn end_of(&mut self, name: &str) -> std::process::ExitStatus {
         let start = Instant::now();
         loop {
             let process = self.processes.get_mut(name).unwrap();
@@ -181,7 +179,7 @@ impl Farm {
     }
 
     /// Kills a process as a power cut would.
-    pub async fn kill(&mut self, name: &str) {
+    pub(crate) async fn kill(&mut self, name: &str) {
         self.process(name).signal(Signal::KILL);
         self.end_of(name).await;
     }
@@ -193,7 +191,7 @@ impl Farm {
     }
 
     /// Polls until something is so.
-    pub async fn until(&mut self, what: &str, mut so: impl AsyncFnMut(&mut Self) -> bool) {
+    pub(crate) async fn until(&mut self, what: &str, mut so: impl AsyncFnMut(&mut Self) -> bool) {
         let start = Instant::now();
         while !so(self).await {
             if start.elapsed() > PATIENCE {
@@ -209,14 +207,14 @@ impl Farm {
     }
 
     /// A clip as a source that all hosts see.
-    pub fn film(&self, name: &str, seconds: u32) -> PathBuf {
+    pub(crate) fn film(&self, name: &str, seconds: u32) -> PathBuf {
         let path = self.path("films").join(format!("{name}.mp4"));
         clips::film(&path, seconds);
         path
     }
 
     /// Runs a verb against the farm's API, by way of this scheduler.
-    pub fn ask(&self, scheduler: &str, arguments: &[&str]) -> Output {
+    pub(crate) fn ask(&self, scheduler: &str, arguments: &[&str]) -> Output {
         let address = self.processes[scheduler].address.unwrap();
         let mut command = self.reelfarm(arguments);
         command.env("REELFARM_FARM", format!("http://{address}"));
@@ -225,26 +223,27 @@ impl Farm {
     }
 
     /// The same, which must succeed; answers what it printed as JSON.
-    pub fn json(&self, scheduler: &str, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, scheduler: &str, arguments: &[&str]) -> Value {
         let output = self.ask(scheduler, arguments);
         assert!(output.status.success(), "{arguments:?}: {}", describe(&output));
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", describe(&output)))
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", describe(&output)))
     }
 
     /// Submits a film of so many seconds in these profiles.
-    pub fn submit(&self, scheduler: &str, title: &str, seconds: u32, profiles: &str) {
+    pub(crate) fn submit(&self, scheduler: &str, title: &str, seconds: u32, profiles: &str) {
         let film = self.film(title, seconds);
         let film = film.to_string_lossy();
         self.json(scheduler, &["submit", &film, "--ladder", "fast", "--profiles", profiles, "--json"]);
     }
 
-    pub async fn title(&self, title: &str) -> Option<Title> {
+    pub(crate) async fn title(&self, title: &str) -> Option<Title> {
         // While the database is away nothing is known.
         self.store.title(&title.parse().unwrap()).await.ok().flatten()
     }
 
     /// Waits until a title is in a state.
-    pub async fn reaches(&mut self, title: &str, state: TitleState) {
+    pub(crate) async fn reaches(&mut self, title: &str, state: TitleState) {
         self.until(&format!("{title} is {}", state.as_str()), async |farm| {
             let Some(found) = farm.title(title).await else { return false };
             let is_wrong_end = found.state.is_final() && found.state != state;
@@ -255,13 +254,13 @@ impl Farm {
     }
 
     /// Waits until an attempt of such a task is at work, and answers whose.
-    pub async fn at_work(&mut self, title: &str, label: &str) -> String {
+    pub(crate) async fn at_work(&mut self, title: &str, label: &str) -> String {
         let mut worker = None;
         self.until(&format!("{label} of {title} is at work"), async |farm| {
             let tasks = farm.store.tasks_of(&title.parse().unwrap()).await.unwrap_or_default();
             let at_work = tasks.into_iter().find(|record| {
                 record.task.spec.label().starts_with(label)
-                    && record.state == reelfarm_model::TaskState::Active
+                    && record.state == reelfarm_model::TaskState::Running
                     && record.started_ms.is_some()
             });
             worker = at_work.and_then(|record| record.worker).map(|worker| worker.0);
@@ -269,11 +268,6 @@ impl Farm {
         })
         .await;
         worker.unwrap()
-    }
-
-    /// The names of the processes.
-    pub fn names(&self) -> Vec<String> {
-        self.processes.keys().cloned().collect()
     }
 }
 

@@ -116,11 +116,17 @@ async fn messages_that_were_purged_are_sent_again() {
     let mut farm = Farm::servers().await;
     farm.scheduler("scheduler-1").await;
     farm.worker("worker-1");
+    farm.until("the worker is known", async |farm| {
+        farm.json("scheduler-1", &["workers", "--json"]).as_array().is_some_and(|workers| !workers.is_empty())
+    })
+    .await;
+    // Its slots count for a while yet, so the message is sent, and nobody takes it.
+    farm.kill("worker-1").await;
     farm.submit("scheduler-1", "film", 4, PROFILES);
-    farm.at_work("film", "fingerprint").await;
-    for (queue, _) in farm.queued().await {
-        farm.broker.control(&["purge_queue", "-p", "reelfarm", &queue]).await.unwrap();
-    }
+    let queue = "reelfarm.tasks.light";
+    farm.until("a message lies in the queue", async |farm| farm.queued().await.get(queue) == Some(&1)).await;
+    farm.broker.control(&["purge_queue", "-p", "reelfarm", queue]).await.unwrap();
+    farm.worker("worker-2");
     farm.judge(&["film"]).await;
 }
 

@@ -11,10 +11,20 @@ use crate::support::{md5, tree};
 
 impl Farm {
     /// Judges a farm in which these titles, and no others, were accepted and should be online.
-    pub async fn judge(&mut self, accepted: &[&str]) {
-        let known: BTreeSet<_> =
-            self.store.titles().await.unwrap().into_iter().map(|title| title.submission.title.to_string()).collect();
-        assert_eq!(known, accepted.iter().map(|title| (*title).to_owned()).collect(), "titles that are known");
+    pub(crate) async fn judge(&mut self, accepted: &[&str]) {
+        let known: BTreeSet<_> = self
+            .store
+            .titles()
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|title| title.submission.title.to_string())
+            .collect();
+        assert_eq!(
+            known,
+            accepted.iter().map(|title| (*title).to_owned()).collect(),
+            "titles that are known"
+        );
         for title in accepted {
             self.reaches(title, TitleState::Published).await;
             self.is_online_once(title).await;
@@ -26,7 +36,10 @@ impl Farm {
             !staging.exists() || tree(&staging).is_empty()
         })
         .await;
-        self.until("no message is left lying", async |farm| farm.queued().await.values().all(|count| *count == 0)).await;
+        self.until("no message is left lying", async |farm| {
+            farm.queued().await.values().all(|count| *count == 0)
+        })
+        .await;
     }
 
     /// Every file of the index is there with its digest, no other media set is, and each profile was published once.
@@ -41,18 +54,27 @@ impl Farm {
         }
         let present: BTreeSet<_> = tree(&folder).into_keys().collect();
         assert_eq!(present, listed, "files of {title}");
-        let ids: Vec<_> = index["profiles"].as_array().unwrap().iter().map(|profile| profile["id"].to_string()).collect();
+        let ids: Vec<_> =
+            index["profiles"].as_array().unwrap().iter().map(|profile| profile["id"].to_string()).collect();
         let distinct: BTreeSet<_> = ids.iter().collect();
         assert_eq!(ids.len(), distinct.len(), "profiles of {title}");
     }
 
     /// Messages that lie in each of the farm's queues, but for workers' reports about themselves.
-    pub async fn queued(&self) -> BTreeMap<String, u64> {
-        let listed = self.broker.control(&["list_queues", "-p", "reelfarm", "name", "messages"]).await.unwrap_or_default();
+    pub(crate) async fn queued(&self) -> BTreeMap<String, u64> {
+        let listed = self
+            .broker
+            .control(&["list_queues", "-p", "reelfarm", "name", "messages"])
+            .await
+            .unwrap_or_default();
         let row = |line: &str| {
             let (name, count) = line.split_once('\t')?;
             Some((name.to_owned(), count.trim().parse().ok()?))
         };
-        listed.lines().filter_map(row).filter(|(name, _)| name.contains("tasks") || name.contains("dead")).collect()
+        listed
+            .lines()
+            .filter_map(row)
+            .filter(|(name, _)| name.contains("tasks") || name.contains("dead"))
+            .collect()
     }
 }

@@ -14,9 +14,9 @@ async fn titles_go_through_and_the_leader_may_be_any_scheduler() {
     farm.judge(&["one", "two"]).await;
     for scheduler in ["scheduler-1", "scheduler-2"] {
         let listed = farm.json(scheduler, &["list", "--json"]);
-        assert_eq!(listed["titles"].as_array().unwrap().len(), 2, "{listed}");
+        assert_eq!(listed.as_array().unwrap().len(), 2, "{listed}");
         let workers = farm.json(scheduler, &["workers", "--json"]);
-        assert_eq!(workers["workers"].as_array().unwrap().len(), 2, "{workers}");
+        assert_eq!(workers.as_array().unwrap().len(), 2, "{workers}");
     }
     // Submitting what is online runs nothing.
     let before = farm.title("one").await.unwrap().generation;

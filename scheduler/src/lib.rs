@@ -5,6 +5,7 @@
 //! that feeds them and acts on what they say.
 
 pub mod cost;
+mod delivered;
 pub mod event;
 pub mod order;
 pub mod plan;

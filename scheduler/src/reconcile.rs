@@ -9,15 +9,16 @@ use reelfarm_artifacts::{Artifact, Origin, Receipt};
 use reelfarm_model::ladder::Ladder;
 use reelfarm_model::qc::{Conclusion, QcReport, Verdict};
 use reelfarm_model::source::Fingerprint;
-use reelfarm_model::title::Submission;
+use reelfarm_model::title::SubtitleFile;
 use reelfarm_model::{
-    Code, Digest, Failure, Measurements, SourceReference, Task, TaskKey, TaskKind, TaskSpec, TaskState,
-    Title, TitleId, TitleState,
+    Code, Digest, Failure, Measurements, Task, TaskKey, TaskKind, TaskSpec, TaskState, Title, TitleId,
+    TitleState,
 };
 use reelfarm_store::{PlannedTask, TaskRecord, TitleChange};
 use serde::de::DeserializeOwned;
 
 use crate::cost::cost;
+use crate::delivered::read_by;
 use crate::event::{FarmEvent, PlannedWork};
 use crate::plan::{Facts, Graph, PlanInput, Reduction, fingerprint_task, measure_task, withdraw_task};
 use crate::service::{Scheduler, SchedulerError};
@@ -64,6 +65,11 @@ impl Scheduler {
             Ok(None) => return Ok(Step::Wait),
             Err(failure) => return self.end(title, Some(failure)).await,
         };
+        let subtitles = match self.subtitles(title).await? {
+            Ok(Some(subtitles)) => subtitles,
+            Ok(None) => return Ok(Step::Wait),
+            Err(failure) => return self.end(title, Some(failure)).await,
+        };
         let submission = &title.submission;
         let ladder = match Ladder::parse(&submission.ladder.file, &submission.ladder.text) {
             Ok(ladder) => ladder,
@@ -90,7 +96,7 @@ impl Scheduler {
         if let Some(failure) = self.foreign_title_at_origin(&title.submission, fingerprint.sha256).await? {
             return self.end(title, Some(failure)).await;
         }
-        match self.plan(title, fingerprint.sha256, conclusion, &ladder).await? {
+        match self.plan(title, fingerprint.sha256, conclusion, &ladder, &subtitles).await? {
             Ok(()) => {}
             Err(failure) => return self.end(title, Some(failure)).await,
         }
@@ -110,6 +116,7 @@ impl Scheduler {
         source: Digest,
         conclusion: &Conclusion,
         ladder: &Ladder,
+        subtitles: &[(SubtitleFile, Digest)],
     ) -> Result<Result<(), Failure>, SchedulerError> {
         let submission = &title.submission;
         let profiles = match self.options.profiles.select(&submission.profiles) {
@@ -124,6 +131,7 @@ impl Scheduler {
             ladder,
             profiles: &profiles,
             list: self.options.profiles.all(),
+            subtitles,
             protection: submission.protection.as_ref(),
             tools: &self.options.tools,
         };
@@ -141,7 +149,7 @@ impl Scheduler {
             .iter()
             .map(|step| PlannedTask {
                 task: step.task.clone(),
-                source: step.task.spec.reads_source().then(|| submission.source.clone()),
+                source: read_by(&step.task.spec, submission, subtitles).cloned(),
                 needs: step.needs.clone(),
                 redo: step.run,
             })
@@ -171,7 +179,13 @@ impl Scheduler {
                 return self.end_title(&title, Some(failure)).await;
             }
         };
-        match self.plan(&title, source, conclusion, &ladder).await? {
+        let subtitles = match self.subtitles(&title).await? {
+            Ok(Some(subtitles)) => subtitles,
+            // Their fingerprints were there when the title was planned first.
+            Ok(None) => return Ok(()),
+            Err(failure) => return self.end_title(&title, Some(failure)).await,
+        };
+        match self.plan(&title, source, conclusion, &ladder, &subtitles).await? {
             Ok(()) => Ok(()),
             Err(failure) => self.end_title(&title, Some(failure)).await,
         }
@@ -265,8 +279,7 @@ impl Scheduler {
         if let Some(record) = find(self.store.tasks_of(id).await?) {
             return Ok(Some(record));
         }
-        let source: Option<SourceReference> =
-            task.spec.reads_source().then(|| title.submission.source.clone());
+        let source = read_by(&task.spec, &title.submission, &[]).cloned();
         let planned = PlannedTask { task, source, needs: BTreeSet::new(), redo: false };
         if let Some(done) = self.store.plan(id, title.generation, &[planned]).await? {
             self.wants_changed(id, done.stopped).await;
@@ -275,7 +288,7 @@ impl Scheduler {
     }
 
     /// The result of a task whose result the scheduler itself reads: there, not there yet, or failed for good.
-    async fn result_of<T: DeserializeOwned>(
+    pub(crate) async fn result_of<T: DeserializeOwned>(
         &mut self,
         title: &Title,
         task: Task,
@@ -304,10 +317,18 @@ impl Scheduler {
         title: &Title,
         failed: &TaskRecord,
     ) -> Result<bool, SchedulerError> {
-        let Submission { title: id, source: own, .. } = &title.submission;
+        let id = &title.submission.title;
         let about_the_source =
             failed.last_failure.as_ref().is_some_and(|failure| is_about_the_source(failure.code));
-        if !about_the_source || failed.source.as_ref().is_none_or(|source| source == own) {
+        if !about_the_source {
+            return Ok(false);
+        }
+        let subtitles = match &failed.task.spec {
+            TaskSpec::Subtitles(_) => self.known_subtitles(title).await?,
+            _ => Vec::new(),
+        };
+        let Some(own) = read_by(&failed.task.spec, &title.submission, &subtitles) else { return Ok(false) };
+        if failed.source.as_ref().is_none_or(|source| source == own) {
             return Ok(false);
         }
         tracing::info!(title = %id, task = %failed.task.spec.label(), source = %own.path.display(), "trying again from this title's own source");

@@ -14,3 +14,4 @@ mod metrics;
 mod outputs;
 mod protected;
 mod reuse;
+mod subtitles;

@@ -42,6 +42,24 @@ pub fn ffmpeg_plays(manifest: &Path) {
     assert!(output.status.success() && words.is_empty(), "ffmpeg on {}: {words}", manifest.display());
 }
 
+/// The subtitles of a language at an MPD's address, as FFmpeg reads them, in SubRip. (From HLS it takes none.)
+pub fn ffmpeg_subtitles(address: &str, language: &str) -> String {
+    let track = format!("0:s:m:language:{language}");
+    let mut command = Command::new("ffmpeg");
+    tool(
+        command.args(["-v", "error", "-nostdin", "-copyts", "-i", address, "-map", &track, "-f", "srt", "-"]),
+    )
+}
+
+/// Decodes picture and sound at an address with FFmpeg, which must find nothing to complain of.
+pub fn ffmpeg_plays_address(address: &str) {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-v", "error", "-nostdin", "-i", address, "-map", "0:v", "-map", "0:a", "-f", "null", "-"]);
+    let output = command.output().unwrap();
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && words.is_empty(), "ffmpeg on {address}: {words}");
+}
+
 /// Plays an address to the end with GStreamer's playbin, as fast as it can.
 pub fn gstreamer_plays(address: &str) {
     tool(Command::new("timeout").args(["--kill-after=5", "90", "gst-launch-1.0", "-q", "playbin"]).args([

@@ -48,6 +48,10 @@ codes! {
     TitleNameTaken = "RF-TTL-002", Permanent, "another source already uses this title name";
     TitleNotFound = "RF-TTL-003", Permanent, "no title of this name is known";
 
+    SubtitlesName = "RF-SUB-001", Permanent, "a subtitle file's name does not say its language";
+    SubtitlesInvalid = "RF-SUB-002", Permanent, "a subtitle file cannot be read";
+    SubtitlesForeign = "RF-SUB-003", Permanent, "a subtitle file does not fit the film";
+
     QcUnreadable = "RF-QC-001", Permanent, "the file is not a media file that the farm opens";
     QcDecodeErrors = "RF-QC-002", Permanent, "parts of the file cannot be decoded";
     QcVideoTrack = "RF-QC-003", Permanent, "there is not exactly one usable video track";

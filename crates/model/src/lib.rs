@@ -17,6 +17,7 @@ pub mod profile;
 pub mod qc;
 pub mod recipe;
 pub mod source;
+pub mod subtitles;
 pub mod task;
 pub mod title;
 

@@ -15,6 +15,7 @@ use crate::ladder::{ChannelLayout, Rung};
 use crate::profile::{DrmSystem, MediaFormat, MediaSetId, Profile, Scheme};
 use crate::qc::{AudioSource, VideoConclusion};
 use crate::recipe::ToolVersions;
+use crate::subtitles::SubtitleTrack;
 use crate::title::TitleId;
 
 /// Workers of one capability.
@@ -55,6 +56,8 @@ pub enum TaskSpec {
     EncodeVideo(EncodeVideoSpec),
     /// One decode of the source's sound, all audio renditions encoded from it.
     EncodeAudio(EncodeAudioSpec),
+    /// One track of subtitles, from the file that was delivered.
+    Subtitles(SubtitlesSpec),
     /// A title's content keys for one scheme, wrapped, with what players are told of them.
     Keys(KeysSpec),
     /// One media set from renditions.
@@ -80,6 +83,7 @@ pub enum TaskKind {
     Qc,
     EncodeVideo,
     EncodeAudio,
+    Subtitles,
     Keys,
     Package,
     Manifest,
@@ -91,11 +95,12 @@ pub enum TaskKind {
 
 impl TaskKind {
     /// Every kind, in the order in which a title needs them.
-    pub const ALL: [TaskKind; 11] = [
+    pub const ALL: [TaskKind; 12] = [
         Self::Fingerprint,
         Self::Qc,
         Self::EncodeVideo,
         Self::EncodeAudio,
+        Self::Subtitles,
         Self::Keys,
         Self::Package,
         Self::Manifest,
@@ -112,6 +117,7 @@ impl TaskKind {
             Self::Qc => "qc",
             Self::EncodeVideo => "encode-video",
             Self::EncodeAudio => "encode-audio",
+            Self::Subtitles => "subtitles",
             Self::Keys => "keys",
             Self::Package => "package",
             Self::Manifest => "manifest",
@@ -190,6 +196,15 @@ pub struct AudioRenditionSpec {
     pub bitrate_kbps: u32,
     /// Where the channels come from; a surround source is mixed down for a stereo rendition.
     pub from: AudioSource,
+}
+
+/// See [`TaskSpec::Subtitles`]. Language and purpose shape no byte: they are the manifests' to tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubtitlesSpec {
+    /// The delivered file.
+    pub source: Digest,
+    /// How long the film is, in milliseconds.
+    pub duration_ms: u64,
 }
 
 /// See [`TaskSpec::Keys`].
@@ -285,6 +300,9 @@ pub struct ManifestSpec {
     /// Which key each track takes, by the track's name; empty for a clear profile.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub key_uses: BTreeMap<String, KeyUse>,
+    /// The title's subtitles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subtitles: Vec<SubtitleTrack>,
 }
 
 /// See [`TaskSpec::Verify`].
@@ -300,6 +318,9 @@ pub struct VerifySpec {
     pub media: ArtifactKey,
     /// How the media set was made: its renditions are what the profile must read back as.
     pub package: PackageSpec,
+    /// The subtitles that its manifests name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subtitles: Vec<SubtitleTrack>,
 }
 
 /// See [`TaskSpec::Upload`].
@@ -326,6 +347,9 @@ pub struct PublishSpec {
     pub source: Digest,
     /// Every profile of the title.
     pub profiles: Vec<PublishProfile>,
+    /// The title's subtitles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subtitles: Vec<PublishSubtitles>,
 }
 
 /// One profile as it is published.
@@ -340,6 +364,15 @@ pub struct PublishProfile {
     /// Where its media set lies, from the title's folder.
     pub media_path: String,
     /// The receipt of its media set's upload.
+    pub receipt: ArtifactKey,
+}
+
+/// One track of subtitles as it is published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishSubtitles {
+    /// The track.
+    pub track: SubtitleTrack,
+    /// The receipt of its upload.
     pub receipt: ArtifactKey,
 }
 
@@ -410,6 +443,7 @@ impl TaskSpec {
             Self::Qc(_) => TaskKind::Qc,
             Self::EncodeVideo(_) => TaskKind::EncodeVideo,
             Self::EncodeAudio(_) => TaskKind::EncodeAudio,
+            Self::Subtitles(_) => TaskKind::Subtitles,
             Self::Keys(_) => TaskKind::Keys,
             Self::Package(_) => TaskKind::Package,
             Self::Manifest(_) => TaskKind::Manifest,
@@ -426,6 +460,7 @@ impl TaskSpec {
             Self::Qc(_) | Self::EncodeVideo(_) | Self::EncodeAudio(_) => Pool::Cpu,
             Self::Package(_) => Pool::Package,
             Self::Fingerprint(_)
+            | Self::Subtitles(_)
             | Self::Keys(_)
             | Self::Manifest(_)
             | Self::Verify(_)
@@ -458,6 +493,7 @@ impl TaskSpec {
             | Self::Qc(_)
             | Self::EncodeVideo(_)
             | Self::EncodeAudio(_)
+            | Self::Subtitles(_)
             | Self::Keys(_)
             | Self::Withdraw(_) => BTreeSet::new(),
             Self::Package(spec) => {
@@ -467,10 +503,14 @@ impl TaskSpec {
                     None => renditions(spec).into_iter().chain(keys).collect(),
                 }
             }
-            Self::Manifest(spec) => spec.keys.into_iter().chain([spec.media]).collect(),
+            Self::Manifest(spec) => {
+                let subtitles = spec.subtitles.iter().map(|track| track.artifact);
+                spec.keys.into_iter().chain([spec.media]).chain(subtitles).collect()
+            }
             Self::Verify(spec) => {
                 let keys = spec.package.encryption.as_ref().map(|encryption| encryption.keys);
-                let made = spec.manifests.into_iter().chain(keys).chain([spec.media]);
+                let subtitles = spec.subtitles.iter().map(|track| track.artifact);
+                let made = spec.manifests.into_iter().chain(keys).chain([spec.media]).chain(subtitles);
                 renditions(&spec.package).into_iter().chain(made).collect()
             }
             Self::Upload(spec) => [spec.media].into(),
@@ -478,13 +518,21 @@ impl TaskSpec {
                 .profiles
                 .iter()
                 .flat_map(|p| p.manifests.into_iter().chain([p.verification, p.receipt]))
+                .chain(spec.subtitles.iter().map(|subtitles| subtitles.receipt))
                 .collect(),
         }
     }
 
-    /// Whether it reads the source's bytes.
+    /// Whether it reads the bytes of a delivered file.
     pub const fn reads_source(&self) -> bool {
-        matches!(self, Self::Fingerprint(_) | Self::Qc(_) | Self::EncodeVideo(_) | Self::EncodeAudio(_))
+        matches!(
+            self,
+            Self::Fingerprint(_)
+                | Self::Qc(_)
+                | Self::EncodeVideo(_)
+                | Self::EncodeAudio(_)
+                | Self::Subtitles(_)
+        )
     }
 
     /// Whether its effect is at the origin, so that it is run even where its output is there already.

@@ -15,6 +15,7 @@ pub mod protection;
 pub mod rights;
 pub mod shaka;
 pub mod smooth;
+pub mod subtitles;
 pub mod verify;
 
 mod language;

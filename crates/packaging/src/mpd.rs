@@ -55,7 +55,7 @@ pub(crate) struct Period {
 pub(crate) struct AdaptationSet {
     #[serde(rename = "@id")]
     pub(crate) id: Option<String>,
-    /// `video` or `audio`.
+    /// `video`, `audio` or `text`.
     #[serde(rename = "@contentType")]
     pub(crate) content_type: String,
     #[serde(rename = "@lang")]
@@ -88,9 +88,9 @@ pub(crate) struct AdaptationSet {
     #[serde(rename = "SupplementalProperty", default)]
     supplemental_properties: Vec<Descriptor>,
     #[serde(rename = "Role", default)]
-    _roles: Vec<Descriptor>,
+    pub(crate) roles: Vec<Descriptor>,
     #[serde(rename = "Label", default)]
-    _labels: Vec<String>,
+    pub(crate) labels: Vec<String>,
     #[serde(rename = "Representation", default)]
     pub(crate) representations: Vec<Representation>,
 }
@@ -103,7 +103,8 @@ pub(crate) struct Representation {
     pub(crate) id: String,
     #[serde(rename = "@bandwidth")]
     pub(crate) bandwidth: u64,
-    #[serde(rename = "@codecs")]
+    /// Empty where the media type says it all, as for a file of text.
+    #[serde(rename = "@codecs", default)]
     pub(crate) codecs: String,
     #[serde(rename = "@mimeType")]
     pub(crate) mime_type: String,

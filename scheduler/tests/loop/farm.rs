@@ -108,6 +108,7 @@ impl Farm {
             },
             profiles: vec!["mp4-clr".to_owned()],
             audio_language: None,
+            subtitles: Vec::new(),
             protection: None,
             origin: self.folder.path().join("origin").to_string_lossy().into_owned(),
             tools: ToolVersions::default().with_recipes(),

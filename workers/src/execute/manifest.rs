@@ -9,10 +9,11 @@ use super::{Execution, blocking, disk_failure};
 pub(super) async fn run(execution: &Execution, spec: &ManifestSpec) -> Result<(), Failure> {
     let media = execution.artifact(spec.media).await?;
     let keys = super::keys::open(execution, spec.keys).await?;
+    let subtitles = execution.subtitle_folders(&spec.subtitles).await?;
     let folder = execution.folder("manifests").await?;
     let spec = spec.clone();
     blocking(move || {
-        let files = manifest::derive(&spec, &media.folder, keys.as_ref()).map_err(|error| {
+        let files = manifest::derive(&spec, &media.folder, &subtitles, keys.as_ref()).map_err(|error| {
             Failure::new(Code::ManifestFailed, format!("profile {}: {error}", spec.profile.id))
         })?;
         for file in files {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use reelfarm_artifacts::Origin;
-use reelfarm_model::title::{LadderText, Submission};
+use reelfarm_model::title::{LadderText, Submission, SubtitleFile};
 use reelfarm_model::{Code, Failure, SourceReference, Title, TitleId, TitleState};
 use reelfarm_telemetry::metrics::Metrics;
 use reelfarm_telemetry::server;
@@ -17,6 +17,7 @@ use crate::config::Project;
 use crate::exit::Exit;
 use crate::farm::Farm;
 use crate::printer::Printer;
+use crate::side_files::side_files;
 use crate::signals::Signals;
 
 /// What is asked of every title of the call.
@@ -31,12 +32,8 @@ struct Wish {
 }
 
 impl Wish {
-    async fn submission(
-        &self,
-        title: TitleId,
-        source: SourceReference,
-        farm: &Farm,
-    ) -> Result<Submission, Failure> {
+    async fn submission(&self, candidate: Candidate, farm: &Farm) -> Result<Submission, Failure> {
+        let Candidate { title, source, subtitles, .. } = candidate;
         let before = farm.store.title(&title).await?;
         let has_keys = |title: &Title| {
             !matches!(title.state, TitleState::Rejected | TitleState::Failed | TitleState::Cancelled)
@@ -52,6 +49,7 @@ impl Wish {
             ladder: self.ladder.clone(),
             profiles: self.profiles.clone(),
             audio_language: self.audio_language.clone(),
+            subtitles,
             protection,
             origin: self.origin.clone(),
             tools: farm.tools.clone(),
@@ -64,6 +62,7 @@ struct Candidate {
     file: PathBuf,
     title: TitleId,
     source: SourceReference,
+    subtitles: Vec<SubtitleFile>,
 }
 
 /// Runs the call to its end or to a signal. Whatever happens, each file gets its line in the result.
@@ -171,7 +170,10 @@ fn look(file: &Path, others: &[Candidate]) -> Result<Option<Candidate>, (Option<
         (None, Failure::new(Code::TitleNameInvalid, message))
     })?;
     match others.iter().find(|other| other.title == title) {
-        None => Ok(Some(Candidate { file: file.to_owned(), title, source })),
+        None => match side_files(file) {
+            Ok(subtitles) => Ok(Some(Candidate { file: file.to_owned(), title, source, subtitles })),
+            Err(failure) => Err((Some(title.to_string()), failure)),
+        },
         Some(same) if same.source.path == source.path => Ok(None),
         Some(other) => {
             let message = format!(
@@ -214,8 +216,13 @@ async fn make(
     let unfinished: Vec<Title> = farm.store.live_titles().await?;
     let mut watch = Watch::new(&farm, printer);
     let mut submitted = BTreeSet::new();
-    for Candidate { file, title, source } in candidates {
-        match wish.submission(title.clone(), source, &farm).await {
+    for candidate in candidates {
+        let (file, title) = (candidate.file.clone(), candidate.title.clone());
+        for SubtitleFile { file, language, purpose } in &candidate.subtitles {
+            let file = file.path.display();
+            printer.line(&format!("{title}: subtitles in {language} ({}) from {file}", purpose.as_str()));
+        }
+        match wish.submission(candidate, &farm).await {
             Ok(submission) => {
                 if watch.submit(&farm, file, submission).await {
                     submitted.insert(title);

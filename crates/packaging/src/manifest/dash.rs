@@ -9,13 +9,14 @@ use reelfarm_model::KeyId;
 
 use super::Urls;
 use super::protection::Protection;
+use super::subtitles::Subtitles;
 
 const CONTENT_PROTECTION: &str = "ContentProtection";
 /// The scheme of the element that names the key itself (ISO/IEC 23009-1 clause 5.8.5.2).
 const MP4_PROTECTION: &str = "urn:mpeg:dash:mp4protection:2011";
 
 /// The MPD with every URL led to the media set, and with what the profile's systems are told in the place of what the
-/// packager says to others.
+/// packager says to others; and with the subtitles, whose sets come last.
 ///
 /// # Errors
 /// It is not well-formed, a URL does not lie in the media set, or its keys are not those of the profile.
@@ -23,6 +24,7 @@ pub(super) fn rewrite(
     mpd: &[u8],
     urls: &Urls,
     protection: Option<&Protection<'_>>,
+    subtitles: &Subtitles<'_>,
 ) -> Result<Vec<u8>, String> {
     let mut reader = Reader::from_reader(mpd);
     let mut writer = Writer::new(Vec::with_capacity(mpd.len() + 4096));
@@ -70,6 +72,9 @@ pub(super) fn rewrite(
             }
             Event::Text(text) if in_base_url => Event::Text(BytesText::from_escaped(urls.of(&text)?)),
             Event::End(element) => {
+                if element.name().as_ref() == "Period" {
+                    writer.get_mut().extend_from_slice(subtitles.adaptation_sets().as_bytes());
+                }
                 in_base_url = false;
                 Event::End(element)
             }
@@ -119,6 +124,11 @@ mod tests {
         Urls { prefix: "../media/set/".into() }
     }
 
+    fn none() -> Subtitles<'static> {
+        Subtitles::of(&[], reelfarm_model::profile::Container::Dash, &std::collections::BTreeMap::new())
+            .unwrap()
+    }
+
     #[test]
     fn urls_change_and_nothing_else_does() {
         let mpd = r#"<?xml version="1.0" encoding="UTF-8"?>
@@ -135,7 +145,10 @@ mod tests {
             .replace("video-720p.mp4", "../media/set/video-720p.mp4")
             .replace("a/init", "../media/set/a/init")
             .replace("a/$", "../media/set/a/$");
-        assert_eq!(String::from_utf8(rewrite(mpd.as_bytes(), &urls(), None).unwrap()).unwrap(), expected);
+        assert_eq!(
+            String::from_utf8(rewrite(mpd.as_bytes(), &urls(), None, &none()).unwrap()).unwrap(),
+            expected
+        );
     }
 
     #[test]
@@ -146,7 +159,7 @@ mod tests {
             "<MPD><SegmentTemplate media=\"../a\"></SegmentTemplate></MPD>",
             "<MPD><BaseURL>a.mp4</BaseUrl></MPD>",
         ] {
-            assert!(rewrite(mpd.as_bytes(), &urls(), None).is_err(), "{mpd}");
+            assert!(rewrite(mpd.as_bytes(), &urls(), None, &none()).is_err(), "{mpd}");
         }
     }
 }

@@ -9,15 +9,20 @@
 mod dash;
 mod hls;
 mod protection;
+mod subtitles;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use reelfarm_drm::TitleKeys;
 use reelfarm_model::profile::Container;
 use reelfarm_model::task::ManifestSpec;
-use reelfarm_model::{Code, Failure};
+use reelfarm_model::{ArtifactKey, Code, Failure};
 
 use self::protection::Protection;
+use self::subtitles::Subtitles;
+pub(crate) use self::subtitles::role;
+pub use self::subtitles::{carries_subtitles, entry_point};
 use crate::layout;
 
 /// A manifest of a profile.
@@ -64,7 +69,8 @@ impl From<ManifestError> for Failure {
 }
 
 /// The manifests of `spec`'s profile, made from the media set in the folder `media_dir`; `keys` are those of an encrypted
-/// one. A progressive file needs none, and a Smooth Streaming set has its own.
+/// one, and `subtitles` the folders of its subtitles. A progressive file needs none, and a Smooth Streaming set has its
+/// own.
 ///
 /// # Errors
 /// The media set lacks the packager's manifests, or they are not what the packager writes; or a DRM system of the
@@ -72,6 +78,7 @@ impl From<ManifestError> for Failure {
 pub fn derive(
     spec: &ManifestSpec,
     media_dir: &Path,
+    subtitles: &BTreeMap<ArtifactKey, PathBuf>,
     keys: Option<&TitleKeys>,
 ) -> Result<Vec<ManifestFile>, ManifestError> {
     if !is_plain(&spec.media_path) {
@@ -79,14 +86,17 @@ pub fn derive(
     }
     let urls = Urls { prefix: format!("../{}/", spec.media_path) };
     let protection = Protection::of(spec, keys).map_err(ManifestError::Protection)?;
+    let subtitles = Subtitles::of(&spec.subtitles, spec.profile.container, subtitles)?;
     match spec.profile.container {
         Container::Dash | Container::DashOnDemand => {
             let file = media_dir.join(layout::PACKAGER_MPD);
-            let content = dash::rewrite(&fs_err::read(&file)?, &urls, protection.as_ref())
+            let content = dash::rewrite(&fs_err::read(&file)?, &urls, protection.as_ref(), &subtitles)
                 .map_err(|reason| ManifestError::Unexpected { file, reason })?;
             Ok(vec![ManifestFile { path: layout::MPD.to_owned(), content }])
         }
-        Container::HlsTs | Container::HlsCmaf => hls::derive(media_dir, &urls, protection.as_ref()),
+        Container::HlsTs | Container::HlsCmaf => {
+            hls::derive(media_dir, &urls, protection.as_ref(), &subtitles)
+        }
         Container::Smooth | Container::Progressive => Ok(Vec::new()),
     }
 }

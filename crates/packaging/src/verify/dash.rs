@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
+use reelfarm_model::subtitles::SubtitlePurpose;
+
 use super::finding::{Book, Check, Place};
 use super::protection::StatedProtection;
 use super::stated::{Resolver, StatedKind, StatedMedia, StatedSegment, StatedTrack};
-use crate::layout;
+use super::subtitles::StatedSubtitles;
 use crate::mpd::{AdaptationSet, Mpd, Representation, byte_range};
 use crate::readback::nanoseconds;
+use crate::{layout, manifest};
 
 const CHANNELS: &str = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011";
 const ON_DEMAND: &str = "urn:mpeg:dash:profile:isoff-on-demand:2011";
@@ -17,6 +20,8 @@ const LIVE: &str = "urn:mpeg:dash:profile:isoff-live:2011";
 pub(super) struct Stated {
     /// Its representations in order.
     pub(super) tracks: Vec<StatedTrack>,
+    /// Its subtitles in order.
+    pub(super) subtitles: Vec<StatedSubtitles>,
     /// The duration that it states, in microseconds.
     pub(super) duration_us: u64,
 }
@@ -34,9 +39,13 @@ fn stated(mpd: &Mpd, resolver: &Resolver<'_>) -> Result<Stated, String> {
     let [period] = mpd.periods.as_slice() else {
         return Err(format!("{} periods", mpd.periods.len()));
     };
-    let mut tracks = Vec::new();
+    let (mut tracks, mut subtitles) = (Vec::new(), Vec::new());
     let mut ids = std::collections::BTreeSet::new();
     for set in &period.adaptation_sets {
+        if set.content_type == "text" {
+            subtitles.push(text(set)?);
+            continue;
+        }
         if !set.is_aligned() {
             return Err(format!("an adaptation set of {} without aligned segments", set.content_type));
         }
@@ -69,7 +78,7 @@ fn stated(mpd: &Mpd, resolver: &Resolver<'_>) -> Result<Stated, String> {
             tracks.push(track);
         }
     }
-    Ok(Stated { tracks, duration_us: mpd.duration().map_err(|error| error.to_string())? })
+    Ok(Stated { tracks, subtitles, duration_us: mpd.duration().map_err(|error| error.to_string())? })
 }
 
 fn track(
@@ -117,6 +126,26 @@ fn track(
     let elements = set.content_protections.iter().chain(&representation.content_protections);
     let protection = StatedProtection::of_elements(elements);
     Ok(StatedTrack { kind, codecs: representation.codecs.clone(), protection, media })
+}
+
+/// A track of subtitles: a set of one file.
+fn text(set: &AdaptationSet) -> Result<StatedSubtitles, String> {
+    let ([representation], [role], [name]) =
+        (set.representations.as_slice(), set.roles.as_slice(), set.labels.as_slice())
+    else {
+        return Err("a set of text without one representation, one role and one label".to_owned());
+    };
+    let purpose = SubtitlePurpose::ALL
+        .into_iter()
+        .find(|purpose| role.scheme == "urn:mpeg:dash:role:2011" && role.value == manifest::role(*purpose));
+    let is_file = representation.segment_template.is_none() && representation.segment_base.is_none();
+    match (purpose, &representation.base_url, representation.mime_type.as_str()) {
+        (Some(purpose), Some(url), "text/vtt") if is_file && representation.bandwidth > 0 => {
+            let (language, name, url) = (set.language.clone(), name.clone(), url.clone());
+            Ok(StatedSubtitles { language, purpose, name, url })
+        }
+        _ => Err(format!("a set of text in {} with the role {}", representation.mime_type, role.value)),
+    }
 }
 
 fn video(set: &AdaptationSet, representation: &Representation) -> Result<StatedKind, String> {

@@ -3,15 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use reelfarm_model::subtitles::SubtitlePurpose;
+
 use super::finding::{Book, Check, Place};
 use super::protection::StatedProtection;
 use super::stated::{Resolver, StatedKind, StatedMedia, StatedSegment, StatedTrack};
+use super::subtitles::StatedSubtitles;
 use crate::layout;
-use crate::playlist::{Master, Media};
+use crate::playlist::{Master, Media, SubtitlesMedia};
 
 /// Reads the master playlist in the profile's folder and every playlist that it names, and checks that every rung can be
 /// played with every group of audio.
-pub(super) fn read(book: &mut Book, folder: &Path, resolver: &Resolver<'_>) -> Option<Vec<StatedTrack>> {
+pub(super) fn read(
+    book: &mut Book,
+    folder: &Path,
+    resolver: &Resolver<'_>,
+) -> Option<(Vec<StatedTrack>, Vec<StatedSubtitles>)> {
     let bytes = fs_err::read(folder.join(layout::MASTER));
     let bytes = book.done(Check::Reference, Place::PROFILE, "a master playlist", bytes)?;
     let master = book.done(Check::Manifest, Place::PROFILE, "a master playlist", Master::parse(&bytes))?;
@@ -39,7 +46,26 @@ pub(super) fn read(book: &mut Book, folder: &Path, resolver: &Resolver<'_>) -> O
             tracks.push(StatedTrack { kind, codecs, protection, media });
         }
     }
-    Some(tracks)
+    Some((tracks, subtitles(book, &master)))
+}
+
+/// The subtitles, which play with every variant stream.
+fn subtitles(book: &mut Book, master: &Master) -> Vec<StatedSubtitles> {
+    let group = master.subtitles.first().map(|media| &media.group);
+    let is_one = master.subtitles.iter().all(|media| Some(&media.group) == group)
+        && master.variants.iter().all(|variant| variant.subtitles_group.as_ref() == group);
+    let expected = "one group of subtitles, in every variant";
+    book.check(Check::Reference, Place::PROFILE, is_one, expected, "another, or not in all");
+    let stated = |media: &SubtitlesMedia| {
+        let purpose = match (media.forced, media.characteristics.is_some()) {
+            (true, _) => SubtitlePurpose::Forced,
+            (false, true) => SubtitlePurpose::HardOfHearing,
+            (false, false) => SubtitlePurpose::Dialogue,
+        };
+        let SubtitlesMedia { uri, language, name, .. } = media.clone();
+        StatedSubtitles { language, purpose, name, url: uri }
+    };
+    master.subtitles.iter().map(stated).collect()
 }
 
 fn groups(book: &mut Book, master: &Master) {

@@ -13,6 +13,7 @@ use super::protection::Opening;
 use super::report::RenditionReport;
 use super::source::Rendition;
 use super::stated::{Resolver, StatedTrack};
+use super::subtitles::{self, Picture};
 use super::track::{self, Compared};
 use super::{dash, hls, protection};
 use crate::layout;
@@ -28,6 +29,7 @@ pub(super) fn verify(
     media_dir: &Path,
     manifests_dir: Option<&Path>,
     renditions: &BTreeMap<ArtifactKey, PathBuf>,
+    subtitle_folders: &BTreeMap<ArtifactKey, PathBuf>,
     keys: Option<&TitleKeys>,
 ) -> Vec<RenditionReport> {
     let resolver = Resolver { profile: &spec.profile.id, media_path: &spec.media_path };
@@ -38,11 +40,11 @@ pub(super) fn verify(
     let (stated, duration_us) = match spec.profile.container {
         Container::HlsTs | Container::HlsCmaf => (hls::read(book, folder, &resolver), None),
         _ => match dash::read(book, folder, &resolver) {
-            Some(stated) => (Some(stated.tracks), Some(stated.duration_us)),
+            Some(stated) => (Some((stated.tracks, stated.subtitles)), Some(stated.duration_us)),
             None => (None, None),
         },
     };
-    let Some(stated) = stated else { return Vec::new() };
+    let Some((stated, stated_subtitles)) = stated else { return Vec::new() };
     accounted(book, &stated, media_dir);
 
     let expected = Rendition::all(&spec.package);
@@ -73,6 +75,9 @@ pub(super) fn verify(
     }
     protection::streams(book, &encryptions);
     together(book, &compared);
+    let picture = compared.iter().find(|(_, rendition, _)| matches!(rendition, Rendition::Video(_)));
+    let picture = picture.map(|(_, _, video)| Picture { start_ns: video.offset_ns, length_ns: video.end_ns });
+    subtitles::check(book, spec, &stated_subtitles, subtitle_folders, picture);
     if let Some(duration_us) = duration_us {
         presentation_duration(book, &compared, duration_us);
     }

@@ -43,6 +43,7 @@ async fn run(packager: &Packager, title: &Title, spec: &PackageSpec, output: &Pa
 #[tokio::test]
 async fn equal_inputs_give_equal_bytes_in_any_folder() {
     let title = Title::encode();
+    title.write_subtitles();
     for id in ["dash-clr-2s", "od-clr-4s", "ts-clr-2s"] {
         let (one, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
         let profile = profile(id);
@@ -52,12 +53,9 @@ async fn equal_inputs_give_equal_bytes_in_any_folder() {
         let files = (files(one.path()), files(&other.path().join("deeper/still")));
         assert!(files.0.len() > 5);
         assert!(files.0 == files.1, "{id}: {:?}", files.0.keys());
-        let derived = manifest::derive(&title.manifest_spec(&profile), one.path(), None).unwrap();
-        assert_eq!(
-            derived,
-            manifest::derive(&title.manifest_spec(&profile), &other.path().join("deeper/still"), None)
-                .unwrap()
-        );
+        let manifests = title.manifest_spec(&profile);
+        let derive = |media| manifest::derive(&manifests, media, &title.subtitle_folders(), None).unwrap();
+        assert_eq!(derive(one.path()), derive(&other.path().join("deeper/still")));
     }
 }
 

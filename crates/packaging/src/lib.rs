@@ -18,9 +18,12 @@ pub mod smooth;
 pub mod verify;
 
 mod language;
+mod malformed;
 mod mpd;
 mod playlist;
 mod readback;
+
+pub use malformed::Malformed;
 
 #[cfg(test)]
 mod clip;

@@ -1,7 +1,7 @@
 //! Reads one movie fragment (ISO/IEC 14496-12 8.8) without a judgement on what it should hold: those of CMAF and those of
 //! Smooth Streaming differ in a few boxes.
 
-use super::error::Malformed;
+use crate::malformed::Malformed;
 use crate::readback::boxes::{self, Cursor, boxes};
 use crate::readback::movie::SampleDefaults;
 use crate::readback::{MOST_UNITS, ReadError};

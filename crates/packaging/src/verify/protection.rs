@@ -195,11 +195,6 @@ impl Opening {
 
     /// The same with a key that differs in one bit.
     pub(super) fn with_a_wrong_key(&self) -> Self {
-        let wrong = |key: &ContentKey| {
-            let mut bytes = *key.key.expose();
-            bytes[0] ^= 1;
-            ContentKey { id: key.id, key: Secret::new(bytes) }
-        };
         match self {
             Self::Clear => Self::Clear,
             Self::Common { keys, key } => {
@@ -213,6 +208,13 @@ impl Opening {
             Self::WholeSegments(key, vector) => Self::WholeSegments(wrong(key), *vector),
         }
     }
+}
+
+/// A key of the same id that differs in one bit.
+pub(super) fn wrong(key: &ContentKey) -> ContentKey {
+    let mut bytes = *key.key.expose();
+    bytes[0] ^= 1;
+    ContentKey { id: key.id, key: Secret::new(bytes) }
 }
 
 /// Samples are encrypted as the profile says, with this key, and lie open nowhere.

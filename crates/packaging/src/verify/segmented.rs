@@ -76,15 +76,7 @@ pub(super) fn verify(
     if let Some(duration_us) = duration_us {
         presentation_duration(book, &compared, duration_us);
     }
-    compared
-        .into_iter()
-        .map(|(name, _, result)| RenditionReport {
-            track: name.to_owned(),
-            segments: result.segments,
-            frames: result.units,
-            duration_us: (result.end_ns / 1_000).max(0).cast_unsigned(),
-        })
-        .collect()
+    RenditionReport::of(&compared)
 }
 
 fn one(

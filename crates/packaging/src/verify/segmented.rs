@@ -101,6 +101,8 @@ fn one(
     let source = rendition.read(book, name, renditions)?;
     if let Some(key) = opening.key() {
         protection::samples(book, place, &spec.profile, key, packaged.encryption.as_ref());
+        let vector = keys.and_then(|keys| keys.agreed_vector(key.id));
+        protection::agreed(book, place, vector, packaged.encryption.as_ref());
         let wrong = opening.with_a_wrong_key();
         let opened = track::opens(media_dir, stated, wrong.decryption(), &source);
         book.check(Check::Protection, place, !opened, "a wrong key that opens nothing", "one that opens it");

@@ -1,4 +1,8 @@
-//! A key server on a port of its own, which answers what a test has it answer.
+//! A key server on a port of its own, which answers what a test has it answer. Shared by the tests of the client of key
+//! servers and those of the whole farm.
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::panic)] // each test binary uses a part of it
+
+pub mod oracle;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -21,8 +25,6 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-
-use crate::oracle;
 
 /// A request as it came.
 pub struct Received {

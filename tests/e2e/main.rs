@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod audio;
 mod bad_input;
 mod browser;
 mod clips;

@@ -4,6 +4,8 @@
 //! The packager writes milliseconds. Those are exact for segments of picture, which last whole seconds, but a frame of
 //! sound does not, and over a film the rounded durations of sound add up to most of a second.
 
+mod groups;
+
 use std::path::{Path, PathBuf};
 
 use reelfarm_drm::Secret;
@@ -30,7 +32,7 @@ pub(super) fn derive(
     let mut names: Vec<&str> = Vec::new();
     let video = master.variants.iter().map(|variant| &variant.uri);
     for uri in video.chain(master.audio.iter().map(|audio| &audio.uri)) {
-        // It lies beside the master playlist here as it does there, so the master playlist needs no change.
+        // It lies beside the master playlist here as it does there, so that its URL needs no change.
         if uri.contains('/') || !super::is_plain(uri) {
             return Err(unexpected(format!("{uri:?} does not lie beside it")));
         }
@@ -39,7 +41,9 @@ pub(super) fn derive(
         }
     }
 
-    let mut files = vec![ManifestFile { path: layout::MASTER.to_owned(), content: content.clone() }];
+    let text = std::str::from_utf8(&content).map_err(|error| unexpected(error.to_string()))?;
+    let whole = groups::complete(text, &master).map_err(unexpected)?;
+    let mut files = vec![ManifestFile { path: layout::MASTER.to_owned(), content: whole.into_bytes() }];
     for name in names {
         let file = media_dir.join(layout::MANIFESTS).join(name);
         let text = fs_err::read_to_string(&file)?;

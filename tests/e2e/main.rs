@@ -5,6 +5,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/key_server/mod.rs"]
+mod key_server;
+
 mod audio;
 mod bad_input;
 mod browser;
@@ -15,3 +18,4 @@ mod metrics;
 mod outputs;
 mod protected;
 mod reuse;
+mod speke;

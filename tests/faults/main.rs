@@ -7,6 +7,7 @@ mod support;
 
 mod database;
 mod origin;
+mod packager;
 mod secrets;
 mod signals;
 mod tools;

@@ -70,8 +70,13 @@ async fn there_already(
     if message.task.spec.acts_on_origin() {
         return Ok(there);
     }
+    // What the scheduler decides by is read whole; of media every byte is, by the task that uses them.
+    let is_read = message.task.spec.has_result();
     for output in &message.task.outputs {
-        if let Some(artifact) = worker.artifacts.get(output.key).await? {
+        let artifacts = &worker.artifacts;
+        let found =
+            if is_read { artifacts.get_intact(output.key).await? } else { artifacts.get(output.key).await? };
+        if let Some(artifact) = found {
             there.insert(output.name.clone(), artifact);
         }
     }

@@ -42,6 +42,7 @@ impl Exit {
             | Code::StateBusy
             | Code::MasterSecretUnusable
             | Code::KeyServerUnreachable
+            | Code::KeyServerLoginRefused
             | Code::DiskFull => Self::Unreachable,
             _ => Self::Failed,
         }

@@ -92,6 +92,7 @@ codes! {
     KeyServerAnswerInvalid = "RF-KEY-004", Permanent, "the key server's answer is not what was asked for";
     KeyMissing = "RF-KEY-005", Permanent, "there is no content key for the title";
     KeysDiffer = "RF-KEY-006", Permanent, "the title has keys from elsewhere already";
+    KeyServerLoginRefused = "RF-KEY-007", Environment, "the key server refuses the farm's credentials";
 
     VerifyFailed = "RF-VER-001", Permanent, "a profile did not read back as it was meant to be";
 

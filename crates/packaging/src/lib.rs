@@ -19,9 +19,12 @@ pub mod subtitles;
 pub mod verify;
 
 mod language;
+mod malformed;
 mod mpd;
 mod playlist;
 mod readback;
+
+pub use malformed::Malformed;
 
 #[cfg(test)]
 mod clip;

@@ -4,6 +4,8 @@
 //! The packager writes milliseconds. Those are exact for segments of picture, which last whole seconds, but a frame of
 //! sound does not, and over a film the rounded durations of sound add up to most of a second.
 
+mod groups;
+
 use std::path::{Path, PathBuf};
 
 use reelfarm_drm::Secret;
@@ -32,7 +34,7 @@ pub(super) fn derive(
     let mut names: Vec<&str> = Vec::new();
     let video = master.variants.iter().map(|variant| &variant.uri);
     for uri in video.chain(master.audio.iter().map(|audio| &audio.uri)) {
-        // It lies beside the master playlist here as it does there.
+        // It lies beside the master playlist here as it does there, so that its URL needs no change.
         if uri.contains('/') || !super::is_plain(uri) {
             return Err(unexpected(format!("{uri:?} does not lie beside it")));
         }
@@ -41,6 +43,7 @@ pub(super) fn derive(
         }
     }
 
+    let content = groups::complete(&content, &master).map_err(unexpected)?;
     let content = subtitles.master(&content).map_err(unexpected)?.into_bytes();
     let mut files = vec![ManifestFile { path: layout::MASTER.to_owned(), content }];
     for name in names {

@@ -1,10 +1,10 @@
 //! A profile's manifests, derived from those that the packager wrote for the whole media set.
 //!
 //! What the packager says is kept to the letter; the URLs change, because a profile's manifests lie in the profile's
-//! folder and the media in a folder that other profiles share, and an audio segment's duration gains the digits that
-//! the packager rounds away. What a profile's DRM systems are told is added in the same pass over the same lines and
-//! elements, and what the packager says of keys is left out: so the media know of no system, and a profile that is added
-//! later needs manifests alone.
+//! folder and the media in a folder that other profiles share, an audio segment's duration gains the digits that the
+//! packager rounds away, and a group of sound gets the languages that it lacks. What a profile's DRM systems are told is
+//! added in the same pass over the same lines and elements, and what the packager says of keys is left out: so the media
+//! know of no system, and a profile that is added later needs manifests alone.
 
 mod dash;
 mod hls;

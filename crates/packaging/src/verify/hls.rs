@@ -36,7 +36,12 @@ pub(super) fn read(
             tracks.push(StatedTrack { kind, codecs, protection, media });
         }
     }
+    let mut heard = BTreeSet::new();
     for audio in &master.audio {
+        // A rendition may stand in several groups, where it must be said to be the same.
+        if !heard.insert((&audio.uri, &audio.language, audio.channels)) {
+            continue;
+        }
         let of_group = |variant: &&crate::playlist::Variant| variant.audio_group == audio.group;
         let codecs =
             master.variants.iter().find(of_group).and_then(|variant| variant.codecs.split(',').nth(1));
@@ -68,18 +73,32 @@ fn subtitles(book: &mut Book, master: &Master) -> Vec<StatedSubtitles> {
     master.subtitles.iter().map(stated).collect()
 }
 
+/// What must be the same in every group: names with their languages, and which is the default.
+type Members<'a> = BTreeMap<&'a str, (Option<&'a str>, bool)>;
+
 fn groups(book: &mut Book, master: &Master) {
-    let mut groups: BTreeMap<&str, (BTreeSet<&str>, u32)> = BTreeMap::new();
+    let mut groups: BTreeMap<&str, (Members<'_>, u32)> = BTreeMap::new();
     for audio in &master.audio {
-        let (names, defaults) = groups.entry(&audio.group).or_default();
+        let (members, defaults) = groups.entry(&audio.group).or_default();
         *defaults += u32::from(audio.default);
-        let is_new = names.insert(&audio.name);
+        let is_new = members.insert(&audio.name, (audio.language.as_deref(), audio.default)).is_none();
         book.check(
             Check::Manifest,
             Place::PROFILE,
             is_new,
             "different names in a group of audio (RFC 8216 4.3.4.1.1)",
             format_args!("{:?} twice in {:?}", audio.name, audio.group),
+        );
+    }
+    let first = groups.first_key_value().map(|(group, (members, _))| (*group, members));
+    for (group, (members, _)) in &groups {
+        let Some((first_group, first)) = first else { continue };
+        book.check(
+            Check::Manifest,
+            Place::PROFILE,
+            members == first,
+            format_args!("the members of {first_group:?} in every group (RFC 8216 4.3.4.2.1): {first:?}"),
+            format_args!("{members:?} in {group:?}"),
         );
     }
     let rungs: BTreeSet<_> = master.variants.iter().map(|variant| variant.uri.as_str()).collect();

@@ -81,15 +81,7 @@ pub(super) fn verify(
         }
     }
     together(book, &compared);
-    compared
-        .into_iter()
-        .map(|(name, _, result)| RenditionReport {
-            track: name.to_owned(),
-            segments: result.segments,
-            frames: result.units,
-            duration_us: (result.end_ns / 1_000).max(0).cast_unsigned(),
-        })
-        .collect()
+    RenditionReport::of(&compared)
 }
 
 /// Every track of an encrypted file is encrypted with the right key, and opens with no other.

@@ -9,7 +9,6 @@ use reelfarm_model::profile::{DrmSystem, Profile, Scheme};
 use super::finding::{Book, Check, Place};
 use crate::mpd::ContentProtection;
 use crate::playlist::Key;
-use crate::protection::SAMPLE_AES_VECTOR;
 use crate::readback::encryption::{Decryption, Encryption};
 
 /// The scheme of the element that names the key itself (ISO/IEC 23009-1 clause 5.8.5.2).
@@ -169,7 +168,8 @@ impl Opening {
         Ok(match scheme {
             Scheme::Cenc | Scheme::Cbcs => Self::Common { keys: keys.clone(), key },
             Scheme::SampleAes => {
-                let vector = key.initialization_vector(SAMPLE_AES_VECTOR);
+                // Its playlist names none, and one key has one vector whatever the track.
+                let vector = keys.block_vector(scheme, &key, "");
                 Self::SampleAes(key, vector)
             }
             Scheme::Aes128 => Self::WholeSegments(key, stated.vector.ok_or("no vector in the playlist")?),
@@ -195,11 +195,6 @@ impl Opening {
 
     /// The same with a key that differs in one bit.
     pub(super) fn with_a_wrong_key(&self) -> Self {
-        let wrong = |key: &ContentKey| {
-            let mut bytes = *key.key.expose();
-            bytes[0] ^= 1;
-            ContentKey { id: key.id, key: Secret::new(bytes) }
-        };
         match self {
             Self::Clear => Self::Clear,
             Self::Common { keys, key } => {
@@ -213,6 +208,13 @@ impl Opening {
             Self::WholeSegments(key, vector) => Self::WholeSegments(wrong(key), *vector),
         }
     }
+}
+
+/// A key of the same id that differs in one bit.
+pub(super) fn wrong(key: &ContentKey) -> ContentKey {
+    let mut bytes = *key.key.expose();
+    bytes[0] ^= 1;
+    ContentKey { id: key.id, key: Secret::new(bytes) }
 }
 
 /// Samples are encrypted as the profile says, with this key, and lie open nowhere.
@@ -239,6 +241,19 @@ pub(super) fn samples(
         "samples that decryption changes",
         format_args!("{} of {} unchanged", found.unchanged, found.units),
     );
+}
+
+/// The media have the initialisation vector that was agreed with whoever gives licences, where one was: players of
+/// FairPlay get it together with the key.
+pub(super) fn agreed(
+    book: &mut Book,
+    place: Place<'_>,
+    vector: Option<[u8; 16]>,
+    found: Option<&Encryption>,
+) {
+    let (Some(vector), Some(found)) = (vector, found) else { return };
+    let what = "the initialisation vector of licences:";
+    book.equal(Check::Protection, place, what, hex::encode(vector), hex::encode(&found.first_vector));
 }
 
 /// No two tracks with one key share a part of its key stream.

@@ -81,15 +81,7 @@ pub(super) fn verify(
     if let Some(duration_us) = duration_us {
         presentation_duration(book, &compared, duration_us);
     }
-    compared
-        .into_iter()
-        .map(|(name, _, result)| RenditionReport {
-            track: name.to_owned(),
-            segments: result.segments,
-            frames: result.units,
-            duration_us: (result.end_ns / 1_000).max(0).cast_unsigned(),
-        })
-        .collect()
+    RenditionReport::of(&compared)
 }
 
 fn one(
@@ -114,6 +106,8 @@ fn one(
     let source = rendition.read(book, name, renditions)?;
     if let Some(key) = opening.key() {
         protection::samples(book, place, &spec.profile, key, packaged.encryption.as_ref());
+        let vector = keys.and_then(|keys| keys.agreed_vector(key.id));
+        protection::agreed(book, place, vector, packaged.encryption.as_ref());
         let wrong = opening.with_a_wrong_key();
         let opened = track::opens(media_dir, stated, wrong.decryption(), &source);
         book.check(Check::Protection, place, !opened, "a wrong key that opens nothing", "one that opens it");

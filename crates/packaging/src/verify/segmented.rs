@@ -64,6 +64,8 @@ pub(super) fn verify(
         book.equal(Check::Renditions, place, "representations in the manifest:", 1, named.len());
         let Some(stated) = named.first() else { continue };
         protection::check(book, place, &spec.profile, keys, rendition.key_use(), &stated.protection);
+        let key = keys.and_then(|keys| keys.key(rendition.key_use()));
+        protection::key_file(book, place, &spec.profile, folder, (&stated.protection, key));
         if let Some((result, encryption)) =
             one(book, spec, (name, *rendition), stated, media_dir, renditions, keys)
         {

@@ -73,6 +73,9 @@ pub(super) fn verify(
             encryptions.extend(encryption.map(|encryption| (name.as_str(), encryption)));
         }
     }
+    // A vector that was agreed is that of all tracks of its key, each of which was found to have it.
+    let agreed = |encryption: &Encryption| keys?.agreed_vector(encryption.key_id?);
+    encryptions.retain(|(_, encryption)| agreed(encryption).is_none());
     protection::streams(book, &encryptions);
     together(book, &compared);
     if let Some(duration_us) = duration_us {

@@ -7,7 +7,7 @@ use super::boxes::{Cursor, boxes, find, name, required};
 use super::encryption::auxiliary::Auxiliary;
 use super::encryption::decryptor::Decryptor;
 use super::encryption::{Decryption, Encryption};
-use super::movie::{self, SampleDefaults, SystemId, TrackHeader, tracks};
+use super::movie::{self, SampleDefaults, System, TrackHeader, tracks};
 use super::run::{FragmentHeader, Run};
 use super::samples::access_unit;
 use super::{AccessUnit, MOST_UNITS, ReadError};
@@ -17,7 +17,7 @@ use super::{AccessUnit, MOST_UNITS, ReadError};
 pub(crate) struct Reader<'a> {
     track: TrackHeader<'a>,
     decryptor: Option<Decryptor>,
-    systems: BTreeSet<SystemId>,
+    systems: BTreeSet<System>,
 }
 
 /// What a fragment's runs of samples are read with.
@@ -55,7 +55,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The DRM systems that boxes `pssh` speak to in the initialisation segment and in the segments so far.
-    pub(crate) const fn systems(&self) -> &BTreeSet<SystemId> {
+    pub(crate) const fn systems(&self) -> &BTreeSet<System> {
         &self.systems
     }
 

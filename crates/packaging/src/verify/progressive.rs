@@ -98,15 +98,15 @@ fn protected(
         return;
     };
     // Here no manifest tells a player of the key: the file itself does.
-    let told = |system: DrmSystem| {
-        movie.systems.iter().any(|found| hex::encode(found) == system.uuid().replace('-', ""))
-    };
+    let common = DrmSystem::Clearkey.uuid().replace('-', "");
+    let told = movie.systems.iter().find(|system| hex::encode(system.id) == common);
+    let listed = told.map(|system| system.key_ids.as_slice());
     book.check(
         Check::Protection,
         Place::PROFILE,
-        told(DrmSystem::Clearkey),
-        "a pssh box that lists the key",
-        format_args!("{} others", movie.systems.len()),
+        listed == Some(&[key.id]),
+        format_args!("a pssh box that lists the key {}", key.id),
+        format_args!("{listed:?} among {} such boxes", movie.systems.len()),
     );
     let mut streams = Vec::new();
     for ((name, _), encryption) in expected.iter().zip(&movie.encryption) {

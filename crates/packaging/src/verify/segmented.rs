@@ -66,6 +66,8 @@ pub(super) fn verify(
         book.equal(Check::Renditions, place, "representations in the manifest:", 1, named.len());
         let Some(stated) = named.first() else { continue };
         protection::check(book, place, &spec.profile, keys, rendition.key_use(), &stated.protection);
+        let key = keys.and_then(|keys| keys.key(rendition.key_use()));
+        protection::key_file(book, place, &spec.profile, folder, (&stated.protection, key));
         if let Some((result, encryption)) =
             one(book, spec, (name, *rendition), stated, media_dir, renditions, keys)
         {
@@ -73,6 +75,9 @@ pub(super) fn verify(
             encryptions.extend(encryption.map(|encryption| (name.as_str(), encryption)));
         }
     }
+    // A vector that was agreed is that of all tracks of its key, each of which was found to have it.
+    let agreed = |encryption: &Encryption| keys?.agreed_vector(encryption.key_id?);
+    encryptions.retain(|(_, encryption)| agreed(encryption).is_none());
     protection::streams(book, &encryptions);
     together(book, &compared);
     let picture = compared.iter().find(|(_, rendition, _)| matches!(rendition, Rendition::Video(_)));

@@ -5,9 +5,9 @@ use std::process::Command;
 
 use super::tool;
 
-/// FFmpeg's HLS reader takes no segment called `.m4s` unless it is told to.
+/// From the disk, FFmpeg takes no segment called `.m4s` in HLS and no file called `.vtt` in DASH unless it is told to.
 fn reader_options(manifest: &Path) -> &'static [&'static str] {
-    if manifest.extension().is_some_and(|extension| extension == "m3u8") {
+    if manifest.extension().is_some_and(|extension| extension == "m3u8" || extension == "mpd") {
         &["-allowed_extensions", "ALL"]
     } else {
         &[]

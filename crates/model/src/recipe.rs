@@ -13,9 +13,9 @@ const RECIPES: [(&str, u32); 8] = [
     (ToolVersions::SUBTITLES_RECIPE, 1),
     (ToolVersions::KEYS_RECIPE, 1),
     (ToolVersions::PACKAGE_RECIPE, 1),
-    (ToolVersions::MANIFEST_RECIPE, 1),
-    (ToolVersions::VERIFY_RECIPE, 1),
-    (ToolVersions::PUBLISH_RECIPE, 1),
+    (ToolVersions::MANIFEST_RECIPE, 2),
+    (ToolVersions::VERIFY_RECIPE, 2),
+    (ToolVersions::PUBLISH_RECIPE, 2),
 ];
 
 /// Tools by name with the version that they state, such as `x264` → `164`; our own recipes are among them.

@@ -11,7 +11,7 @@ const RECIPES: [(&str, u32); 8] = [
     (ToolVersions::MEASURE_RECIPE, 1),
     (ToolVersions::ENCODE_RECIPE, 1),
     (ToolVersions::SUBTITLES_RECIPE, 1),
-    (ToolVersions::KEYS_RECIPE, 1),
+    (ToolVersions::KEYS_RECIPE, 2),
     (ToolVersions::PACKAGE_RECIPE, 1),
     (ToolVersions::MANIFEST_RECIPE, 2),
     (ToolVersions::VERIFY_RECIPE, 2),

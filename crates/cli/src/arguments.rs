@@ -36,7 +36,8 @@ pub enum LogStyle {
 pub enum Verb {
     /// Take files to a finished origin, in this one process. Stop it at any time and run it again: it goes on.
     Run(Run),
-    /// Check a file as the farm would, without a farm. Exits with 0 where the farm would take it, 1 where not.
+    /// Check a file, and the subtitles beside it, as the farm would, without a farm. Exits with 0 where the farm would
+    /// take it, 1 where not.
     Qc(Qc),
     /// Show what a file holds.
     Probe(Probe),
@@ -65,7 +66,8 @@ pub enum Verb {
 /// `reelfarm run`.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// Film files. A title is named after its file, without the extension.
+    /// Film files. A title is named after its file, without the extension. Files of subtitles beside it go with it, by
+    /// their names: film.en.srt, film.pt-BR.vtt, film.en.forced.srt, film.de.sdh.ttml.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Where finished titles go [default: ./origin].
@@ -80,6 +82,8 @@ pub struct Run {
     /// The language of audio tracks that state none, such as `en` or `pt-BR`.
     #[arg(long, env = "REELFARM_AUDIO_LANG", value_name = "LANG")]
     pub audio_lang: Option<String>,
+    #[command(flatten)]
+    pub subtitles: Subtitles,
     /// The only DRM systems that profiles may name, such as `widevine,playready` [default: all].
     #[arg(long, env = "REELFARM_DRM", value_name = "SYSTEM,…", value_delimiter = ',', value_parser = drm_system)]
     pub drm: Option<Vec<DrmSystem>>,
@@ -100,6 +104,14 @@ pub struct Run {
     /// Serve Prometheus metrics at this address while running, such as 127.0.0.1:9180.
     #[arg(long, env = "REELFARM_METRICS_ADDR", value_name = "ADDRESS")]
     pub metrics_addr: Option<SocketAddr>,
+}
+
+/// Whether files of subtitles go with their films.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Subtitles {
+    /// Leave aside the files of subtitles that lie beside films, without a look at them.
+    #[arg(long, env = "REELFARM_NO_SUBTITLES")]
+    pub no_subtitles: bool,
 }
 
 /// A DRM system by its name.
@@ -137,6 +149,8 @@ pub struct Qc {
     /// The language of audio tracks that state none, such as `en` or `pt-BR`.
     #[arg(long, env = "REELFARM_AUDIO_LANG", value_name = "LANG")]
     pub audio_lang: Option<String>,
+    #[command(flatten)]
+    pub subtitles: Subtitles,
     #[command(flatten)]
     pub json: Json,
 }

@@ -15,6 +15,8 @@ mod run;
 mod status;
 mod watch;
 
+use std::path::Path;
+
 use reelfarm_model::Failure;
 use reelfarm_packaging::profiles::ProfileList;
 use reelfarm_qc::Policy;
@@ -24,6 +26,7 @@ use crate::arguments::{Arguments, LogStyle, Verb};
 use crate::config::Project;
 use crate::exit::Exit;
 use crate::printer::Printer;
+use crate::side_files::{self, SideFiles};
 
 /// Runs the verb of a command line.
 pub async fn run(arguments: Arguments, printer: &Printer) -> Exit {
@@ -75,6 +78,11 @@ fn audio_language(flag: Option<&str>, project: &Project) -> Result<Option<String
     let Some(language) = flag.or(project.audio_lang.as_deref()) else { return Ok(None) };
     reelfarm_qc::language::parse(language)
         .map_err(|error| Failure::new(reelfarm_model::Code::UnknownName, format!("--audio-lang: {error}")))
+}
+
+/// What lies beside a film, unless its files of subtitles are to be left aside. It blocks.
+fn side_files(film: &Path, are_wanted: bool) -> Result<SideFiles, Failure> {
+    if are_wanted { side_files::side_files(film) } else { Ok(SideFiles::default()) }
 }
 
 /// The profile list: the project's own, or the one that comes with the farm.

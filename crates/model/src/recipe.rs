@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 const RECIPES: [(&str, u32); 8] = [
     (ToolVersions::MEASURE_RECIPE, 1),
     (ToolVersions::ENCODE_RECIPE, 1),
-    (ToolVersions::SUBTITLES_RECIPE, 1),
+    (ToolVersions::SUBTITLES_RECIPE, 2),
     (ToolVersions::KEYS_RECIPE, 2),
     (ToolVersions::PACKAGE_RECIPE, 1),
     (ToolVersions::MANIFEST_RECIPE, 2),
-    (ToolVersions::VERIFY_RECIPE, 2),
+    (ToolVersions::VERIFY_RECIPE, 3),
     (ToolVersions::PUBLISH_RECIPE, 2),
 ];
 

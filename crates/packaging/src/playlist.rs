@@ -106,6 +106,9 @@ pub(crate) struct Segment {
     pub(crate) duration_us: u64,
 }
 
+/// What every media playlist says: nothing will be added to it (4.3.3.5).
+const VOD: &str = "#EXT-X-PLAYLIST-TYPE:VOD";
+
 /// A playlist is not what RFC 8216 or the farm's profiles allow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {reason}")]
@@ -157,6 +160,7 @@ impl Media {
     /// The first line that is not allowed.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, PlaylistError> {
         let mut target_duration = None;
+        let mut is_vod = false;
         let mut map = None;
         let mut keys: Vec<Key> = Vec::new();
         let mut segments = Vec::new();
@@ -174,6 +178,9 @@ impl Media {
                 }
                 duration = Some(extinf(value).ok_or_else(|| refuse(format!("{value:?} is no duration")))?);
             } else if let Some(value) = text.strip_prefix("#EXT-X-TARGETDURATION:") {
+                if target_duration.is_some() {
+                    return Err(refuse("a second target duration".to_owned()));
+                }
                 target_duration = Some(
                     value.parse().map_err(|_| refuse(format!("{value:?} is no whole number of seconds")))?,
                 );
@@ -200,8 +207,10 @@ impl Media {
                 keys.push(key);
             } else if text == "#EXT-X-ENDLIST" {
                 ended = true;
+            } else if text == VOD {
+                is_vod = true;
             } else if text.starts_with('#') {
-                version_or_flag(text, &["#EXT-X-PLAYLIST-TYPE:VOD"]).map_err(refuse)?;
+                version_or_flag(text, &[]).map_err(refuse)?;
             } else {
                 let duration_us =
                     duration.take().ok_or_else(|| refuse(format!("{text:?} has no duration before it")))?;
@@ -210,6 +219,9 @@ impl Media {
         }
         let target_duration =
             target_duration.ok_or_else(|| lines.at_end("there is no #EXT-X-TARGETDURATION"))?;
+        if !is_vod {
+            return Err(lines.at_end("there is no #EXT-X-PLAYLIST-TYPE:VOD"));
+        }
         if !ended {
             return Err(lines.at_end("there is no #EXT-X-ENDLIST"));
         }
@@ -487,6 +499,8 @@ video-180p.m3u8
             ("#EXTINF:0.995,", "#EXTINF:-1,"),
             ("#EXT-X-TARGETDURATION:3\n", ""),
             ("#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-PLAYLIST-TYPE:EVENT"),
+            ("#EXT-X-PLAYLIST-TYPE:VOD\n", ""),
+            ("#EXT-X-TARGETDURATION:3\n", "#EXT-X-TARGETDURATION:3\n#EXT-X-TARGETDURATION:9\n"),
             ("URI=\"init.mp4\"", "URI=\"init.mp4\",BYTERANGE=\"3@1\""),
             ("#EXT-X-ENDLIST", "#EXT-X-ENDLIST\n3.m4s"),
         ] {

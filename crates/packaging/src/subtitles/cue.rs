@@ -15,6 +15,9 @@ pub struct Cue {
     pub lines: Vec<Line>,
 }
 
+/// A cue with the line of its file that it begins in, counted from 1.
+pub(super) type Numbered = (usize, Cue);
+
 /// A line of text: never empty, without spaces at its ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Line(Vec<Span>);

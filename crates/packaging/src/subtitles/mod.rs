@@ -8,6 +8,7 @@
 mod cue;
 mod encoding;
 mod error;
+mod reference;
 mod settings;
 mod srt;
 mod time;
@@ -21,9 +22,11 @@ mod properties;
 pub use self::cue::{Cue, Line, Span, Style};
 pub use self::error::SubtitleError;
 pub use self::settings::{Align, Settings};
-pub(crate) use self::track::{MediaClock, SEGMENT_MS, WHOLE, seen, segments};
+pub(crate) use self::track::{MediaClock, SEGMENT_MS, WHOLE, cues_of, seen, segments};
 pub use self::track::{TrackError, track_files};
 pub(crate) use self::webvtt::read_segment;
+
+use self::cue::Numbered;
 
 /// The largest file that is read, in bytes: a long film's subtitles have less than a hundredth of it.
 pub const LARGEST: usize = 16 << 20;
@@ -45,6 +48,12 @@ pub enum Format {
 /// # Errors
 /// See [`SubtitleError`].
 pub fn read(bytes: &[u8]) -> Result<(Format, Vec<Cue>), SubtitleError> {
+    let (format, cues) = read_numbered(bytes)?;
+    Ok((format, cues.into_iter().map(|(_, cue)| cue).collect()))
+}
+
+/// The same, and where in the file each cue begins.
+fn read_numbered(bytes: &[u8]) -> Result<(Format, Vec<Numbered>), SubtitleError> {
     if bytes.len() > LARGEST {
         let reason = format!("the file has {} bytes, {LARGEST} are the most", bytes.len());
         return Err(SubtitleError::new(1, reason));
@@ -73,9 +82,9 @@ fn format(text: &str) -> Result<Format, SubtitleError> {
 }
 
 /// Refuses a cue that begins before the one before it, as it stands in files whose lines were mixed up.
-fn refuse_backwards(cues: &[Cue], start: u64, line: usize) -> Result<(), SubtitleError> {
-    match cues.last().filter(|last| last.start > start) {
-        Some(last) => {
+fn refuse_backwards(cues: &[Numbered], start: u64, line: usize) -> Result<(), SubtitleError> {
+    match cues.last().filter(|(_, last)| last.start > start) {
+        Some((_, last)) => {
             let (start, before) = (time::Clock(start), time::Clock(last.start));
             Err(SubtitleError::new(line, format!("times run backwards: {start} comes after {before}")))
         }

@@ -1,4 +1,4 @@
-//! Where a cue stands: WebVTT's cue settings (W3C WebVTT 3.3), which the other formats' places are put into.
+//! Where a cue stands: WebVTT's cue settings (W3C WebVTT 3.5), which the other formats' places are put into.
 
 use std::fmt;
 
@@ -62,12 +62,11 @@ impl Settings {
             let Some(name) = known.filter(|known| settings.iter().all(|(other, _)| other != known)) else {
                 continue;
             };
-            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '%' | ',' | '.' | '-');
             let value = match name {
                 "align" => Align::from_name(value)
                     .filter(|align| *align != Align::Center)
                     .map(|align| align.as_str()),
-                _ => Some(value).filter(|value| !value.is_empty() && value.chars().all(plain)),
+                name => Some(value).filter(|value| is_valid(name, value)),
             };
             settings.extend(value.map(|value| (name, value.to_owned())));
         }
@@ -100,6 +99,32 @@ impl Settings {
     }
 }
 
+/// Whether a setting other than `align` may have the value (W3C WebVTT 4.4).
+fn is_valid(name: &str, value: &str) -> bool {
+    let (place, align) = value.split_once(',').map_or((value, None), |(place, align)| (place, Some(align)));
+    let aligned = |known: &[&str]| align.is_none_or(|align| known.contains(&align));
+    match name {
+        "vertical" => matches!(value, "rl" | "lr"),
+        "line" => {
+            let is_line = is_digits(place.strip_prefix('-').unwrap_or(place));
+            (is_line || is_percentage(place)) && aligned(&["start", "center", "end"])
+        }
+        "position" => is_percentage(place) && aligned(&["line-left", "center", "line-right"]),
+        _ => is_percentage(value),
+    }
+}
+
+fn is_percentage(text: &str) -> bool {
+    let Some(number) = text.strip_suffix('%') else { return false };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let is_number = is_digits(whole) && is_digits(fraction);
+    is_number && number.parse::<f64>().is_ok_and(|number| number <= 100.0)
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (name, value)) in self.0.iter().enumerate() {
@@ -130,6 +155,16 @@ mod tests {
             ("line:14", "line:14", false, Align::Center),
             ("region:fred color:red line: size align:up line:0>", "", false, Align::Center),
             ("line:1 line:2", "line:1", true, Align::Center),
+            ("line:abc size:999% position:x vertical:foo align:left", "align:left", false, Align::Left),
+            ("line:0,left position:10 size:50 vertical:RL", "", false, Align::Center),
+            ("line:1.5 size:100.1% position:.5%", "", false, Align::Center),
+            ("line:--1 size:1e1% position:50.%", "", false, Align::Center),
+            (
+                "line:5%,center size:100% position:0%,line-right",
+                "line:5%,center size:100% position:0%,line-right",
+                true,
+                Align::Center,
+            ),
         ] {
             let settings = Settings::parse(text);
             assert_eq!(

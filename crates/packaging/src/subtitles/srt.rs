@@ -1,15 +1,17 @@
 //! SubRip: counters, times with commas, text with a few tags of HTML. There is no specification; this is what side files
 //! have in common.
 
-use super::cue::{Cue, Style, Text};
+use super::cue::{Cue, Numbered, Style, Text};
 use super::error::SubtitleError;
+use super::reference::character_reference;
 use super::refuse_backwards;
 use super::settings::{Align, Settings};
-use super::time::times;
+use super::time::{no_times, times};
 
 /// Reads cues.
-pub(super) fn read(text: &str) -> Result<Vec<Cue>, SubtitleError> {
+pub(super) fn read(text: &str) -> Result<Vec<Numbered>, SubtitleError> {
     let mut cues = Vec::new();
+    let mut is_first = true;
     let mut lines = text.split('\n').enumerate().map(|(index, line)| (index + 1, line)).peekable();
     while let Some((number, line)) = lines.next() {
         if line.trim().is_empty() {
@@ -22,7 +24,8 @@ pub(super) fn read(text: &str) -> Result<Vec<Cue>, SubtitleError> {
             None => (number, line),
         };
         let (start, end, _) =
-            times(line, &[',', '.'], true).map_err(|reason| SubtitleError::new(number, reason))?;
+            times(line, &[',', '.'], true).map_err(|reason| no_times(number, line, &reason, is_first))?;
+        is_first = false;
         refuse_backwards(&cues, start, number)?;
         let mut body = Vec::new();
         while let Some((_, line)) = lines.next_if(|(_, line)| !line.trim().is_empty()) {
@@ -30,26 +33,33 @@ pub(super) fn read(text: &str) -> Result<Vec<Cue>, SubtitleError> {
         }
         let (settings, lines) = parse_text(&body.join("\n"));
         if !lines.is_empty() {
-            cues.push(Cue { start, end, settings, lines });
+            cues.push((number, Cue { start, end, settings, lines }));
         }
     }
     Ok(cues)
 }
 
-/// Text with its tags: `<i>`, `<b>`, `<u>`; `<font>` and `<s>`, which are left out; and `{\an8}`, which is the place on a
-/// keyboard's block of digits, beside other overrides that are left out.
+/// Text with its tags: `<i>`, `<b>`, `<u>`, `<br>`; `<font>` and `<s>`, which are left out; character references; and
+/// `{\an8}`, which is the place on a keyboard's block of digits, beside other overrides that are left out.
 fn parse_text(body: &str) -> (Settings, Vec<super::Line>) {
     let mut text = Text::default();
-    let mut settings = Settings::default();
+    let mut settings = None;
     let mut style = Style::default();
     let mut rest = body;
-    while let Some(at) = rest.find(['<', '{']) {
+    while let Some(at) = rest.find(['<', '{', '&']) {
         text.push(&rest[..at], style);
         rest = &rest[at..];
-        if let Some((place, length)) = override_tag(rest) {
-            settings = place.unwrap_or(settings);
+        if let Some((place, length)) = override_tags(rest) {
+            // Of several, players take the first.
+            settings = settings.or(place);
             rest = &rest[length..];
-        } else if let Some(length) = tag(rest, &mut style) {
+        } else if let Some((is_break, length)) = tag(rest, &mut style) {
+            if is_break {
+                text.break_line();
+            }
+            rest = &rest[length..];
+        } else if let Some((character, length)) = character_reference(rest) {
+            text.push(character.encode_utf8(&mut [0; 4]), style);
             rest = &rest[length..];
         } else {
             text.push(&rest[..1], style);
@@ -57,35 +67,47 @@ fn parse_text(body: &str) -> (Settings, Vec<super::Line>) {
         }
     }
     text.push(rest, style);
-    (settings, text.complete())
+    (settings.unwrap_or_default(), text.complete())
 }
 
-/// The place that an override such as `{\an8}` at the beginning of the text sets, and its length.
-fn override_tag(text: &str) -> Option<(Option<Settings>, usize)> {
+/// The place that overrides such as `{\an8\b1}` at the beginning of the text set, and their length.
+fn override_tags(text: &str) -> Option<(Option<Settings>, usize)> {
     let inner = text.strip_prefix("{\\")?;
     let end = inner.find('}')?;
-    let digit = inner[..end].strip_prefix("an").and_then(|digit| digit.parse::<u8>().ok());
-    let place = digit.filter(|digit| (1..=9).contains(digit)).map(|digit| {
-        let align = [Align::Left, Align::Center, Align::Right][usize::from((digit - 1) % 3)];
-        Settings::placed(digit >= 7, align)
-    });
-    Some((place, 2 + end + 1))
+    Some((inner[..end].split('\\').find_map(place), 2 + end + 1))
 }
 
-/// The length of a known tag at the beginning of the text, whose effect `style` takes on.
-fn tag(text: &str, style: &mut Style) -> Option<usize> {
-    let end = text.find('>')?;
+/// The place that an override sets: `an8` by the keyboard's digits, or `a6` as it was before, in which 1 to 3 are the
+/// bottom, 5 to 7 the top and 9 to 11 the middle.
+fn place(tag: &str) -> Option<Settings> {
+    let number = |text: &str| text.trim().parse::<u8>().ok();
+    let digit = match tag.strip_prefix("an") {
+        Some(digit) => number(digit).filter(|digit| (1..=9).contains(digit))?,
+        None => match number(tag.strip_prefix('a')?)? {
+            old @ 1..=3 => old,
+            old @ 5..=7 => old + 2,
+            old @ 9..=11 => old - 5,
+            _ => return None,
+        },
+    };
+    let align = [Align::Left, Align::Center, Align::Right][usize::from((digit - 1) % 3)];
+    Some(Settings::placed(digit >= 7, align))
+}
+
+/// Whether a known tag at the beginning of the text breaks the line, and its length; `style` takes its effect on.
+fn tag(text: &str, style: &mut Style) -> Option<(bool, usize)> {
+    let end = text.strip_prefix('<')?.find('>')? + 1;
     let inner = &text[1..end];
     let (name, is_on) = inner.strip_prefix('/').map_or((inner, true), |name| (name, false));
-    let name = name.split([' ', '\t', '\n']).next()?;
-    match name.to_ascii_lowercase().as_str() {
+    let name = name.split([' ', '\t', '\n', '/']).next()?.to_ascii_lowercase();
+    match name.as_str() {
         "i" => style.italic = is_on,
         "b" => style.bold = is_on,
         "u" => style.underline = is_on,
-        "font" | "s" => {}
+        "font" | "s" | "br" => {}
         _ => return None,
     }
-    Some(end + 1)
+    Some((name == "br", end + 1))
 }
 
 #[cfg(test)]
@@ -95,7 +117,8 @@ mod tests {
 
     /// Cues as WebVTT shows them.
     fn shown(text: &str) -> String {
-        webvtt::write(&read(text).unwrap())
+        let cues: Vec<_> = read(text).unwrap().into_iter().map(|(_, cue)| cue).collect();
+        webvtt::write(&cues)
     }
 
     #[test]
@@ -115,13 +138,33 @@ mod tests {
     }
 
     #[test]
+    fn what_other_players_read_as_marks_is_not_shown_as_text() {
+        for (text, expected) in [
+            ("&quot;a&quot;&nbsp;&amp; b &unknown; AT&T", "\n\"a\"\u{A0}&amp; b &amp;unknown; AT&amp;T"),
+            ("&lt;i&gt;", "\n&lt;i&gt;"),
+            ("a<br/>b<BR>c<br />d", "\na\nb\nc\nd"),
+            ("{\\an8\\b1}a", " line:0\na"),
+            ("{\\b1\\an7}a{\\an2}", " line:0 align:left\na"),
+            ("{\\b1}{\\an8}a", " line:0\na"),
+            ("{\\a6}a", " line:0\na"),
+            ("{\\a1}a", " align:left\na"),
+            ("{\\a11}a", " align:right\na"),
+            ("{\\a4}{\\an0}{\\alpha&H80&}a", "\na"),
+        ] {
+            let file = format!("00:00:01,000 --> 00:00:02,000\n{text}");
+            let expected = format!("WEBVTT\n\n00:00:01.000 --> 00:00:02.000{expected}\n");
+            assert_eq!(shown(&file), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn broken_files_are_refused_at_their_line() {
         for (text, error) in [
             ("1\n00:00:01,000 -> 00:00:02,000\na", "line 2: there is no arrow (-->) between two times"),
             ("1\n\n00:00:01,000 --> 00:00:02,000\na", "line 2: there is no arrow (-->) between two times"),
             (
                 "1\n00:00:01,000 --> 00:00:02,000\na\n\nb\n",
-                "line 5: there is no arrow (-->) between two times",
+                "line 5: there is no arrow (-->) between two times; if this is text of the cue above, take out the empty line between them",
             ),
             ("1\n00:00:01,00 --> 00:00:02,000\na", "line 2: \"00:00:01,00\" is no time such as 00:01:02,500"),
             (

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::error::SubtitleError;
+
 /// The most digits that hours have.
 const HOUR_DIGITS: usize = 4;
 
@@ -53,6 +55,14 @@ pub(super) fn times<'a>(
         return Err(format!("the cue ends at {}, not after its beginning at {}", Clock(end), Clock(start)));
     }
     Ok((start, end, rest.trim()))
+}
+
+/// What to say of a line that holds no times: that an empty line probably cuts text off from its cue, where there is a cue
+/// above it.
+pub(super) fn no_times(number: usize, line: &str, reason: &str, is_first: bool) -> SubtitleError {
+    let is_text = !is_first && !line.contains("-->");
+    let hint = "; if this is text of the cue above, take out the empty line between them";
+    SubtitleError::new(number, format!("{reason}{}", if is_text { hint } else { "" }))
 }
 
 /// A number of as many digits as are allowed.

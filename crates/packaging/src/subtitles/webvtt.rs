@@ -1,12 +1,12 @@
 //! WebVTT (W3C). Notes, styles and regions are left out; so are voices, classes and the times of karaoke, with their text
 //! kept.
 
-use super::cue::{Cue, Style, Text};
-use super::encoding::is_text;
+use super::cue::{Cue, Numbered, Style, Text};
 use super::error::SubtitleError;
+use super::reference::character_reference;
 use super::refuse_backwards;
 use super::settings::Settings;
-use super::time::{Clock, times};
+use super::time::{Clock, no_times, times};
 
 /// How a file begins.
 const SIGNATURE: &str = "WEBVTT";
@@ -14,9 +14,10 @@ const SIGNATURE: &str = "WEBVTT";
 const TIMESTAMP_MAP: &str = "X-TIMESTAMP-MAP=";
 
 /// Reads cues.
-pub(super) fn read(text: &str) -> Result<Vec<Cue>, SubtitleError> {
+pub(super) fn read(text: &str) -> Result<Vec<Numbered>, SubtitleError> {
     let mut lines = text.split('\n').enumerate().map(|(index, line)| (index + 1, line)).peekable();
     let mut cues = Vec::new();
+    let mut is_first = true;
     let signature = lines.next().and_then(|(_, line)| line.strip_prefix(SIGNATURE));
     if !signature.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t'])) {
         return Err(SubtitleError::new(1, "the first line is not WEBVTT"));
@@ -44,18 +45,19 @@ pub(super) fn read(text: &str) -> Result<Vec<Cue>, SubtitleError> {
             None => (number, line),
         };
         let (start, end, settings) =
-            times(line, &['.'], false).map_err(|reason| SubtitleError::new(number, reason))?;
+            times(line, &['.'], false).map_err(|reason| no_times(number, line, &reason, is_first))?;
+        is_first = false;
         refuse_backwards(&cues, start, number)?;
         let mut body = Vec::new();
-        while let Some((number, line)) = lines.next_if(|(_, line)| !line.is_empty()) {
+        while let Some((below, line)) = lines.next_if(|(_, line)| !line.is_empty()) {
             if line.contains("-->") {
-                return Err(SubtitleError::new(number, "there is no empty line before these times"));
+                return Err(SubtitleError::new(below, "there is no empty line before these times"));
             }
             body.push(line);
         }
         let lines = parse_text(&body.join("\n"));
         if !lines.is_empty() {
-            cues.push(Cue { start, end, settings: Settings::parse(settings), lines });
+            cues.push((number, Cue { start, end, settings: Settings::parse(settings), lines }));
         }
     }
     Ok(cues)
@@ -91,35 +93,6 @@ fn parse_text(body: &str) -> Vec<super::Line> {
     text.complete()
 }
 
-/// The character that a reference such as `&amp;` at the beginning of the text stands for, and its length.
-fn character_reference(text: &str) -> Option<(char, usize)> {
-    /// Bytes of the longest reference that is known, `&#x10FFFF;`.
-    const LONGEST: usize = 10;
-
-    let inner = text.strip_prefix('&')?;
-    let end = inner.bytes().take(LONGEST).position(|byte| byte == b';')?;
-    let name = &inner[..end];
-    let character = match name {
-        "amp" => '&',
-        "lt" => '<',
-        "gt" => '>',
-        "quot" => '"',
-        "apos" => '\'',
-        "nbsp" => '\u{A0}',
-        "lrm" => '\u{200E}',
-        "rlm" => '\u{200F}',
-        _ => {
-            let number = name.strip_prefix('#')?;
-            let code = match number.strip_prefix(['x', 'X']) {
-                Some(digits) => u32::from_str_radix(digits, 16).ok()?,
-                None => number.parse().ok()?,
-            };
-            char::from_u32(code).filter(|character| is_text(*character))?
-        }
-    };
-    Some((character, end + 2))
-}
-
 /// Writes cues, which must be in the order of their beginnings.
 pub(super) fn write(cues: &[Cue]) -> String {
     let mut output = format!("{SIGNATURE}\n");
@@ -142,7 +115,8 @@ pub(crate) fn read_segment(text: &str) -> Result<(u64, Vec<Cue>), SubtitleError>
     let start = map.strip_prefix(TIMESTAMP_MAP).and_then(|map| map.strip_prefix("MPEGTS:"));
     let start = start.and_then(|start| start.strip_suffix(",LOCAL:00:00:00.000")).ok_or_else(wrong)?;
     let start = start.parse().map_err(|_| wrong())?;
-    Ok((start, read(&format!("{SIGNATURE}\n{rest}"))?))
+    let cues = read(&format!("{SIGNATURE}\n{rest}"))?;
+    Ok((start, cues.into_iter().map(|(_, cue)| cue).collect()))
 }
 
 fn write_cues<'a>(output: &mut String, cues: impl IntoIterator<Item = &'a Cue>) {
@@ -174,6 +148,10 @@ fn write_cues<'a>(output: &mut String, cues: impl IntoIterator<Item = &'a Cue>) 
 mod tests {
     use super::*;
 
+    fn cues(text: &str) -> Vec<Cue> {
+        read(text).unwrap().into_iter().map(|(_, cue)| cue).collect()
+    }
+
     #[test]
     fn what_side_files_hold_is_read() {
         let text = "WEBVTT - made by hand\nKind: captions\n\nNOTE\nnothing --- of this\n\nSTYLE\n::cue { color: red }\n\n\
@@ -182,7 +160,7 @@ mod tests {
             100:00:00.000 --> 100:00:01.000\n<00:00:01.500><u>late</u>&nbsp;\n\n\
             100:00:02.000 --> 100:00:03.000\n\n";
         assert_eq!(
-            write(&read(text).unwrap()),
+            write(&cues(text)),
             "WEBVTT\n\n\
             00:00:01.000 --> 00:00:02.500 line:10%\nHello <i>to </i><b><i>you</i></b>\n&amp; &lt;me&gt; ♪♫ &amp;unknown; 1 &lt; 2\n\n\
             100:00:00.000 --> 100:00:01.000\n<u>late</u>\u{A0}\n"
@@ -191,7 +169,7 @@ mod tests {
 
     #[test]
     fn segments_say_when_their_media_begin() {
-        let cues = read("WEBVTT\n\n00:01.000 --> 00:02.000\na\n").unwrap();
+        let cues = cues("WEBVTT\n\n00:01.000 --> 00:02.000\na\n");
         let segment = write_segment(&cues, 9_000);
         assert_eq!(
             segment,
@@ -216,6 +194,10 @@ mod tests {
             (
                 "WEBVTT\n\na\nb\n00:01.000 --> 00:02.000\nc",
                 "line 4: there is no arrow (-->) between two times",
+            ),
+            (
+                "WEBVTT\n\n00:01.000 --> 00:02.000\na\n\nb\n\n00:02.000 --> 00:03.000\nc",
+                "line 7: there is no arrow (-->) between two times; if this is text of the cue above, take out the empty line between them",
             ),
             (
                 "WEBVTT\n\n00:01.000 --> 00:02.000\na\n00:02.000 --> 00:03.000\nb",

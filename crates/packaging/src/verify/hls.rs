@@ -132,6 +132,18 @@ fn groups(book: &mut Book, master: &Master) {
     }
 }
 
+/// No segment is longer than the playlist says that any is (RFC 8216 4.3.3.1).
+pub(super) fn target_duration(book: &mut Book, place: Place<'_>, playlist: &Media) {
+    let longest = playlist.segments.iter().map(|segment| segment.duration_us).max().unwrap_or(0);
+    book.check(
+        Check::StatedTime,
+        place,
+        (longest + 500_000) / 1_000_000 <= playlist.target_duration,
+        format_args!("no segment above the target duration of {} s", playlist.target_duration),
+        format_args!("{longest} us"),
+    );
+}
+
 fn media(
     book: &mut Book,
     folder: &Path,
@@ -150,14 +162,7 @@ fn media(
     }
     let bytes = book.done(Check::Reference, place, "a media playlist", fs_err::read(folder.join(uri)))?;
     let playlist = book.done(Check::Manifest, place, "a media playlist", Media::parse(&bytes))?;
-    let longest = playlist.segments.iter().map(|segment| segment.duration_us).max().unwrap_or(0);
-    book.check(
-        Check::StatedTime,
-        place,
-        (longest + 500_000) / 1_000_000 <= playlist.target_duration,
-        format_args!("no segment above the target duration of {} s", playlist.target_duration),
-        format_args!("{longest} us"),
-    );
+    target_duration(book, place, &playlist);
     let initialization = playlist.map.as_deref().map(|url| resolver.path(url)).transpose();
     let segments: Result<Vec<_>, String> = playlist
         .segments

@@ -1,5 +1,5 @@
 //! Subtitles read back: the manifest names each track once with its language and purpose, and where it leads are the cues
-//! of the whole track, at the time of the picture.
+//! of the file that was delivered, at the time of the picture.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,11 +10,13 @@ use reelfarm_model::subtitles::{SubtitlePurpose, SubtitleTrack};
 use reelfarm_model::task::VerifySpec;
 
 use super::finding::{Book, Check, Place};
+use super::hls;
 use super::stated::Resolver;
 use crate::language;
+use crate::layout::DELIVERED;
 use crate::manifest::entry_point;
 use crate::playlist::Media;
-use crate::subtitles::{Cue, WHOLE, read, read_segment, seen, segments};
+use crate::subtitles::{Cue, Format, cues_of, read, read_segment, seen, segments};
 
 /// A track of subtitles as a manifest states it.
 #[derive(Clone, Debug)]
@@ -33,6 +35,13 @@ pub(super) struct Picture {
     pub(super) start_ns: i64,
     /// How long it is, in nanoseconds.
     pub(super) length_ns: i64,
+}
+
+impl Picture {
+    /// How long it is, in milliseconds that have begun.
+    fn length_ms(self) -> u64 {
+        self.length_ns.max(0).cast_unsigned().div_ceil(1_000_000)
+    }
 }
 
 /// Compares what the manifest states with the subtitles that the profile is to have, and reads where it leads.
@@ -73,21 +82,49 @@ fn one(
     let path = book.done(Check::Reference, place, "a URL of the track", resolver.path(&stated.url))?;
     let expected = entry_point(spec.profile.container).unwrap_or_default();
     book.equal(Check::Reference, place, "the track's", expected.as_str(), path.as_str());
-    let whole = book.done(Check::Reference, place, WHOLE, fs_err::read(folder.join(WHOLE)))?;
-    let (_, whole) = book.done(Check::Structure, place, "WebVTT", read(&whole))?;
-    if matches!(spec.profile.container, Container::HlsTs | Container::HlsCmaf) {
-        let picture = book.done(Check::Synchronisation, place, "a picture", picture.ok_or("none"))?;
-        playlist(book, place, &folder.join(path), &whole, picture)?;
+    let picture = book.done(Check::Synchronisation, place, "a picture", picture.ok_or("none"))?;
+    let delivered = fs_err::read(folder.join(DELIVERED));
+    let delivered = book.done(Check::Reference, place, "the delivered file", delivered)?;
+    let delivered = cues_of(&delivered, picture.length_ms());
+    let delivered = book.done(Check::Structure, place, "a delivered file for the film", delivered)?;
+    let file = folder.join(path);
+    match spec.profile.container {
+        Container::HlsTs | Container::HlsCmaf => playlist(book, place, &file, &delivered, picture),
+        _ => whole(book, place, &file, &delivered),
     }
+}
+
+/// Reads a whole track: all cues of the delivered file.
+fn whole(book: &mut Book, place: Place<'_>, file: &Path, delivered: &[Cue]) -> Option<()> {
+    let bytes = book.done(Check::Reference, place, "a file of text", fs_err::read(file))?;
+    let (format, cues) = book.done(Check::Structure, place, "WebVTT", read(&bytes))?;
+    book.check(Check::Structure, place, format == Format::WebVtt, "WebVTT", "another format");
+    book.equal(Check::AccessUnits, place, "cues:", delivered.len(), cues.len());
+    let other = delivered.iter().zip(&cues).position(|(delivered, cue)| delivered != cue);
+    book.check(
+        Check::AccessUnits,
+        place,
+        other.is_none(),
+        "the cues of the delivered file",
+        format_args!("another as number {}", other.map_or(0, |index| index + 1)),
+    );
     Some(())
 }
 
-/// Reads a playlist's segments: all cues in those that they are seen in, on the clock of the picture.
-fn playlist(book: &mut Book, place: Place<'_>, file: &Path, whole: &[Cue], picture: Picture) -> Option<()> {
+/// Reads a playlist's segments: the cues of the delivered file in those that they are seen in, on the clock of the
+/// picture.
+fn playlist(
+    book: &mut Book,
+    place: Place<'_>,
+    file: &Path,
+    delivered: &[Cue],
+    picture: Picture,
+) -> Option<()> {
     let bytes = book.done(Check::Reference, place, "a playlist", fs_err::read(file))?;
     let playlist = book.done(Check::Manifest, place, "a playlist", Media::parse(&bytes))?;
     let is_plain = playlist.map.is_none() && playlist.keys.is_empty();
     book.check(Check::Manifest, place, is_plain, "segments of text alone", "a header or keys");
+    hls::target_duration(book, place, &playlist);
     let stated_us: u64 = playlist.segments.iter().map(|segment| segment.duration_us).sum();
     let apart_ns = (stated_us.cast_signed().saturating_mul(1_000) - picture.length_ns).abs();
     book.check(
@@ -122,7 +159,7 @@ fn playlist(book: &mut Book, place: Place<'_>, file: &Path, whole: &[Cue], pictu
             format_args!("times from {:.6} s of the media on", picture.start_ns as f64 / 1e9),
             format_args!("from {:.6} s on", clock_ns as f64 / 1e9),
         );
-        let is_same = cues.iter().eq(seen(whole, start, end));
+        let is_same = cues.iter().eq(seen(delivered, start, end));
         book.check(Check::AccessUnits, place, is_same, "the cues that are seen in it", "others");
     }
     Some(())

@@ -42,6 +42,6 @@ fn ffmpeg_and_this_crate_read_each_other() {
         assert_eq!(times_and_text(&converted), times_and_text(&cues), "{to}");
     }
     let (_, whole) = track_files(SRT.as_bytes(), 7_300_000).unwrap().remove(0);
-    let back = converted(folder.path(), &whole, "vtt", "srt");
+    let back = converted(folder.path(), std::str::from_utf8(&whole).unwrap(), "vtt", "srt");
     assert_eq!(read(&back).unwrap(), (Format::Srt, cues));
 }

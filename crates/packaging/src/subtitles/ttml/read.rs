@@ -4,11 +4,12 @@ use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
-use super::super::cue::{Cue, Text};
+use super::super::cue::Numbered;
 use super::super::encoding::{is_text, line_of, no_text};
 use super::super::error::SubtitleError;
 use super::super::settings::Settings;
-use super::super::time::{Clock, LATEST};
+use super::paragraph::{Interval, Paragraph, Room};
+use super::place::Screen;
 use super::style::{Attributes, Looks, Sheet};
 use super::time::TimeBase;
 
@@ -16,11 +17,15 @@ use super::time::TimeBase;
 const DEEPEST: usize = 64;
 
 /// Reads cues, and puts them into the order of their beginnings, which TTML does not ask for.
-pub(in super::super) fn read(text: &str) -> Result<Vec<Cue>, SubtitleError> {
+pub(in super::super) fn read(text: &str) -> Result<Vec<Numbered>, SubtitleError> {
     let mut reader = Reader::from_str(text);
-    let mut document = Document::default();
+    let mut document = Document { line: 1, ..Document::default() };
+    let mut counted = 0;
     loop {
         let begin = reader.buffer_position() as usize;
+        let passed = text.as_bytes().get(counted..begin).unwrap_or_default();
+        document.line += passed.iter().filter(|byte| **byte == b'\n').count();
+        counted = begin;
         let done = match reader.read_event() {
             Ok(Event::Eof) => break,
             Ok(event) => document.event(event),
@@ -29,12 +34,12 @@ pub(in super::super) fn read(text: &str) -> Result<Vec<Cue>, SubtitleError> {
                 return Err(SubtitleError::new(line_of(text, at), format!("this is no XML: {error}")));
             }
         };
-        done.map_err(|reason| SubtitleError::new(line_of(text, begin), reason))?;
+        done.map_err(|reason| SubtitleError::new(document.line, reason))?;
     }
     if !document.stack.is_empty() {
         return Err(SubtitleError::new(line_of(text, text.len()), "the file ends before its elements do"));
     }
-    document.cues.sort_by_key(|cue| cue.start);
+    document.cues.sort_by_key(|(_, cue)| cue.start);
     Ok(document.cues)
 }
 
@@ -42,11 +47,16 @@ pub(in super::super) fn read(text: &str) -> Result<Vec<Cue>, SubtitleError> {
 #[derive(Clone, Debug)]
 struct Element {
     kind: Kind,
-    /// When it begins, in milliseconds.
-    begin: u64,
-    /// When it ends, where that is said.
-    end: Option<u64>,
+    /// The line that it begins in, counted from 1.
+    line: usize,
+    /// When its content is seen.
+    interval: Interval,
+    /// Without its region's.
     looks: Looks,
+    /// What its region says; `None` where none was named.
+    region: Option<Looks>,
+    /// Whether nothing of it is there, whenever it is.
+    hidden: bool,
     /// Whether white space counts.
     preserves: bool,
     /// Its id.
@@ -69,10 +79,14 @@ enum Kind {
 #[derive(Debug, Default)]
 struct Document {
     base: Option<TimeBase>,
+    screen: Option<Screen>,
     sheet: Sheet,
     stack: Vec<Element>,
-    text: Text,
-    cues: Vec<Cue>,
+    /// The line of the event that is being read, counted from 1.
+    line: usize,
+    paragraph: Paragraph,
+    room: Room,
+    cues: Vec<Numbered>,
 }
 
 impl Document {
@@ -111,11 +125,9 @@ impl Document {
     fn push(&mut self, text: &str) -> Result<(), String> {
         match self.stack.last() {
             Some(element) if matches!(element.kind, Kind::Paragraph | Kind::Span) => {
-                let style = element.looks.style();
-                if element.preserves {
-                    self.text.push(text, style);
-                } else {
-                    self.text.push_collapsed(text, style);
+                let looks = element.looks.or(element.region.unwrap_or_default());
+                if looks.is_visible() && !element.hidden {
+                    self.paragraph.push(element.interval, text, looks.style(), element.preserves);
                 }
                 Ok(())
             }
@@ -148,18 +160,26 @@ impl Document {
             (Some(Element { kind: Kind::Region, id: Some(id), .. }), "style") => {
                 self.sheet.extend(id, &attributes);
             }
-            (Some(Element { kind: Kind::Paragraph | Kind::Span, .. }), "br") => self.text.break_line(),
+            (Some(Element { kind: Kind::Paragraph | Kind::Span, interval, hidden: false, .. }), "br") => {
+                self.paragraph.break_line(*interval);
+            }
             _ => {}
         }
         if kind == Kind::Root {
             self.base = Some(time_base(&attributes)?);
+            self.screen = Some(Screen::of(&attributes));
         }
         let looks = self.sheet.looks(&attributes);
+        let region = self.sheet.region(&attributes).or(parent.and_then(|parent| parent.region));
         let mut element = Element {
             kind,
-            begin: 0,
-            end: None,
-            looks: looks.or(parent.map(|parent| parent.looks).unwrap_or_default()),
+            line: self.line,
+            interval: Interval { begin: 0, end: None },
+            looks: looks.or(parent.map(|parent| parent.looks.inherited()).unwrap_or_default()),
+            region,
+            hidden: parent.is_some_and(|parent| parent.hidden)
+                || !looks.is_displayed()
+                || region.is_some_and(|region| !region.is_displayed()),
             preserves: match attributes.get("space") {
                 Some(space) => space == "preserve",
                 None => parent.is_some_and(|parent| parent.preserves),
@@ -186,17 +206,14 @@ impl Document {
         if attributes.get("timeContainer").is_some_and(|container| container != "par") {
             return Err("elements in sequence (timeContainer) are not read".to_owned());
         }
-        if element.kind == Kind::Span && (begin, end, duration) != (None, None, None) {
-            return Err("times within a paragraph are not read".to_owned());
-        }
-        let (around, limit) = self.stack.last().map_or((0, None), |parent| (parent.begin, parent.end));
-        element.begin = around.saturating_add(begin.unwrap_or(0));
+        let around = self.stack.last().map_or(element.interval, |parent| parent.interval);
+        let begin = around.begin.saturating_add(begin.unwrap_or(0));
         let ends = [
-            end.map(|end| around.saturating_add(end)),
-            duration.map(|duration| element.begin.saturating_add(duration)),
-            limit,
+            end.map(|end| around.begin.saturating_add(end)),
+            duration.map(|duration| begin.saturating_add(duration)),
+            around.end,
         ];
-        element.end = ends.into_iter().flatten().min();
+        element.interval = Interval { begin, end: ends.into_iter().flatten().min() };
         Ok(())
     }
 
@@ -205,20 +222,11 @@ impl Document {
         if element.kind != Kind::Paragraph {
             return Ok(());
         }
-        let lines = std::mem::take(&mut self.text).complete();
-        if lines.is_empty() {
-            return Ok(());
-        }
-        let start = element.begin;
-        let end = element.end.ok_or("the paragraph that ends here does not say when its text goes")?;
-        if end <= start || end >= LATEST {
-            let (start, end) = (Clock(start), Clock(end));
-            return Err(format!(
-                "the text of the paragraph that ends here comes at {start} and goes at {end}"
-            ));
-        }
-        let settings = Settings::placed(element.looks.top(), element.looks.align());
-        self.cues.push(Cue { start, end, settings, lines });
+        let screen = self.screen.ok_or("there is no tt around")?;
+        let looks = element.looks.or(element.region.unwrap_or_default());
+        let settings = Settings::placed(looks.place().is_top(screen), looks.align());
+        let cues = std::mem::take(&mut self.paragraph).cues(&settings, &mut self.room)?;
+        self.cues.extend(cues.into_iter().map(|cue| (element.line, cue)));
         Ok(())
     }
 }
@@ -253,7 +261,8 @@ mod tests {
 
     /// Cues as WebVTT shows them.
     fn shown(text: &str) -> String {
-        webvtt::write(&read(text).unwrap())
+        let cues: Vec<_> = read(text).unwrap().into_iter().map(|(_, cue)| cue).collect();
+        webvtt::write(&cues)
     }
 
     fn body(paragraphs: &str) -> String {
@@ -321,6 +330,59 @@ it is<metadata>not this</metadata></p>
         );
     }
 
+    /// EBU-TT-D and IMSC put times on spans, of which a paragraph without times has one a line.
+    #[test]
+    fn spans_come_and_go_at_their_own_times() {
+        let text = body(
+            "<p>\n<span begin='1s' end='3s'>one</span><br/>\n<span begin='2s' end='4s'>two <span end='1s'>2</span></span>\n</p>\n\
+             <p begin='10s' end='20s'>stays<span begin='2s' dur='3s'> comes</span></p>",
+        );
+        assert_eq!(
+            shown(&text),
+            "WEBVTT\n\n\
+            00:00:01.000 --> 00:00:02.000\none\n\n\
+            00:00:02.000 --> 00:00:03.000\none\ntwo 2\n\n\
+            00:00:03.000 --> 00:00:04.000\ntwo\n\n\
+            00:00:10.000 --> 00:00:12.000\nstays\n\n\
+            00:00:12.000 --> 00:00:15.000\nstays comes\n\n\
+            00:00:15.000 --> 00:00:20.000\nstays\n"
+        );
+    }
+
+    #[test]
+    fn text_that_is_not_displayed_is_left_out() {
+        let text = "<tt><head><styling><style xml:id='off' tts:display='none'/></styling>\
+            <layout><region xml:id='r'><style tts:display='none'/></region></layout></head><body>\
+            <div style='off'><p begin='1s' end='2s'>a<span tts:display='auto'>b</span></p></div>\
+            <div region='r'><p begin='1s' end='2s'>c</p></div>\
+            <div><p begin='1s' end='2s'>d<span tts:display='none'>e<br/>f</span>\
+            <span tts:visibility='hidden'>g<span tts:visibility='visible'>h</span></span></p></div></body></tt>";
+        assert_eq!(shown(text), "WEBVTT\n\n00:00:01.000 --> 00:00:02.000\ndh\n");
+    }
+
+    #[test]
+    fn text_stands_where_the_whole_of_its_region_says() {
+        let text = "<tt tts:extent='640px 360px'><head><layout>\
+            <region xml:id='a' tts:origin='10% 10%' tts:extent='80% 80%'><style tts:displayAlign='after'/></region>\
+            <region xml:id='b'><style tts:origin='32px 280px'/><style tts:displayAlign='before'/></region>\
+            <region xml:id='c' tts:origin='10% 5%' tts:extent='80% 20%' tts:displayAlign='after'/>\
+            </layout></head><body region='c' tts:displayAlign='before'><div>\
+            <p begin='1s' end='2s' region='a'>a</p><p begin='2s' end='3s' region='b'>b</p>\
+            <p begin='3s' end='4s'>c</p></div></body></tt>";
+        assert_eq!(
+            shown(text),
+            "WEBVTT\n\n00:00:01.000 --> 00:00:02.000\na\n\n00:00:02.000 --> 00:00:03.000\nb\n\n\
+             00:00:03.000 --> 00:00:04.000 line:0\nc\n"
+        );
+    }
+
+    #[test]
+    fn a_cue_knows_its_line() {
+        let text = body("<p begin='3s' end='4s'>b</p>\n<p begin='1s'\n end='2s'>\na</p>");
+        let lines: Vec<_> = read(&text).unwrap().into_iter().map(|(line, _)| line).collect();
+        assert_eq!(lines, [3, 2]);
+    }
+
     #[test]
     fn what_is_broken_or_not_read_is_refused_at_its_line() {
         let deep = "<tt><body>".to_owned() + &"<div>".repeat(DEEPEST);
@@ -340,7 +402,11 @@ it is<metadata>not this</metadata></p>
             ),
             (
                 body("<p begin='1s' end='2s'>a<span begin='1s'>b</span></p>"),
-                "line 2: times within a paragraph are not read",
+                "line 2: the text of the paragraph that ends here comes at 00:00:02.000 and goes at 00:00:02.000",
+            ),
+            (
+                body("<p>a<span begin='1s' end='2s'>b</span></p>"),
+                "line 2: the paragraph that ends here does not say when its text goes",
             ),
             (body("<div timeContainer='seq'/>"), "line 2: elements in sequence (timeContainer) are not read"),
             (

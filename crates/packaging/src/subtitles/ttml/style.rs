@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::super::cue::Style;
 use super::super::settings::Align;
+use super::place::Place;
 
 /// An element's attributes by their local names.
 #[derive(Debug, Default)]
@@ -13,16 +14,27 @@ impl Attributes {
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
+
+    /// Those of a text such as `id=a;origin=10% 10%`.
+    #[cfg(test)]
+    pub(super) fn of(text: &str) -> Self {
+        let pairs = text.split_terminator(';').filter_map(|pair| pair.split_once('='));
+        Self(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
 }
 
-/// What an element says of the looks of its text; what it leaves open comes from around it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What is said of the looks of text.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Looks {
     italic: Option<bool>,
     bold: Option<bool>,
     underline: Option<bool>,
     align: Option<Align>,
-    top: Option<bool>,
+    /// Whether its letters are seen (`visibility`).
+    visible: Option<bool>,
+    /// Whether it is there at all (`display`).
+    displayed: Option<bool>,
+    place: Place,
 }
 
 impl Looks {
@@ -42,7 +54,9 @@ impl Looks {
             bold: is("fontWeight", &["bold"]),
             underline: decoration,
             align: attributes.get("textAlign").and_then(Align::from_name),
-            top: is_top(attributes),
+            visible: attributes.get("visibility").map(|value| value != "hidden"),
+            displayed: attributes.get("display").map(|value| value != "none"),
+            place: Place::stated(attributes),
         }
     }
 
@@ -53,8 +67,15 @@ impl Looks {
             bold: self.bold.or(other.bold),
             underline: self.underline.or(other.underline),
             align: self.align.or(other.align),
-            top: self.top.or(other.top),
+            visible: self.visible.or(other.visible),
+            displayed: self.displayed.or(other.displayed),
+            place: self.place.or(other.place),
         }
+    }
+
+    /// What of this holds for the elements within as well.
+    pub(super) fn inherited(self) -> Self {
+        Self { displayed: None, place: Place::default(), ..self }
     }
 
     pub(super) fn style(self) -> Style {
@@ -69,97 +90,85 @@ impl Looks {
         self.align.unwrap_or_default()
     }
 
-    /// Whether the text stands in the upper half. Where nothing is said it does not: by the letter of TTML it would, but
-    /// no player does that.
-    pub(super) fn top(self) -> bool {
-        self.top.unwrap_or(false)
+    pub(super) fn is_visible(self) -> bool {
+        self.visible.unwrap_or(true)
+    }
+
+    pub(super) fn is_displayed(self) -> bool {
+        self.displayed.unwrap_or(true)
+    }
+
+    pub(super) const fn place(self) -> Place {
+        self.place
     }
 }
 
-/// Whether what a region's attributes say puts its text into the upper half; `None` where they say nothing.
-fn is_top(attributes: &Attributes) -> Option<bool> {
-    /// In percent of the height.
-    const MIDDLE: f64 = 50.0;
-
-    let vertical = |name| {
-        let second = attributes.get(name)?.split_ascii_whitespace().nth(1)?;
-        second.strip_suffix('%')?.parse::<f64>().ok()
-    };
-    let (origin, extent, align) = (vertical("origin"), vertical("extent"), attributes.get("displayAlign"));
-    if origin.is_none() && align.is_none() {
-        return None;
-    }
-    let top = origin.unwrap_or(0.0);
-    let height = extent.unwrap_or(100.0 - top);
-    let line = match align {
-        Some("after") => top + height,
-        Some("center") => top + height / 2.0,
-        _ => top,
-    };
-    Some(line < MIDDLE)
+/// A style or region, in the order in which its parts go before one another (TTML1 8.4.4.2).
+#[derive(Clone, Copy, Debug, Default)]
+struct Definition {
+    own: Looks,
+    /// By the styles within a region, of which a later one goes before an earlier.
+    nested: Looks,
+    /// By the styles that it names.
+    named: Looks,
 }
 
 /// The styles and regions of a file's head, by their ids.
 #[derive(Debug, Default)]
 pub(super) struct Sheet {
-    looks: HashMap<String, Looks>,
+    definitions: HashMap<String, Definition>,
 }
 
 impl Sheet {
     /// Takes note of a style or region whose attributes these are.
     pub(super) fn define(&mut self, attributes: &Attributes) {
         if let Some(id) = attributes.get("id") {
-            let looks = self.looks(attributes);
-            self.looks.insert(id.to_owned(), looks);
+            let (own, named) = (Looks::stated(attributes), self.styles(attributes));
+            self.definitions.insert(id.to_owned(), Definition { own, nested: Looks::default(), named });
         }
     }
 
     /// Adds what a style within a region says to the region.
     pub(super) fn extend(&mut self, id: &str, attributes: &Attributes) {
         let looks = self.looks(attributes);
-        if let Some(region) = self.looks.get_mut(id) {
-            *region = region.or(looks);
+        if let Some(region) = self.definitions.get_mut(id) {
+            region.nested = looks.or(region.nested);
         }
     }
 
-    /// What an element says: itself, by the styles that it names, of which a later one goes before an earlier, and by its
-    /// region. Styles are known once they were defined.
+    /// What an element says: itself, and by the styles that it names. Styles are known once they were defined.
     pub(super) fn looks(&self, attributes: &Attributes) -> Looks {
-        let named = |name| {
-            let ids = attributes.get(name).unwrap_or_default().split_ascii_whitespace();
-            ids.rev()
-                .filter_map(|id| self.looks.get(id))
-                .fold(Looks::default(), |looks, other| looks.or(*other))
-        };
-        Looks::stated(attributes).or(named("style")).or(named("region"))
+        Looks::stated(attributes).or(self.styles(attributes))
+    }
+
+    /// What the region says that an element names, if it names one.
+    pub(super) fn region(&self, attributes: &Attributes) -> Option<Looks> {
+        attributes.get("region").map(|id| self.defined(id))
+    }
+
+    /// What the styles say that an element names, of which a later one goes before an earlier.
+    fn styles(&self, attributes: &Attributes) -> Looks {
+        let ids = attributes.get("style").unwrap_or_default().split_ascii_whitespace();
+        ids.rev().fold(Looks::default(), |looks, id| looks.or(self.defined(id)))
+    }
+
+    fn defined(&self, id: &str) -> Looks {
+        let Definition { own, nested, named } = self.definitions.get(id).copied().unwrap_or_default();
+        own.or(nested).or(named)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::place::Screen;
     use super::*;
 
     fn attributes(text: &str) -> Attributes {
-        let pairs = text.split_terminator(';').filter_map(|pair| pair.split_once('='));
-        Attributes(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+        Attributes::of(text)
     }
 
-    #[test]
-    fn a_region_stands_where_its_text_does() {
-        for (text, expected) in [
-            ("", None),
-            ("extent=80% 20%", None),
-            ("displayAlign=before", Some(true)),
-            ("displayAlign=after", Some(false)),
-            ("origin=10% 80%", Some(false)),
-            ("origin=10% 5%;extent=80% 20%;displayAlign=after", Some(true)),
-            ("origin=10% 5%;extent=80% 90%;displayAlign=after", Some(false)),
-            ("origin=10% 5%;extent=80% 90%;displayAlign=center", Some(false)),
-            ("origin=10px 5px;displayAlign=before", Some(true)),
-            ("origin=10px 5px", None),
-        ] {
-            assert_eq!(is_top(&attributes(text)), expected, "{text}");
-        }
+    fn is_top(looks: Looks) -> bool {
+        looks.place().is_top(Screen::of(&attributes("extent=640px 360px")))
     }
 
     #[test]
@@ -167,15 +176,45 @@ mod tests {
         let mut sheet = Sheet::default();
         sheet.define(&attributes("id=a;fontStyle=italic;fontWeight=bold;textAlign=start"));
         sheet.define(&attributes("id=b;style=a;fontWeight=normal;textDecoration=lineThrough underline"));
-        sheet.define(&attributes("id=r;displayAlign=before"));
-        sheet.extend("r", &attributes("textAlign=end;displayAlign=after"));
-        let looks = sheet.looks(&attributes("style=missing a b;fontStyle=normal;region=r"));
+        let looks = sheet.looks(&attributes("style=missing a b;fontStyle=normal"));
         assert_eq!(looks.style(), Style { italic: false, bold: false, underline: true });
-        assert_eq!((looks.align(), looks.top()), (Align::Start, true));
-        assert_eq!(sheet.looks(&attributes("region=r")).align(), Align::End);
+        assert_eq!(looks.align(), Align::Start);
         assert_eq!(
             sheet.looks(&attributes("style=b a")).style(),
             Style { italic: true, bold: true, underline: true }
         );
+    }
+
+    /// What a region says in several places is one place: neither part is judged without the others.
+    #[test]
+    fn the_parts_of_a_region_are_put_together_before_it_is_judged() {
+        let mut sheet = Sheet::default();
+        sheet.define(&attributes("id=s;displayAlign=before;textAlign=start"));
+        sheet.define(&attributes("id=a;origin=10% 10%;extent=80% 80%"));
+        sheet.extend("a", &attributes("displayAlign=after"));
+        sheet.define(&attributes("id=b;style=s"));
+        for nested in ["displayAlign=after", "origin=32px 280px", "extent=576px 60px", "textAlign=end"] {
+            sheet.extend("b", &attributes(nested));
+        }
+        sheet.extend("b", &attributes("displayAlign=before"));
+        sheet.define(&attributes("id=c;displayAlign=before"));
+        sheet.extend("c", &attributes("displayAlign=after;origin=10% 5%"));
+        for (region, top, align) in
+            [("a", false, Align::Center), ("b", false, Align::End), ("c", true, Align::Center)]
+        {
+            let looks = sheet.region(&attributes(&format!("region={region}"))).unwrap();
+            assert_eq!((is_top(looks), looks.align()), (top, align), "{region}");
+        }
+        assert_eq!(sheet.region(&attributes("style=a")), None);
+        assert_eq!(sheet.region(&attributes("region=x")), Some(Looks::default()));
+    }
+
+    #[test]
+    fn a_place_and_being_there_hold_for_one_element_alone() {
+        let looks =
+            Looks::stated(&attributes("fontStyle=italic;visibility=hidden;display=none;displayAlign=before"));
+        assert!(is_top(looks) && !looks.is_displayed());
+        let within = looks.inherited();
+        assert!(!is_top(within) && within.is_displayed() && !within.is_visible() && within.style().italic);
     }
 }

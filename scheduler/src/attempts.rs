@@ -7,6 +7,7 @@ use reelfarm_model::{AttemptOutcome, Code, Fence, Pool, SourceReference, TaskKin
 use reelfarm_store::{RetryDecision, TitleGeneration};
 use reelfarm_telemetry::metrics::AttemptEnd;
 
+use crate::delivered::delivered;
 use crate::event::{FarmEvent, TaskResult};
 use crate::reconcile::is_about_the_source;
 use crate::service::{Scheduler, SchedulerError};
@@ -146,7 +147,7 @@ impl Scheduler {
         let (mut of_source, mut others) = (Vec::new(), Vec::new());
         for (id, generation) in titles {
             let title = self.store.title(&id).await?;
-            let has_it = title.is_some_and(|title| title.submission.source == *source);
+            let has_it = title.is_some_and(|title| delivered(&title.submission).any(|file| file == source));
             if has_it { &mut of_source } else { &mut others }.push((id, generation));
         }
         of_source.append(&mut others);

@@ -13,7 +13,7 @@ const RECIPES: [(&str, u32); 8] = [
     (ToolVersions::SUBTITLES_RECIPE, 2),
     (ToolVersions::KEYS_RECIPE, 2),
     (ToolVersions::PACKAGE_RECIPE, 1),
-    (ToolVersions::MANIFEST_RECIPE, 2),
+    (ToolVersions::MANIFEST_RECIPE, 3),
     (ToolVersions::VERIFY_RECIPE, 3),
     (ToolVersions::PUBLISH_RECIPE, 2),
 ];

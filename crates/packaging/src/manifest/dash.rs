@@ -1,4 +1,5 @@
-//! The MPD of a profile: the packager's, event by event, with other URLs and the profile's own content protection.
+//! The MPD of a profile: the packager's, event by event, with other URLs and the profile's own content protection. Where
+//! the packager puts a set's role before its label, the schema's order is restored.
 
 use std::borrow::Cow;
 
@@ -27,25 +28,26 @@ pub(super) fn rewrite(
     subtitles: &Subtitles<'_>,
 ) -> Result<Vec<u8>, String> {
     let mut reader = Reader::from_reader(mpd);
-    let mut writer = Writer::new(Vec::with_capacity(mpd.len() + 4096));
+    let mut output = Output::with_capacity(mpd.len() + 4096);
     let mut buffer = Vec::new();
     let mut in_base_url = false;
     let mut left_out = Vec::new();
     let mut told = false;
+    let mut next_set = 0;
     loop {
         let event = reader
             .read_event_into(&mut buffer)
             .map_err(|error| format!("at byte {}: {error}", reader.error_position()))?;
         let event = match event {
-            Event::Eof if told == protection.is_some() => return Ok(writer.into_inner()),
+            Event::Eof if told == protection.is_some() => return Ok(output.writer.into_inner()),
             Event::Eof => {
                 return Err("it names a key where it should not, or none where it should".to_owned());
             }
             Event::Empty(element) if element.name().as_ref() == CONTENT_PROTECTION => {
                 if let Some(id) = key_named_by(&element)? {
                     let protection = protection.ok_or("it names a key, and the profile is clear")?;
-                    writer.write_event(Event::Empty(element)).map_err(|error| error.to_string())?;
-                    writer.get_mut().extend_from_slice(protection.elements(id)?.as_bytes());
+                    output.write(Event::Empty(element))?;
+                    output.write_text(&protection.elements(id)?);
                     told = true;
                 }
                 buffer.clear();
@@ -67,22 +69,74 @@ pub(super) fn rewrite(
                 Event::Start(with_urls(&element, urls)?)
             }
             Event::Start(element) => {
+                if element.name().as_ref() == "AdaptationSet" {
+                    next_set = next_set.max(after(&element)?);
+                }
                 in_base_url = element.name().as_ref() == "BaseURL";
                 Event::Start(element)
             }
             Event::Text(text) if in_base_url => Event::Text(BytesText::from_escaped(urls.of(&text)?)),
             Event::End(element) => {
                 if element.name().as_ref() == "Period" {
-                    writer.get_mut().extend_from_slice(subtitles.adaptation_sets().as_bytes());
+                    output.write_text(&subtitles.adaptation_sets(next_set));
                 }
                 in_base_url = false;
                 Event::End(element)
             }
             other => other,
         };
-        writer.write_event(event).map_err(|error| error.to_string())?;
+        output.write(event)?;
         buffer.clear();
     }
+}
+
+/// What is written. The role of a set waits for its label, which comes before it in the schema (ISO/IEC 23009-1 annex B).
+struct Output {
+    writer: Writer<Vec<u8>>,
+    /// Roles that wait, each with the white space behind it.
+    waiting: Writer<Vec<u8>>,
+    /// Whether a role has just ended.
+    after_role: bool,
+}
+
+impl Output {
+    fn with_capacity(bytes: usize) -> Self {
+        let writer = Writer::new(Vec::with_capacity(bytes));
+        Self { writer, waiting: Writer::new(Vec::new()), after_role: false }
+    }
+
+    fn write(&mut self, event: Event<'_>) -> Result<(), String> {
+        let is_role = matches!(&event, Event::Empty(element) if element.name().as_ref() == "Role");
+        let waits = is_role || (self.after_role && matches!(event, Event::Text(_)));
+        self.after_role = waits;
+        let is_other = match &event {
+            Event::Start(element) | Event::Empty(element) => element.name().as_ref() != "Label",
+            Event::End(element) => element.name().as_ref() != "Label",
+            _ => false,
+        };
+        if is_other && !waits {
+            self.writer.get_mut().append(self.waiting.get_mut());
+        }
+        let writer = if waits { &mut self.waiting } else { &mut self.writer };
+        writer.write_event(event).map_err(|error| error.to_string())
+    }
+
+    fn write_text(&mut self, text: &str) {
+        self.writer.get_mut().extend_from_slice(text.as_bytes());
+    }
+}
+
+/// The number after that of an adaptation set (ISO/IEC 23009-1 clause 5.3.3.2).
+fn after(set: &BytesStart<'_>) -> Result<u32, String> {
+    for attribute in set.attributes() {
+        let attribute = attribute.map_err(|error| error.to_string())?;
+        if attribute.key.as_ref() == "id" {
+            let id: Option<u32> = attribute.value.parse().ok();
+            let next = id.and_then(|id| id.checked_add(1));
+            return next.ok_or_else(|| format!("an adaptation set has the id {:?}", attribute.value));
+        }
+    }
+    Ok(0)
 }
 
 /// The key that a `ContentProtection` names, where it is the one that names a key.
@@ -152,12 +206,36 @@ mod tests {
     }
 
     #[test]
+    fn labels_come_before_roles() {
+        for (mpd, expected) in [
+            (
+                "<MPD>\n  <Role a=\"1\"/>\n  <Label>x &amp; y</Label>\n  <Representation/>\n</MPD>",
+                "<MPD>\n  <Label>x &amp; y</Label>\n  <Role a=\"1\"/>\n  <Representation/>\n</MPD>",
+            ),
+            (
+                "<MPD>\n <Role a=\"1\"/>\n <Role a=\"2\"/>\n <Label>x</Label>\n</MPD>",
+                "<MPD>\n <Label>x</Label>\n<Role a=\"1\"/>\n <Role a=\"2\"/>\n </MPD>",
+            ),
+            (
+                "<MPD>\n <Label>x</Label>\n <Role/>\n <A/></MPD>",
+                "<MPD>\n <Label>x</Label>\n <Role/>\n <A/></MPD>",
+            ),
+            ("<MPD>\n <Role/>\n <A/></MPD>", "<MPD>\n <Role/>\n <A/></MPD>"),
+        ] {
+            let rewritten = rewrite(mpd.as_bytes(), &urls(), None, &none()).unwrap();
+            assert_eq!(String::from_utf8(rewritten).unwrap(), expected);
+        }
+    }
+
+    #[test]
     fn a_cut_mpd_or_a_url_outside_the_media_set_is_refused() {
         for mpd in [
             "<MPD><BaseURL>/etc/passwd</BaseURL></MPD>",
             "<MPD><BaseURL>https://example.com/a.mp4</BaseURL></MPD>",
             "<MPD><SegmentTemplate media=\"../a\"></SegmentTemplate></MPD>",
             "<MPD><BaseURL>a.mp4</BaseUrl></MPD>",
+            "<MPD><AdaptationSet id=\"sound\"></AdaptationSet></MPD>",
+            "<MPD><AdaptationSet id=\"4294967295\"></AdaptationSet></MPD>",
         ] {
             assert!(rewrite(mpd.as_bytes(), &urls(), None, &none()).is_err(), "{mpd}");
         }

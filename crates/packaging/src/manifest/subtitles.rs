@@ -71,9 +71,10 @@ impl<'a> Subtitles<'a> {
         Ok(Self { tracks: named, bandwidth })
     }
 
-    /// The adaptation sets of an MPD, one for each track (ISO/IEC 23009-1 clause 5.3.3).
-    pub(super) fn adaptation_sets(&self) -> String {
-        let sets: String = self.tracks.iter().map(Named::adaptation_set).collect();
+    /// The adaptation sets of an MPD, one for each track (ISO/IEC 23009-1 clause 5.3.3), with ids from `first` on.
+    pub(super) fn adaptation_sets(&self, first: u32) -> String {
+        let sets: String =
+            (first..).zip(&self.tracks).map(|(number, track)| track.adaptation_set(number)).collect();
         // They stand between the indentation of the period's end and that end.
         if sets.is_empty() { sets } else { format!("  {}  ", sets.trim_start()) }
     }
@@ -124,15 +125,16 @@ impl<'a> Subtitles<'a> {
 }
 
 impl Named<'_> {
-    fn adaptation_set(&self) -> String {
+    /// Its label stands before its role, as the schema has it.
+    fn adaptation_set(&self, number: u32) -> String {
         let Self { track, name, url, bandwidth } = self;
         let role = role(track.purpose);
         let language = language::canonical(&track.language).unwrap_or_else(|| track.language.clone());
         let id = &track.id;
         format!(
-            "    <AdaptationSet id=\"{id}\" contentType=\"text\" lang=\"{language}\">\n\
-             \x20     <Role schemeIdUri=\"urn:mpeg:dash:role:2011\" value=\"{role}\"/>\n\
+            "    <AdaptationSet id=\"{number}\" contentType=\"text\" lang=\"{language}\">\n\
              \x20     <Label>{name}</Label>\n\
+             \x20     <Role schemeIdUri=\"urn:mpeg:dash:role:2011\" value=\"{role}\"/>\n\
              \x20     <Representation id=\"{id}\" bandwidth=\"{bandwidth}\" mimeType=\"text/vtt\">\n\
              \x20       <BaseURL>{url}</BaseURL>\n\
              \x20     </Representation>\n\
@@ -238,6 +240,24 @@ mod tests {
                 "Portuguese (pt-PT forced)"
             ]
         );
+    }
+
+    #[test]
+    fn sets_are_numbered_on_and_say_what_the_schema_allows_in_its_order() {
+        let tracks = [track("de", SubtitlePurpose::Forced), track("en", SubtitlePurpose::Dialogue)];
+        let sets = subtitles(&tracks).adaptation_sets(3);
+        let german = sets.split_inclusive("</AdaptationSet>").next().unwrap();
+        assert_eq!(
+            german,
+            "  <AdaptationSet id=\"3\" contentType=\"text\" lang=\"de\">\n      \
+             <Label>German (forced)</Label>\n      \
+             <Role schemeIdUri=\"urn:mpeg:dash:role:2011\" value=\"forced-subtitle\"/>\n      \
+             <Representation id=\"subtitles-de-forced\" bandwidth=\"7\" mimeType=\"text/vtt\">\n        \
+             <BaseURL>../media/subtitles-de-forced/0f/ts.m3u8</BaseURL>\n      \
+             </Representation>\n    </AdaptationSet>"
+        );
+        assert!(sets.contains("<AdaptationSet id=\"4\" contentType=\"text\" lang=\"en\">"), "{sets}");
+        assert_eq!(subtitles(&[]).adaptation_sets(3), "");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a profile's MPD states.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use reelfarm_model::subtitles::SubtitlePurpose;
@@ -30,7 +31,7 @@ pub(super) struct Stated {
 pub(super) fn read(book: &mut Book, folder: &Path, resolver: &Resolver<'_>) -> Option<Stated> {
     let bytes = fs_err::read(folder.join(layout::MPD));
     let bytes = book.done(Check::Reference, Place::PROFILE, "an MPD", bytes)?;
-    let mpd = book.done(Check::Manifest, Place::PROFILE, "an MPD", Mpd::parse(&bytes))?;
+    let mpd = book.done(Check::Manifest, Place::PROFILE, "an MPD", Mpd::parse_published(&bytes))?;
     let stated = stated(&mpd, resolver);
     book.done(Check::Manifest, Place::PROFILE, "a presentation of one period", stated)
 }
@@ -40,8 +41,19 @@ fn stated(mpd: &Mpd, resolver: &Resolver<'_>) -> Result<Stated, String> {
         return Err(format!("{} periods", mpd.periods.len()));
     };
     let (mut tracks, mut subtitles) = (Vec::new(), Vec::new());
-    let mut ids = std::collections::BTreeSet::new();
+    let (mut set_ids, mut ids) = (BTreeSet::new(), BTreeSet::new());
     for set in &period.adaptation_sets {
+        if let Some(id) = set.id.filter(|id| !set_ids.insert(*id)) {
+            return Err(format!("two adaptation sets with the id {id}"));
+        }
+        for Representation { id, bandwidth, .. } in &set.representations {
+            if !ids.insert(id) {
+                return Err(format!("two representations with the id {id}"));
+            }
+            if *bandwidth == 0 {
+                return Err(format!("representation {id} without a bandwidth"));
+            }
+        }
         if set.content_type == "text" {
             subtitles.push(text(set)?);
             continue;
@@ -57,7 +69,8 @@ fn stated(mpd: &Mpd, resolver: &Resolver<'_>) -> Result<Stated, String> {
         }
         for other in set.switching() {
             let known = |known: &&AdaptationSet| {
-                known.id.as_deref() == Some(other)
+                known.id.is_some()
+                    && known.id == other.parse().ok()
                     && known.id != set.id
                     && known.content_type == set.content_type
             };
@@ -66,15 +79,8 @@ fn stated(mpd: &Mpd, resolver: &Resolver<'_>) -> Result<Stated, String> {
             }
         }
         for representation in &set.representations {
-            let id = &representation.id;
-            if !ids.insert(id) {
-                return Err(format!("two representations with the id {id}"));
-            }
-            if representation.bandwidth == 0 {
-                return Err(format!("representation {id} without a bandwidth"));
-            }
             let track = track(set, representation, &mpd.profiles, resolver)
-                .map_err(|reason| format!("representation {id}: {reason}"))?;
+                .map_err(|reason| format!("representation {}: {reason}", representation.id))?;
             tracks.push(track);
         }
     }
@@ -138,9 +144,11 @@ fn text(set: &AdaptationSet) -> Result<StatedSubtitles, String> {
     let purpose = SubtitlePurpose::ALL
         .into_iter()
         .find(|purpose| role.scheme == "urn:mpeg:dash:role:2011" && role.value == manifest::role(*purpose));
-    let is_file = representation.segment_template.is_none() && representation.segment_base.is_none();
+    if !set.is_of_plain_text() {
+        return Err("a set of text with what is for pictures, sound or encrypted samples".to_owned());
+    }
     match (purpose, &representation.base_url, representation.mime_type.as_str()) {
-        (Some(purpose), Some(url), "text/vtt") if is_file && representation.bandwidth > 0 => {
+        (Some(purpose), Some(url), "text/vtt") => {
             let (language, name, url) = (set.language.clone(), name.clone(), url.clone());
             Ok(StatedSubtitles { language, purpose, name, url })
         }

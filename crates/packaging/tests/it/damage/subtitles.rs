@@ -8,6 +8,8 @@ use super::{cut_element, replace, try_all};
 use crate::title::{Title, profile};
 
 const ENGLISH: Option<&str> = Some("subtitles-eng");
+const WHOLE: &str = "media/subtitles-eng/0f3a/subtitles.vtt";
+const DELIVERED: &str = "media/subtitles-eng/0f3a/delivered";
 const SDH: Option<&str> = Some("subtitles-eng-sdh");
 
 #[test]
@@ -27,6 +29,13 @@ fn damaged_subtitles_of_hls_are_found() {
             &profile,
             &[
                 ("a cue is lost", &change(&segment, "Goodbye", ""), Check::AccessUnits, ENGLISH, Some(1)),
+                (
+                    "the delivered file says something else",
+                    &change(DELIVERED, "Hello", "Hullo"),
+                    Check::AccessUnits,
+                    ENGLISH,
+                    Some(1),
+                ),
                 (
                     "a cue is late",
                     &change(&segment, "00:00:00.500", "00:00:00.540"),
@@ -84,8 +93,22 @@ fn damaged_subtitles_of_hls_are_found() {
                     Some(1),
                 ),
                 (
-                    "the whole track is gone",
-                    &|t| fs_err::remove_file(t.join("media/subtitles-eng/0f3a/subtitles.vtt")).unwrap(),
+                    "a segment is longer than the target duration",
+                    &change(&playlist, "TARGETDURATION:60", "TARGETDURATION:10"),
+                    Check::StatedTime,
+                    ENGLISH,
+                    None,
+                ),
+                (
+                    "the playlist may grow",
+                    &change(&playlist, "#EXT-X-PLAYLIST-TYPE:VOD\n", ""),
+                    Check::Manifest,
+                    ENGLISH,
+                    None,
+                ),
+                (
+                    "the delivered file is gone",
+                    &|t| fs_err::remove_file(t.join(DELIVERED)).unwrap(),
                     Check::Reference,
                     ENGLISH,
                     None,
@@ -140,10 +163,11 @@ fn damaged_subtitles_of_dash_are_found() {
     for id in ["dash-clr-2s", "od-clr-2s"] {
         let profile = profile(id);
         let mpd = format!("{id}/manifest.mpd");
-        let change = |from: &'static str, to: &'static str| {
-            let file = mpd.clone();
+        let change_in = |file: &str, from: &'static str, to: &'static str| {
+            let file = file.to_owned();
             move |t: &Path| replace(&t.join(&file), from, to)
         };
+        let change = |from, to| change_in(&mpd, from, to);
         try_all(
             &title,
             &profile,
@@ -153,7 +177,7 @@ fn damaged_subtitles_of_dash_are_found() {
                     &|t| {
                         cut_element(
                             &t.join(&mpd),
-                            "<AdaptationSet id=\"subtitles-eng-sdh\"",
+                            "<AdaptationSet id=\"4\" contentType=\"text\"",
                             "</AdaptationSet>",
                         );
                     },
@@ -197,8 +221,100 @@ fn damaged_subtitles_of_dash_are_found() {
                     None,
                 ),
                 (
+                    "two sets have one id",
+                    &change("id=\"4\" contentType=\"text\"", "id=\"3\" contentType=\"text\""),
+                    Check::Manifest,
+                    None,
+                    None,
+                ),
+                (
+                    "an id is no number",
+                    &change("id=\"4\" contentType=\"text\"", "id=\"subtitles\" contentType=\"text\""),
+                    Check::Manifest,
+                    None,
+                    None,
+                ),
+                (
+                    "two representations have one id",
+                    &change("Representation id=\"subtitles-eng-sdh\"", "Representation id=\"subtitles-eng\""),
+                    Check::Manifest,
+                    None,
+                    None,
+                ),
+                (
+                    "text is said to be encrypted",
+                    &change(
+                        "<Label>English (SDH)",
+                        "<ContentProtection schemeIdUri=\"urn:mpeg:dash:mp4protection:2011\"/><Label>English (SDH)",
+                    ),
+                    Check::Manifest,
+                    None,
+                    None,
+                ),
+                (
+                    "text has a size",
+                    &change("mimeType=\"text/vtt\"", "width=\"320\" mimeType=\"text/vtt\""),
+                    Check::Manifest,
+                    None,
+                    None,
+                ),
+                (
+                    "the label stands behind the role",
+                    &|t| {
+                        cut_element(&t.join(&mpd), "<Label>English (SDH)", "</Label>");
+                        let role = "value=\"caption\"/>";
+                        replace(&t.join(&mpd), role, &format!("{role}<Label>English (SDH)</Label>"));
+                    },
+                    Check::Manifest,
+                    None,
+                    None,
+                ),
+                (
+                    "a cue is lost",
+                    &|t| cut_element(&t.join(WHOLE), "\n00:00:09.960", "Goodbye\n"),
+                    Check::AccessUnits,
+                    ENGLISH,
+                    None,
+                ),
+                (
+                    "a cue is late",
+                    &change_in(WHOLE, "00:00:00.500", "00:00:00.540"),
+                    Check::AccessUnits,
+                    ENGLISH,
+                    None,
+                ),
+                ("a cue is another", &change_in(WHOLE, "Hello", "Hullo"), Check::AccessUnits, ENGLISH, None),
+                (
+                    "a cue stays longer than the film",
+                    &change_in(WHOLE, "00:00:11.000", "00:00:12.000"),
+                    Check::AccessUnits,
+                    ENGLISH,
+                    None,
+                ),
+                (
+                    "the delivered file says something else",
+                    &change_in(DELIVERED, "Hello", "Hullo"),
+                    Check::AccessUnits,
+                    ENGLISH,
+                    None,
+                ),
+                (
+                    "the delivered file is for another film",
+                    &change_in(DELIVERED, "00:00:09,960", "00:00:11,960"),
+                    Check::Structure,
+                    ENGLISH,
+                    None,
+                ),
+                (
+                    "the whole track is gone",
+                    &|t| fs_err::remove_file(t.join(WHOLE)).unwrap(),
+                    Check::Reference,
+                    ENGLISH,
+                    None,
+                ),
+                (
                     "the file is no WebVTT",
-                    &|t| replace(&t.join("media/subtitles-eng/0f3a/subtitles.vtt"), "WEBVTT", "WEBVTX"),
+                    &change_in(WHOLE, "WEBVTT", "WEBVTX"),
                     Check::Structure,
                     ENGLISH,
                     None,

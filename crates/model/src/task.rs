@@ -350,6 +350,9 @@ pub struct PublishSpec {
     /// The title's subtitles.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subtitles: Vec<PublishSubtitles>,
+    /// The ids of the tracks that were delivered and not made, because no profile of the title carries any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subtitles_left_out: Vec<String>,
 }
 
 /// One profile as it is published.

@@ -164,6 +164,7 @@ impl Graph {
             source: input.source,
             profiles,
             subtitles,
+            subtitles_left_out: builder.subtitles_left_out(),
         };
         builder.add(TaskSpec::Publish(publication), BTreeSet::new());
         Ok(Self { nodes: builder.nodes })
@@ -294,8 +295,16 @@ impl Builder<'_> {
             .collect()
     }
 
+    fn offers_subtitles(&self) -> bool {
+        self.input.profiles.iter().any(|profile| carries_subtitles(profile.container))
+    }
+
+    /// The tracks that are made: all that were delivered, or none where no profile carries any.
     fn subtitles(&mut self) -> Result<Vec<SubtitleTrack>, PlanError> {
         let PlanInput { conclusion, subtitles, .. } = *self.input;
+        if !self.offers_subtitles() {
+            return Ok(Vec::new());
+        }
         let frame_rate = u64::from(conclusion.video.frame_rate.max(1));
         let duration_ms = conclusion.video.frame_count.saturating_mul(1_000).div_ceil(frame_rate);
         let track = |(file, source): &(SubtitleFile, Digest)| {
@@ -307,6 +316,14 @@ impl Builder<'_> {
             Ok(SubtitleTrack { id, artifact, path, language, purpose })
         };
         subtitles.iter().map(track).collect()
+    }
+
+    fn subtitles_left_out(&self) -> Vec<String> {
+        if self.offers_subtitles() {
+            return Vec::new();
+        }
+        let id = |(file, _): &(SubtitleFile, Digest)| SubtitleTrack::id_of(&file.language, file.purpose);
+        self.input.subtitles.iter().map(id).collect()
     }
 
     fn package(

@@ -209,6 +209,7 @@ fn subtitles_are_published_with_every_profile_that_carries_them() {
     let Some(TaskSpec::Publish(spec)) = graph.goal().map(|goal| &goal.task.spec) else { panic!("a goal") };
     let ids: Vec<_> = spec.subtitles.iter().map(|subtitles| subtitles.track.id.as_str()).collect();
     assert_eq!(ids, ["subtitles-en", "subtitles-pt-br"]);
+    assert!(spec.subtitles_left_out.is_empty());
     // Equal files are read once, and lie at the origin once for each track.
     let paths: BTreeSet<_> = spec.subtitles.iter().map(|subtitles| &subtitles.track.path).collect();
     assert_eq!(paths.len(), 2);
@@ -224,6 +225,26 @@ fn subtitles_are_published_with_every_profile_that_carries_them() {
             _ => {}
         }
     }
+}
+
+/// A file that no player gets to see must not fail a title either.
+#[test]
+fn subtitles_that_no_profile_carries_are_not_made() {
+    let mut world = world();
+    world.subtitles = vec![subtitles("en", "hello"), subtitles("pt-BR", "hello")];
+    world.profiles.retain(|profile| profile.container == Container::Progressive);
+    world.profiles.push(profile("hss-clr", Container::Smooth, "smooth-clear", Some(2)));
+    let graph = world.graph();
+    let is_of_subtitles = |spec: &TaskSpec| match spec {
+        TaskSpec::Subtitles(_) => true,
+        TaskSpec::Upload(spec) => spec.media_path.contains("subtitles"),
+        _ => false,
+    };
+    assert!(graph.nodes.iter().all(|node| !is_of_subtitles(&node.task.spec)));
+    let Some(TaskSpec::Publish(spec)) = graph.goal().map(|goal| &goal.task.spec) else { panic!("a goal") };
+    assert_eq!(spec.profiles.len(), 2);
+    assert!(spec.subtitles.is_empty());
+    assert_eq!(spec.subtitles_left_out, ["subtitles-en", "subtitles-pt-br"]);
 }
 
 #[test]

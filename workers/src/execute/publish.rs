@@ -76,9 +76,60 @@ fn subtitles(published: &PublishProfile, spec: &PublishSpec) -> Vec<IndexSubtitl
 
 /// What a profile leaves out of what was delivered.
 fn notes(published: &PublishProfile, spec: &PublishSpec) -> Vec<String> {
-    if spec.subtitles.is_empty() || carries_subtitles(published.profile.container) {
+    if carries_subtitles(published.profile.container) {
         return Vec::new();
     }
-    let ids: Vec<_> = spec.subtitles.iter().map(|subtitles| subtitles.track.id.as_str()).collect();
+    let made = spec.subtitles.iter().map(|subtitles| subtitles.track.id.as_str());
+    let ids: Vec<_> = made.chain(spec.subtitles_left_out.iter().map(String::as_str)).collect();
+    if ids.is_empty() {
+        return Vec::new();
+    }
     vec![format!("without {}: profiles of this container carry no subtitles", ids.join(", "))]
+}
+
+#[cfg(test)]
+mod tests {
+    use reelfarm_model::profile::{Container, MediaSetId};
+    use reelfarm_model::{ArtifactKey, Digest, Profile};
+
+    use super::*;
+
+    fn published(container: Container) -> PublishProfile {
+        let profile = Profile {
+            id: "any".to_owned(),
+            container,
+            drm: Vec::new(),
+            scheme: None,
+            segment_seconds: None,
+            media_set: MediaSetId("any".to_owned()),
+            purpose: String::new(),
+        };
+        let key = ArtifactKey(Digest::of(b"any"));
+        PublishProfile {
+            profile,
+            manifests: None,
+            verification: key,
+            media_path: "media/any/0f".to_owned(),
+            receipt: key,
+        }
+    }
+
+    #[test]
+    fn subtitles_that_a_title_does_without_are_noted() {
+        let mut spec = PublishSpec {
+            origin: "/origin".to_owned(),
+            title: "film".parse().unwrap(),
+            source: Digest::of(b"source"),
+            profiles: vec![published(Container::Smooth)],
+            subtitles: Vec::new(),
+            subtitles_left_out: Vec::new(),
+        };
+        assert_eq!(notes(&spec.profiles[0], &spec), Vec::<String>::new());
+        spec.subtitles_left_out = vec!["subtitles-de".to_owned(), "subtitles-en".to_owned()];
+        assert_eq!(
+            notes(&spec.profiles[0], &spec),
+            ["without subtitles-de, subtitles-en: profiles of this container carry no subtitles"]
+        );
+        assert_eq!(notes(&published(Container::Dash), &spec), Vec::<String>::new());
+    }
 }

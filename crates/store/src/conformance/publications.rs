@@ -26,6 +26,7 @@ fn publish(origin: &str, source: Digest) -> PlannedTask {
         source,
         profiles: Vec::new(),
         subtitles: Vec::new(),
+        subtitles_left_out: Vec::new(),
     }))
 }
 

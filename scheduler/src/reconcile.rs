@@ -468,7 +468,7 @@ pub(crate) fn failure_of(record: &TaskRecord) -> Failure {
             Code::WorkerLost,
             format!(
                 "{} was given up: its worker was lost {} times (a file that kills its worker, or too little memory)",
-                record.task.spec.label(),
+                record.task.spec.label_with(record.source.as_ref()),
                 record.losses
             ),
         )

@@ -272,7 +272,7 @@ impl Scheduler {
                 fence: message.fence,
                 title: message.title.clone(),
                 titles: Vec::new(),
-                label: message.task.spec.label(),
+                label: message.task.spec.label_with(message.source.as_ref()),
                 kind: task.kind,
                 pool: task.pool,
                 ready_since: Instant::now(),

@@ -1,5 +1,7 @@
 //! Files of subtitles beside a film, from the operator's folder to the player's screen.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::support::server::FileServer;
@@ -100,7 +102,17 @@ fn subtitles_reach_every_profile_that_carries_them_and_players_show_them() {
 #[test]
 fn corrected_subtitles_make_what_carries_them_again_and_nothing_else() {
     let bench = bench();
-    bench.json(run("dash-clr-2s,ts-clr-2s"));
+    let result = bench.json(run("dash-clr-2s,ts-clr-2s"));
+    let taken: Vec<_> = result["titles"][0]["subtitles"].as_array().unwrap().iter().collect();
+    for (taken, (language, purpose, file)) in
+        taken.iter().zip([("de", "dialogue", "film.de.ttml"), ("en", "forced", "film.en.forced.srt")])
+    {
+        assert_eq!((&taken["language"], &taken["purpose"]), (&json!(language), &json!(purpose)));
+        assert!(taken["file"].as_str().unwrap().ends_with(&format!("/{file}")), "{taken}");
+    }
+    assert_eq!(taken.len(), 2);
+    let old = folders(&bench);
+    assert_eq!(old.len(), 2, "one a track: {old:?}");
     let before = (bench.attempts("film"), tree(&bench.origin()));
     fs_err::write(bench.path("film.en.forced.srt"), ENGLISH.replace("Goodbye", "Farewell")).unwrap();
     bench.json(run("dash-clr-2s,ts-clr-2s"));
@@ -119,10 +131,63 @@ fn corrected_subtitles_make_what_carries_them_again_and_nothing_else() {
     let index = bench.index("film");
     let path = index["profiles"][0]["subtitles"][1]["path"].as_str().unwrap();
     assert!(fs_err::read_to_string(bench.origin().join("film").join(path)).unwrap().contains("Farewell"));
+    let new = folders(&bench);
+    assert_eq!(new.len(), 2, "the old track has left the origin: {new:?}");
+    assert_eq!(old.intersection(&new).count(), 1, "the other one lies where it lay: {old:?}, {new:?}");
     // Without its file, a track goes.
     fs_err::remove_file(bench.path("film.en.forced.srt")).unwrap();
     bench.json(run("dash-clr-2s,ts-clr-2s"));
     assert_eq!(bench.index("film")["profiles"][0]["subtitles"].as_array().unwrap().len(), 1);
+    let left = folders(&bench);
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert!(left.is_subset(&new) && left.iter().all(|folder| folder.contains("/subtitles-de/")), "{left:?}");
+}
+
+/// Where subtitles lie at the origin: `film/media/subtitles-…/<key>`.
+fn folders(bench: &Bench) -> BTreeSet<String> {
+    let files = tree(&bench.origin());
+    let of_subtitles = files.keys().filter(|path| path.contains("/media/subtitles-"));
+    of_subtitles.map(|path| path.split('/').take(4).collect::<Vec<_>>().join("/")).collect()
+}
+
+#[test]
+fn a_film_can_be_taken_without_the_subtitles_beside_it() {
+    let bench = Bench::new();
+    clips::film(&bench.path("film.mp4"), 3);
+    fs_err::write(bench.path("film.en.srt"), "no subtitles at all").unwrap();
+    let refused = bench.output(run("dash-clr-2s"));
+    assert_eq!(refused.status.code(), Some(1), "{}", describe(&refused));
+    let words = String::from_utf8_lossy(&refused.stderr);
+    assert!(words.contains("RF-SUB-002") && words.contains("--no-subtitles"), "{words}");
+    let flag = bench.json(run("dash-clr-2s").iter().copied().chain(["--no-subtitles"]));
+    assert_eq!(flag["titles"][0]["subtitles"], json!([]));
+    assert_eq!(bench.index("film")["profiles"][0]["subtitles"], Value::Null);
+    let output = bench.reelfarm(run("dash-clr-2s")).env("REELFARM_NO_SUBTITLES", "true").output().unwrap();
+    assert!(output.status.success(), "{}", describe(&output));
+    fs_err::write(bench.path("reelfarm.toml"), "no_subtitles = true\n").unwrap();
+    bench.json(run("dash-clr-2s"));
+}
+
+#[test]
+fn a_file_that_may_be_meant_as_subtitles_is_named_and_other_files_take_none_away() {
+    let bench = Bench::new();
+    clips::film(&bench.path("film.mp4"), 3);
+    for (name, content) in
+        [("film.en.srt", ENGLISH.replace("00:00:03", "00:00:02")), ("film.en.txt", String::new())]
+    {
+        fs_err::write(bench.path(name), content).unwrap();
+    }
+    fs_err::write(bench.path("film-commentary.srt"), ENGLISH).unwrap();
+    let output = bench.output(run("dash-clr-2s"));
+    assert!(output.status.success(), "{}", describe(&output));
+    let words = String::from_utf8_lossy(&output.stderr);
+    for name in ["film-commentary.srt", "film.en.txt"] {
+        assert!(words.contains(&format!("{name} is not taken")), "{words}");
+    }
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(result["titles"][0]["subtitles"].as_array().unwrap().len(), 1);
+    let checked = bench.json(["qc", "film.mp4", "--json"]);
+    assert_eq!(checked["subtitles"][0]["language"], "en");
 }
 
 #[test]

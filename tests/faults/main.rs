@@ -10,4 +10,5 @@ mod origin;
 mod packager;
 mod secrets;
 mod signals;
+mod subtitles;
 mod tools;

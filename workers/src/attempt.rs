@@ -90,7 +90,7 @@ async fn run_in(
         made = &mut work => return Ok(outcome(made)),
     };
     stop_work.cancel();
-    let (title, task) = (&message.title, message.task.spec.label());
+    let (title, task) = (&message.title, message.task.spec.label_with(message.source.as_ref()));
     if matches!(interruption, Interruption::LeaseLost) {
         tracing::warn!(%title, task, "lease not extended in time, work dropped");
     }

@@ -15,6 +15,7 @@ use crate::ladder::{ChannelLayout, Rung};
 use crate::profile::{DrmSystem, MediaFormat, MediaSetId, Profile, Scheme};
 use crate::qc::{AudioSource, VideoConclusion};
 use crate::recipe::ToolVersions;
+use crate::source::SourceReference;
 use crate::subtitles::SubtitleTrack;
 use crate::title::TitleId;
 
@@ -134,7 +135,7 @@ impl TaskKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FingerprintSpec {
     /// The source as it was found.
-    pub source: crate::source::SourceReference,
+    pub source: SourceReference,
 }
 
 /// See [`TaskSpec::Qc`].
@@ -477,12 +478,24 @@ impl TaskSpec {
     pub fn label(&self) -> String {
         let kind = self.kind().as_str();
         match self {
+            Self::Fingerprint(spec) => format!("{kind} {}", spec.source.file_name()),
+            Self::Subtitles(spec) => format!("{kind} {}", spec.source.short()),
             Self::Keys(spec) => format!("{kind} {}", spec.scheme.as_str()),
             Self::Package(spec) => format!("{kind} {}", spec.media_set),
             Self::Manifest(spec) => format!("{kind} {}", spec.profile.id),
             Self::Verify(spec) => format!("{kind} {}", spec.profile.id),
             Self::Upload(spec) => format!("{kind} {}", spec.media_path),
             _ => kind.to_owned(),
+        }
+    }
+
+    /// The label where it is known which delivered file is read: people know files of subtitles by their names.
+    pub fn label_with(&self, source: Option<&SourceReference>) -> String {
+        match (self, source) {
+            (Self::Subtitles(_), Some(source)) => {
+                format!("{} {}", self.kind().as_str(), source.file_name())
+            }
+            _ => self.label(),
         }
     }
 

@@ -36,7 +36,8 @@ pub async fn run(verb: Status, printer: &Printer) -> Result<Exit, Failure> {
     let mut tasks = Vec::new();
     for record in store.tasks_of(&id).await? {
         let attempts = store.attempts_of(&record.task.key).await?;
-        tasks.push(TaskStanding { label: record.task.spec.label(), record, attempts });
+        let label = record.task.spec.label_with(record.source.as_ref());
+        tasks.push(TaskStanding { label, record, attempts });
     }
     let standing = Standing { title, tasks };
     if verb.json.json {

@@ -305,8 +305,7 @@ impl Builder<'_> {
         if !self.offers_subtitles() {
             return Ok(Vec::new());
         }
-        let frame_rate = u64::from(conclusion.video.frame_rate.max(1));
-        let duration_ms = conclusion.video.frame_count.saturating_mul(1_000).div_ceil(frame_rate);
+        let duration_ms = conclusion.video.duration_ms();
         let track = |(file, source): &(SubtitleFile, Digest)| {
             let spec = SubtitlesSpec { source: *source, duration_ms };
             let artifact = only_output(&self.add(TaskSpec::Subtitles(spec), BTreeSet::new()))?;

@@ -1,7 +1,7 @@
 //! The MPD of MPEG-DASH (ISO/IEC 23009-1), read strictly: what is not known here is an error, so that nothing in a
 //! manifest goes unchecked. It knows exactly the elements that the farm's profiles use.
 
-mod order;
+pub(crate) mod order;
 mod text;
 
 use std::collections::BTreeMap;

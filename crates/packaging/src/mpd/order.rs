@@ -26,6 +26,17 @@ const ORDER: [(&str, &[&str]); 2] = [
     ),
 ];
 
+/// Whether the elements within one of this name have an order.
+pub(crate) fn is_of(parent: &str) -> bool {
+    ORDER.iter().any(|(element, _)| *element == parent)
+}
+
+/// The place of an element within another, where the schema orders what the farm's profiles use of it.
+pub(crate) fn place(parent: &str, name: &str) -> Option<usize> {
+    let (_, order) = ORDER.iter().find(|(element, _)| *element == parent)?;
+    order.iter().position(|known| *known == name)
+}
+
 /// An element that is open.
 struct Open {
     name: String,
@@ -52,9 +63,7 @@ pub(super) fn check(mpd: &[u8]) -> Result<(), MpdError> {
                 _ => continue,
             };
         if let Some(parent) = open.last_mut() {
-            let order = ORDER.iter().find(|(element, _)| *element == parent.name).map(|(_, order)| order);
-            let place = order.and_then(|order| order.iter().position(|known| *known == name));
-            match (place, &parent.last) {
+            match (place(&parent.name, &name), &parent.last) {
                 (Some(place), Some((last, before))) if place < *last => {
                     return Err(MpdError(format!(
                         "{name} stands behind {before} in {}, and belongs before it (annex B)",

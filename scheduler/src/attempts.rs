@@ -10,6 +10,7 @@ use reelfarm_model::{
 use reelfarm_store::{AttemptReport, ExpiredAttempt, Recorded, Report, RetryDecision, TitleGeneration};
 use reelfarm_telemetry::metrics::AttemptEnd;
 
+use crate::delivered::delivered;
 use crate::event::{FarmEvent, TaskResult};
 use crate::reconcile::is_about_the_source;
 use crate::service::{Scheduler, SchedulerError};
@@ -228,7 +229,7 @@ impl Scheduler {
         let (mut of_source, mut others) = (Vec::new(), Vec::new());
         for (id, generation) in titles {
             let title = self.store.title(&id).await?;
-            let has_it = title.is_some_and(|title| title.submission.source == *source);
+            let has_it = title.is_some_and(|title| delivered(&title.submission).any(|file| file == source));
             if has_it { &mut of_source } else { &mut others }.push((id, generation));
         }
         of_source.append(&mut others);

@@ -28,6 +28,7 @@ pub fn cost(task: &Task) -> f64 {
             TaskSpec::Verify(spec) => package(&spec.package),
             TaskSpec::Fingerprint(_)
             | TaskSpec::Qc(_)
+            | TaskSpec::Subtitles(_)
             | TaskSpec::Keys(_)
             | TaskSpec::Manifest(_)
             | TaskSpec::Upload(_)

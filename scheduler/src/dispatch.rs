@@ -112,7 +112,7 @@ impl Scheduler {
             match answer {
                 Ok(()) => sent.push(fence),
                 Err(error) => {
-                    tracing::warn!(title = %message.title, task = %message.task.spec.label(), attempt = fence.attempt, %error, "task not sent; it is taken back");
+                    tracing::warn!(title = %message.title, task = %message.task.spec.label_with(message.source.as_ref()), attempt = fence.attempt, %error, "task not sent; it is taken back");
                     self.active.remove(&fence.task);
                     unsent.push(AttemptReport { fence, report: Report::Released });
                 }
@@ -134,7 +134,7 @@ fn active(message: &TaskMessage) -> Active {
         fence: message.fence,
         title: message.title.clone(),
         titles: Vec::new(),
-        label: message.task.spec.label(),
+        label: message.task.spec.label_with(message.source.as_ref()),
         kind: message.task.spec.kind(),
         pool: message.task.spec.pool(),
         ready_since: Instant::now(),

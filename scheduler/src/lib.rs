@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod cost;
+mod delivered;
 pub mod event;
 pub mod order;
 pub mod plan;

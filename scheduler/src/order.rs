@@ -34,8 +34,9 @@ const fn steps_to_the_end(kind: TaskKind) -> u8 {
         TaskKind::Keys => 6,
         TaskKind::EncodeVideo => 7,
         TaskKind::EncodeAudio => 8,
-        TaskKind::Qc => 9,
-        TaskKind::Fingerprint => 10,
+        TaskKind::Subtitles => 9,
+        TaskKind::Qc => 10,
+        TaskKind::Fingerprint => 11,
     }
 }
 

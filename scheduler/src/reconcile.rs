@@ -9,15 +9,16 @@ use reelfarm_artifacts::{Artifact, Origin, Receipt};
 use reelfarm_model::ladder::Ladder;
 use reelfarm_model::qc::{Conclusion, QcReport, Verdict};
 use reelfarm_model::source::Fingerprint;
-use reelfarm_model::title::Submission;
+use reelfarm_model::title::SubtitleFile;
 use reelfarm_model::{
-    Code, Digest, Failure, Measurements, SourceReference, Task, TaskKey, TaskKind, TaskSpec, TaskState,
-    Title, TitleId, TitleState,
+    Code, Digest, Failure, Measurements, Task, TaskKey, TaskKind, TaskSpec, TaskState, Title, TitleId,
+    TitleState,
 };
 use reelfarm_store::{PlannedTask, TaskRecord, TitleChange};
 use serde::de::DeserializeOwned;
 
 use crate::cost::cost;
+use crate::delivered::read_by;
 use crate::event::{FarmEvent, PlannedWork};
 use crate::plan::{Facts, Graph, PlanInput, Reduction, fingerprint_task, measure_task, withdraw_task};
 use crate::service::{Scheduler, SchedulerError};
@@ -49,15 +50,18 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Fingerprint, then measurements, then the verdict and the plan.
+    /// Fingerprints, then measurements, then the verdict; with that the film's length is known, and its subtitles are made.
+    /// All that, before anything is encoded, may end the title; then it is planned.
     async fn check(&mut self, title: &Title) -> Result<Step, SchedulerError> {
-        let source = &title.submission.source;
-        let fingerprint: Fingerprint =
-            match self.result_of(title, fingerprint_task(source, &self.options.tools)).await? {
-                Ok(Some(fingerprint)) => fingerprint,
-                Ok(None) => return Ok(Step::Wait),
-                Err(failure) => return self.end(title, Some(failure)).await,
-            };
+        let film = fingerprint_task(&title.submission.source, &self.options.tools);
+        // Both are asked for before either is waited for, so that all that was delivered is read at once.
+        let (film, subtitles) =
+            (self.result_of::<Fingerprint>(title, film).await?, self.subtitles(title).await?);
+        let (fingerprint, subtitles) = match (film, subtitles) {
+            (Ok(Some(fingerprint)), Ok(Some(subtitles))) => (fingerprint, subtitles),
+            (Err(failure), _) | (_, Err(failure)) => return self.end(title, Some(failure)).await,
+            _ => return Ok(Step::Wait),
+        };
         let measure = measure_task(fingerprint.sha256, &self.options.tools);
         let measurements: Measurements = match self.result_of(title, measure).await? {
             Ok(Some(measurements)) => measurements,
@@ -77,8 +81,8 @@ impl Scheduler {
             &ladder,
             submission.audio_language.as_deref(),
         );
-        self.metrics.qc_judged(&report);
         let Some(conclusion) = report.conclusion.as_ref() else {
+            self.metrics.qc_judged(&report);
             let change = TitleChange {
                 to: Some(TitleState::Rejected),
                 source_digest: Some(fingerprint.sha256),
@@ -90,7 +94,20 @@ impl Scheduler {
         if let Some(failure) = self.foreign_title_at_origin(&title.submission, fingerprint.sha256).await? {
             return self.end(title, Some(failure)).await;
         }
-        match self.plan(title, fingerprint.sha256, conclusion, &ladder).await? {
+        let graph = match self.graph(title, fingerprint.sha256, conclusion, &ladder, &subtitles) {
+            Ok(graph) => graph,
+            Err(failure) => return self.end(title, Some(failure)).await,
+        };
+        let are_made = self.subtitles_are_made(title, &graph, &subtitles).await?;
+        if matches!(are_made, Ok(false)) {
+            return Ok(Step::Wait);
+        }
+        // Not before: a title that waits is looked at again, and its film was judged once.
+        self.metrics.qc_judged(&report);
+        if let Err(failure) = are_made {
+            return self.end(title, Some(failure)).await;
+        }
+        match self.plan(title, &graph, &subtitles).await? {
             Ok(()) => {}
             Err(failure) => return self.end(title, Some(failure)).await,
         }
@@ -103,19 +120,21 @@ impl Scheduler {
         self.advance(title, change).await
     }
 
-    /// Stores what has to be done for a title, as far as it is not done.
-    async fn plan(
-        &mut self,
+    /// All that a title needs, whether or not it is there.
+    fn graph(
+        &self,
         title: &Title,
         source: Digest,
         conclusion: &Conclusion,
         ladder: &Ladder,
-    ) -> Result<Result<(), Failure>, SchedulerError> {
+        subtitles: &[(SubtitleFile, Digest)],
+    ) -> Result<Graph, Failure> {
         let submission = &title.submission;
-        let profiles = match self.options.profiles.select(&submission.profiles) {
-            Ok(profiles) => profiles,
-            Err(error) => return Ok(Err(Failure::new(Code::UnknownName, error.to_string()))),
-        };
+        let profiles = self
+            .options
+            .profiles
+            .select(&submission.profiles)
+            .map_err(|error| Failure::new(Code::UnknownName, error.to_string()))?;
         let input = PlanInput {
             title: &submission.title,
             origin: &submission.origin,
@@ -124,24 +143,32 @@ impl Scheduler {
             ladder,
             profiles: &profiles,
             list: self.options.profiles.all(),
+            subtitles,
             protection: submission.protection.as_ref(),
             tools: &self.options.tools,
         };
-        let graph = match Graph::build(&input) {
-            Ok(graph) => graph,
-            Err(error) => return Ok(Err(Failure::new(Code::Internal, error.to_string()))),
-        };
-        let facts = match self.facts(title, &graph).await? {
+        Graph::build(&input).map_err(|error| Failure::new(Code::Internal, error.to_string()))
+    }
+
+    /// Stores what has to be done for a title, as far as it is not done.
+    async fn plan(
+        &mut self,
+        title: &Title,
+        graph: &Graph,
+        subtitles: &[(SubtitleFile, Digest)],
+    ) -> Result<Result<(), Failure>, SchedulerError> {
+        let submission = &title.submission;
+        let facts = match self.facts(title, graph).await? {
             Ok(facts) => facts,
             Err(failure) => return Ok(Err(failure)),
         };
-        let reduction = Reduction::of(&graph, &facts, &self.options.tools);
+        let reduction = Reduction::of(graph, &facts, &self.options.tools);
         let planned: Vec<PlannedTask> = reduction
             .steps
             .iter()
             .map(|step| PlannedTask {
                 task: step.task.clone(),
-                source: step.task.spec.reads_source().then(|| submission.source.clone()),
+                source: read_by(&step.task.spec, submission, subtitles).cloned(),
                 needs: step.needs.clone(),
                 redo: step.run,
             })
@@ -171,7 +198,17 @@ impl Scheduler {
                 return self.end_title(&title, Some(failure)).await;
             }
         };
-        match self.plan(&title, source, conclusion, &ladder).await? {
+        let subtitles = match self.subtitles(&title).await? {
+            Ok(Some(subtitles)) => subtitles,
+            // Their fingerprints were there when the title was planned first.
+            Ok(None) => return Ok(()),
+            Err(failure) => return self.end_title(&title, Some(failure)).await,
+        };
+        let planned = match self.graph(&title, source, conclusion, &ladder, &subtitles) {
+            Ok(graph) => self.plan(&title, &graph, &subtitles).await?,
+            Err(failure) => Err(failure),
+        };
+        match planned {
             Ok(()) => Ok(()),
             Err(failure) => self.end_title(&title, Some(failure)).await,
         }
@@ -202,7 +239,7 @@ impl Scheduler {
             return Ok(Step::Wait);
         }
         let task = withdraw_task(title, &self.options.tools);
-        let record = match self.record_of(title, task).await? {
+        let record = match self.record_of(title, task, &[]).await? {
             Some(record) if matches!(record.state, TaskState::Done | TaskState::Failed) => record,
             _ => return Ok(Step::Wait),
         };
@@ -258,15 +295,19 @@ impl Scheduler {
     }
 
     /// The record of a task of this title, which is planned where it is not yet.
-    async fn record_of(&mut self, title: &Title, task: Task) -> Result<Option<TaskRecord>, SchedulerError> {
+    pub(crate) async fn record_of(
+        &mut self,
+        title: &Title,
+        task: Task,
+        subtitles: &[(SubtitleFile, Digest)],
+    ) -> Result<Option<TaskRecord>, SchedulerError> {
         let id = &title.submission.title;
         let key = task.key;
         let find = |tasks: Vec<TaskRecord>| tasks.into_iter().find(|record| record.task.key == key);
         if let Some(record) = find(self.store.tasks_of(id).await?) {
             return Ok(Some(record));
         }
-        let source: Option<SourceReference> =
-            task.spec.reads_source().then(|| title.submission.source.clone());
+        let source = read_by(&task.spec, &title.submission, subtitles).cloned();
         let planned = PlannedTask { task, source, needs: BTreeSet::new(), redo: false };
         if let Some(done) = self.store.plan(id, title.generation, &[planned]).await? {
             self.wants_changed(id, done.stopped).await;
@@ -275,13 +316,13 @@ impl Scheduler {
     }
 
     /// The result of a task whose result the scheduler itself reads: there, not there yet, or failed for good.
-    async fn result_of<T: DeserializeOwned>(
+    pub(crate) async fn result_of<T: DeserializeOwned>(
         &mut self,
         title: &Title,
         task: Task,
     ) -> Result<Result<Option<T>, Failure>, SchedulerError> {
         let label = task.spec.label();
-        let Some(record) = self.record_of(title, task).await? else { return Ok(Ok(None)) };
+        let Some(record) = self.record_of(title, task, &[]).await? else { return Ok(Ok(None)) };
         Ok(match record.state {
             TaskState::Failed if self.try_from_own_source(title, &record).await? => Ok(None),
             TaskState::Failed => Err(failure_of(&record)),
@@ -299,15 +340,23 @@ impl Scheduler {
 
     /// Puts a task back that failed because of its source, where that was not this title's: equal bytes may lie in
     /// several places, and one that is gone or damaged is no reason to fail a title that was submitted from another.
-    async fn try_from_own_source(
+    pub(crate) async fn try_from_own_source(
         &mut self,
         title: &Title,
         failed: &TaskRecord,
     ) -> Result<bool, SchedulerError> {
-        let Submission { title: id, source: own, .. } = &title.submission;
+        let id = &title.submission.title;
         let about_the_source =
             failed.last_failure.as_ref().is_some_and(|failure| is_about_the_source(failure.code));
-        if !about_the_source || failed.source.as_ref().is_none_or(|source| source == own) {
+        if !about_the_source {
+            return Ok(false);
+        }
+        let subtitles = match &failed.task.spec {
+            TaskSpec::Subtitles(_) => self.known_subtitles(title).await?,
+            _ => Vec::new(),
+        };
+        let Some(own) = read_by(&failed.task.spec, &title.submission, &subtitles) else { return Ok(false) };
+        if failed.source.as_ref().is_none_or(|source| source == own) {
             return Ok(false);
         }
         tracing::info!(title = %id, task = %failed.task.spec.label(), source = %own.path.display(), "trying again from this title's own source");
@@ -346,7 +395,8 @@ impl Scheduler {
                 }
                 facts.available.insert(output.key);
                 if matches!(node.task.spec, TaskSpec::Upload(_)) {
-                    let artifact = match self.artifacts.get(output.key).await {
+                    // Every byte is looked at: nothing but what the receipt says is known of what lies at the origin.
+                    let artifact = match self.artifacts.get_intact(output.key).await {
                         Ok(Some(artifact)) => artifact,
                         Ok(None) => {
                             facts.available.remove(&output.key);
@@ -417,13 +467,13 @@ pub(crate) const fn is_about_the_source(code: Code) -> bool {
     )
 }
 
-fn failure_of(record: &TaskRecord) -> Failure {
+pub(crate) fn failure_of(record: &TaskRecord) -> Failure {
     record.last_failure.clone().unwrap_or_else(|| {
         Failure::new(
             Code::WorkerLost,
             format!(
                 "{} was given up: its worker was lost {} times (a file that kills its worker, or too little memory)",
-                record.task.spec.label(),
+                record.task.spec.label_with(record.source.as_ref()),
                 record.losses
             ),
         )

@@ -1,6 +1,7 @@
 // Plays a manifest to its end in headless Chromium and says what was seen, as JSON on standard output.
 //
-// Standard input: {"player": "shaka" or "hls", "manifest": URL, "keys": {KID: key in hexadecimal, …} or absent}.
+// Standard input: {"player": "shaka" or "hls", "manifest": URL, "keys": {KID: key in hexadecimal, …} or absent,
+// "subtitles": the language of those to show, or absent}.
 // The folder of the players' packages is the first argument.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -9,7 +10,7 @@ import path from 'node:path'
 
 const packages = path.resolve(process.argv[2])
 const { chromium } = createRequire(path.join(packages, 'package.json'))('playwright-core')
-const { player, manifest, keys } = JSON.parse(readFileSync(0, 'utf8'))
+const { player, manifest, keys, subtitles } = JSON.parse(readFileSync(0, 'utf8'))
 const script = { shaka: 'shaka-player/dist/shaka-player.compiled.js', hls: 'hls.js/dist/hls.js' }[player]
 
 const browser = await chromium.launch({
@@ -38,7 +39,7 @@ try {
       pictures.add(createHash('sha256').update(picture).digest('hex'))
     }
   })()
-  const seen = await page.evaluate(play, { player, manifest, keys: keys ?? {} })
+  const seen = await page.evaluate(play, { player, manifest, keys: keys ?? {}, subtitles })
   playing = false
   await looking
   console.log(JSON.stringify({ ...seen, pictures: pictures.size, errors: [...seen.errors, ...errors] }))
@@ -47,9 +48,20 @@ try {
 }
 
 // Runs in the page.
-async function play({ player, manifest, keys }) {
+async function play({ player, manifest, keys, subtitles }) {
   const video = document.querySelector('video')
   const errors = []
+  const cues = []
+  const show = (track) => {
+    track.addEventListener('cuechange', () => {
+      for (const { startTime, endTime, text } of track.activeCues ?? []) {
+        if (!cues.some((cue) => cue.start === startTime && cue.text === text)) {
+          cues.push({ start: startTime, end: endTime, text })
+        }
+      }
+    })
+  }
+  video.textTracks.addEventListener('addtrack', ({ track }) => show(track))
   const ended = new Promise((resolve) => {
     video.addEventListener('ended', () => resolve('ended'))
     const fail = (error) => {
@@ -59,7 +71,7 @@ async function play({ player, manifest, keys }) {
     video.addEventListener('error', () => fail(video.error))
     setTimeout(() => resolve(`stuck at ${video.currentTime}`), 60_000)
     if (player === 'hls') {
-      const hls = new Hls()
+      const hls = new Hls(subtitles ? { subtitlePreference: { lang: subtitles } } : {})
       hls.on(Hls.Events.ERROR, (_, data) => data.fatal && fail({ message: `${data.type} ${data.details}` }))
       hls.loadSource(manifest)
       hls.attachMedia(video)
@@ -73,6 +85,13 @@ async function play({ player, manifest, keys }) {
           instance.configure({ drm: { clearKeys: keys } })
           return instance.load(manifest)
         })
+        .then(() => {
+          const track = instance.getTextTracks().find(({ language }) => language === subtitles)
+          if (track) {
+            instance.selectTextTrack(track)
+            instance.setTextTrackVisibility?.(true)
+          }
+        })
         .catch((error) => fail({ message: `shaka ${error.code} ${error.data}` }))
     }
     video.addEventListener('canplay', () => video.play().catch(fail), { once: true })
@@ -83,6 +102,7 @@ async function play({ player, manifest, keys }) {
     duration: video.duration,
     position: video.currentTime,
     frames: video.getVideoPlaybackQuality().totalVideoFrames,
+    cues,
     errors,
   }
 }

@@ -5,6 +5,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/key_server/mod.rs"]
+mod key_server;
+
+mod audio;
 mod bad_input;
 mod browser;
 mod clips;
@@ -14,3 +18,5 @@ mod metrics;
 mod outputs;
 mod protected;
 mod reuse;
+mod speke;
+mod subtitles;

@@ -1,11 +1,10 @@
 //! All profiles of a real clip, each read back and decrypted, and played where a player can be had.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::players::{ffmpeg_frames, gstreamer_plays};
+use crate::support::players::{decrypted_segment_frames, ffmpeg_frames, frames_with_key, gstreamer_plays};
 use crate::support::server::FileServer;
 use crate::support::{Bench, KEY, KEY_ID, browser, clips};
 
@@ -95,7 +94,7 @@ fn play(bench: &Bench, profiles: &[Value]) -> BTreeMap<String, Vec<&'static str>
                 by.push("FFmpeg (first segment, decrypted)");
             }
             ("mp4", "ml") => {
-                assert_eq!(frames_with_key(&path.to_string_lossy()), FRAMES, "{id}");
+                assert_eq!(frames_with_key(&path, KEY), FRAMES, "{id}");
                 by.push("FFmpeg (decrypted)");
             }
             _ => {}
@@ -107,24 +106,8 @@ fn play(bench: &Bench, profiles: &[Value]) -> BTreeMap<String, Vec<&'static str>
     played
 }
 
-/// Frames of the first segment of the largest rung, decrypted by FFmpeg: 5.1 fails on many segments at once.
+/// Frames of the first segment of the largest rung, decrypted by FFmpeg.
 fn decrypted_frames(bench: &Bench, profile: &Value) -> u64 {
     let media = bench.origin().join("bigbuckbunny").join(profile["media_path"].as_str().unwrap());
-    let track = media.join("video-360p");
-    let mut bytes = fs_err::read(track.join("init.mp4")).unwrap();
-    bytes.extend(fs_err::read(track.join("1.m4s")).unwrap());
-    let file = bench.path("first.mp4");
-    fs_err::write(&file, bytes).unwrap();
-    frames_with_key(&file.to_string_lossy())
-}
-
-fn frames_with_key(path: &str) -> u64 {
-    let output = Command::new("ffprobe")
-        .args(["-v", "error", "-decryption_key", KEY, "-count_frames", "-select_streams", "v:0"])
-        .args(["-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", path])
-        .output()
-        .unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(errors.is_empty(), "{path}: {errors}");
-    String::from_utf8_lossy(&output.stdout).trim().trim_end_matches(',').parse().unwrap()
+    decrypted_segment_frames(&media.join("video-360p"), KEY)
 }

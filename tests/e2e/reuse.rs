@@ -100,6 +100,60 @@ fn a_media_set_that_the_disk_has_damaged_is_packaged_again_in_the_same_call() {
     assert_eq!(*uploads[0].1, ["completed", "failed", "completed"]);
 }
 
+/// Damages the last byte of its kind in all artifacts' files of this name, whose sizes stay. Answers how many there were.
+fn damage_all(bench: &Bench, name: &str, is_wanted: impl Fn(&u8) -> bool) -> usize {
+    let artifacts = bench.path(".reelfarm/artifacts");
+    let found: Vec<_> = tree(&artifacts).into_keys().filter(|path| path.ends_with(name)).collect();
+    for path in &found {
+        let path = artifacts.join(path);
+        let mut bytes = fs_err::read(&path).unwrap();
+        let at = bytes.iter().rposition(&is_wanted).unwrap();
+        bytes[at] ^= 1;
+        fs_err::write(path, bytes).unwrap();
+    }
+    found.len()
+}
+
+/// The scheduler reads receipts to know what lies at the origin.
+#[test]
+fn receipts_that_the_disk_has_damaged_are_made_again_and_do_not_fail_the_title() {
+    let bench = Bench::new();
+    clips::film(&bench.path("film.mp4"), 5);
+    let arguments = ["run", "film.mp4", "--ladder", "fast", "--profiles", "dash-clr-2s,mp4-clr", "--json"];
+    bench.json(arguments);
+    let (attempts, origin) = (bench.attempts("film"), tree(&bench.origin()));
+    assert_eq!(damage_all(&bench, "/receipt.json", |byte| *byte == b'}'), 2);
+    let lost = origin.keys().find(|path| path.ends_with(".m4s")).unwrap();
+    fs_err::remove_file(bench.origin().join(lost)).unwrap();
+    bench.json(arguments);
+    assert_eq!(tree(&bench.origin()), origin);
+    let after = bench.attempts("film");
+    for (label, outcomes) in &after {
+        let again = usize::from(label.starts_with("upload ") || label == "publish");
+        assert_eq!(outcomes.len(), attempts[label].len() + again, "{label}: {outcomes:?}");
+    }
+}
+
+/// An attempt that finds its result on the disk reports that: here the state folder has lost its database.
+#[test]
+fn results_that_the_disk_has_damaged_are_not_believed() {
+    let bench = Bench::new();
+    clips::film(&bench.path("film.mp4"), 5);
+    let arguments = ["run", "film.mp4", "--ladder", "fast", "--profiles", "mp4-clr", "--json"];
+    bench.json(arguments);
+    let origin = tree(&bench.origin());
+    for name in ["farm.db", "farm.db-wal", "farm.db-shm"] {
+        let path = bench.path(".reelfarm").join(name);
+        if path.exists() {
+            fs_err::remove_file(path).unwrap();
+        }
+    }
+    // What is read is still of the right form.
+    assert!(damage_all(&bench, "/result.json", u8::is_ascii_digit) >= 2);
+    bench.json(arguments);
+    assert_eq!(tree(&bench.origin()), origin);
+}
+
 /// Where a NAL unit's length and its last byte lie in a rendition.
 struct NalUnit {
     length: usize,

@@ -7,6 +7,8 @@ mod support;
 
 mod database;
 mod origin;
+mod packager;
 mod secrets;
 mod signals;
+mod subtitles;
 mod tools;

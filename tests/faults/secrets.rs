@@ -2,59 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::path::Path;
 use std::process::Stdio;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-
+use crate::support::canary::{files_with, found_in};
 use crate::support::{Bench, KEY, KEY_ID, clips, descendants, tree};
-
-/// The forms in which a key may be found.
-fn forms(key: &str) -> Vec<(&'static str, Vec<u8>)> {
-    let raw = hex::decode(key).unwrap();
-    let unpadded = |text: String| text.trim_end_matches('=').as_bytes().to_vec();
-    let list = raw.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let mut reversed = raw.clone();
-    reversed.reverse();
-    vec![
-        ("raw", raw.clone()),
-        ("reversed", reversed),
-        ("hexadecimal", key.as_bytes().to_vec()),
-        ("upper-case hexadecimal", key.to_uppercase().into_bytes()),
-        ("base64", unpadded(STANDARD.encode(&raw))),
-        ("base64 for URLs", unpadded(URL_SAFE.encode(&raw))),
-        ("a list of numbers", list.join(",").into_bytes()),
-        ("a list of numbers with blanks", list.join(", ").into_bytes()),
-    ]
-}
-
-fn found_in(bytes: &[u8], key: &str) -> Option<&'static str> {
-    forms(key)
-        .into_iter()
-        .find(|(_, form)| bytes.windows(form.len()).any(|window| window == form))
-        .map(|(name, _)| name)
-}
-
-/// Every file below a folder in which the key stands, but for the operator's own file.
-fn files_with(folder: &Path, key: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in fs_err::read_dir(&next).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.strip_prefix(folder).unwrap().to_string_lossy().into_owned();
-            if path.is_dir() {
-                folders.push(path);
-            } else if name != "keys.json"
-                && let Some(form) = found_in(&fs_err::read(&path).unwrap(), key)
-            {
-                found.insert(format!("{name} ({form})"));
-            }
-        }
-    }
-    found
-}
 
 /// What every process of the farm can be seen with while it runs.
 fn look_at_processes(parent: u32, seen: &mut BTreeSet<u32>, found: &mut BTreeSet<String>) {
@@ -79,15 +30,23 @@ fn scrape(address: &str) -> Option<Vec<u8>> {
     answer.starts_with(b"HTTP/1.1 200").then_some(answer)
 }
 
-struct Outcome {
-    success: bool,
+pub(crate) struct Outcome {
+    /// The exit code.
+    pub(crate) code: Option<i32>,
     /// Everything that was said: standard output, log and metrics.
-    text: String,
+    pub(crate) text: String,
     processes: usize,
 }
 
+impl Outcome {
+    /// What was said of failures.
+    pub(crate) fn failures(&self) -> String {
+        self.text.lines().filter(|line| line.contains("RF-")).collect::<Vec<_>>().join("\n")
+    }
+}
+
 /// Runs the farm with all its logs on, looks at its processes all the time, and at everything it left.
-fn watched(bench: &Bench, profiles: &str, packager: Option<&str>) -> (Outcome, BTreeSet<String>) {
+pub(crate) fn watched(bench: &Bench, profiles: &str, packager: Option<&str>) -> (Outcome, BTreeSet<String>) {
     let mut command = bench.reelfarm([
         "run",
         "film.mp4",
@@ -145,7 +104,7 @@ fn watched(bench: &Bench, profiles: &str, packager: Option<&str>) -> (Outcome, B
         text.push_str(&String::from_utf8_lossy(&bytes));
     }
     found.extend(files_with(&bench.path(""), KEY));
-    (Outcome { success: status.success(), text, processes: seen.len() }, found)
+    (Outcome { code: status.code(), text, processes: seen.len() }, found)
 }
 
 #[test]
@@ -154,7 +113,7 @@ fn a_content_key_is_found_only_where_it_belongs() {
     bench.keys(KEY_ID, KEY);
     clips::film(&bench.path("film.mp4"), 5);
     let (outcome, found) = watched(&bench, "all", None);
-    assert!(outcome.success);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.failures());
     assert!(outcome.processes > 3, "processes were looked at");
     let ids = files_with(&bench.path(""), KEY_ID);
     for form in ["raw", "hexadecimal"] {
@@ -184,7 +143,7 @@ fn a_packager_that_fails_with_the_keys_in_its_hands_betrays_nothing() {
         fs_err::write(&script, behaviour.replace("PACKAGER", &real)).unwrap();
         fs_err::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         let (outcome, found) = watched(&bench, "dash-wv-2s", script.to_str());
-        assert!(!outcome.success);
+        assert_eq!(outcome.code, Some(1));
         assert!(outcome.text.contains("RF-PKG-002"), "the failure is told");
         assert!(found.is_empty(), "{found:?}");
     }

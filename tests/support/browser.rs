@@ -18,14 +18,35 @@ pub struct Played {
     pub frames: u64,
     /// Different pictures that were on the screen.
     pub pictures: u64,
+    /// The subtitles that were shown.
+    pub cues: Vec<ShownCue>,
     /// Whatever went wrong.
     pub errors: Vec<String>,
 }
 
+/// A subtitle as the browser showed it.
+#[derive(Debug, Deserialize)]
+pub struct ShownCue {
+    /// When it appeared, in seconds of the picture.
+    pub start: f64,
+    /// When it went.
+    pub end: f64,
+    /// What it said.
+    pub text: String,
+}
+
+/// The same as [`play`], with the subtitles of a language.
+pub fn play_with_subtitles(player: &str, manifest: &str, language: &str) -> Played {
+    start(&serde_json::json!({ "player": player, "manifest": manifest, "subtitles": language }))
+}
+
 /// Plays a manifest to its end with `player`: `shaka` or `hls`. `keys` are ClearKey keys by their ids, in hexadecimal.
 pub fn play(player: &str, manifest: &str, keys: &BTreeMap<String, String>) -> Played {
+    start(&serde_json::json!({ "player": player, "manifest": manifest, "keys": keys }))
+}
+
+fn start(request: &serde_json::Value) -> Played {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let request = serde_json::json!({ "player": player, "manifest": manifest, "keys": keys });
     let mut child = Command::new("node")
         .arg(root.join("tests/browser/play.mjs"))
         .arg(root.join(".tools/browser"))

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, missing_docs)] // each test binary uses a part of it
 
 pub mod browser;
+pub mod canary;
 pub mod clips;
 pub mod players;
 pub mod server;

@@ -97,7 +97,7 @@ async fn run_in(
         }
     };
     stop_work.cancel();
-    let (title, task) = (&message.title, message.task.spec.label());
+    let (title, task) = (&message.title, message.task.spec.label_with(message.source.as_ref()));
     if matches!(interruption, Interruption::LeaseLost) {
         tracing::warn!(%title, task, "lease not extended in time, work dropped");
     }

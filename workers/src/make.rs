@@ -76,8 +76,16 @@ async fn there_already(
     if message.task.spec.acts_on_origin() {
         return Ok(there);
     }
+    // What the scheduler decides by is read whole; of media every byte is, by the task that uses them.
+    let is_read = message.task.spec.has_result();
     for output in &message.task.outputs {
-        if let Some(record) = worker.artifacts.find(output.key).await? {
+        let artifacts = &worker.artifacts;
+        let found = if is_read {
+            artifacts.get_intact(output.key).await?.map(|artifact| artifact.record)
+        } else {
+            artifacts.find(output.key).await?
+        };
+        if let Some(record) = found {
             there.insert(output.name.clone(), record);
         }
     }

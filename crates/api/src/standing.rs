@@ -288,6 +288,7 @@ mod tests {
                 ladder: LadderText { file: "l.toml".into(), text: String::new() },
                 profiles: Vec::new(),
                 audio_language: None,
+                subtitles: Vec::new(),
                 protection: None,
                 origin: "/origin".into(),
                 tools: ToolVersions::default(),

@@ -1,5 +1,6 @@
 //! What an operator submits.
 
+use reelfarm_model::subtitles::SubtitlePurpose;
 use reelfarm_model::{Digest, TitleId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -23,6 +24,10 @@ pub struct SubmitRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 100)]
     pub audio_language: Option<String>,
+    /// Its files of subtitles, in the order in which players list them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 200)]
+    pub subtitles: Vec<SubtitlesRequest>,
     /// The only DRM systems that profiles may name; those that the farm allows where it is absent. It can only narrow
     /// those.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,6 +38,20 @@ pub struct SubmitRequest {
     /// Let a title that has keys from elsewhere already have others, which makes its licences useless.
     #[serde(default)]
     pub new_keys: bool,
+}
+
+/// A file of subtitles.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubtitlesRequest {
+    /// The file: SRT, WebVTT or TTML.
+    pub source: SourceRequest,
+    /// Its language (BCP 47), such as `pt-BR`.
+    #[schema(max_length = 100)]
+    pub language: String,
+    /// For whom they are.
+    #[serde(default)]
+    pub purpose: SubtitlePurpose,
 }
 
 /// Where the source is.

@@ -41,7 +41,8 @@ pub enum LogStyle {
 pub enum Verb {
     /// Take files to a finished origin, in this one process. Stop it at any time and run it again: it goes on.
     Run(Run),
-    /// Check a file as the farm would, without a farm. Exits with 0 where the farm would take it, 1 where not.
+    /// Check a file, and the subtitles beside it, as the farm would, without a farm. Exits with 0 where the farm would
+    /// take it, 1 where not.
     Qc(Qc),
     /// Show what a file holds.
     Probe(Probe),
@@ -94,7 +95,8 @@ pub enum Verb {
 /// `reelfarm run`.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// Film files. A title is named after its file, without the extension.
+    /// Film files. A title is named after its file, without the extension. Files of subtitles beside it go with it, by
+    /// their names: film.en.srt, film.pt-BR.vtt, film.en.forced.srt, film.de.sdh.ttml.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Where finished titles go [default: ./origin].
@@ -109,6 +111,8 @@ pub struct Run {
     /// The language of audio tracks that state none, such as `en` or `pt-BR`.
     #[arg(long, env = "REELFARM_AUDIO_LANG", value_name = "LANG")]
     pub audio_lang: Option<String>,
+    #[command(flatten)]
+    pub subtitles: Subtitles,
     /// The only DRM systems that profiles may name, such as `widevine,playready` [default: all].
     #[arg(long, env = "REELFARM_DRM", value_name = "SYSTEM,…", value_delimiter = ',', value_parser = drm_system)]
     pub drm: Option<Vec<DrmSystem>>,
@@ -219,6 +223,14 @@ fn pool(name: &str) -> Result<Pool, String> {
         .ok_or_else(|| format!("the pools are {}", names()))
 }
 
+/// Whether files of subtitles go with their films.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Subtitles {
+    /// Leave aside the files of subtitles that lie beside films, without a look at them.
+    #[arg(long, env = "REELFARM_NO_SUBTITLES")]
+    pub no_subtitles: bool,
+}
+
 /// A DRM system by its name.
 fn drm_system(name: &str) -> Result<DrmSystem, String> {
     let names = || DrmSystem::ALL.map(DrmSystem::as_str).join(", ");
@@ -254,6 +266,8 @@ pub struct Qc {
     /// The language of audio tracks that state none, such as `en` or `pt-BR`.
     #[arg(long, env = "REELFARM_AUDIO_LANG", value_name = "LANG")]
     pub audio_lang: Option<String>,
+    #[command(flatten)]
+    pub subtitles: Subtitles,
     #[command(flatten)]
     pub json: Json,
 }

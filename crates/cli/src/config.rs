@@ -32,6 +32,8 @@ pub struct Project {
     pub profiles: Option<Vec<String>>,
     /// As `--audio-lang`.
     pub audio_lang: Option<String>,
+    /// As `--no-subtitles`.
+    pub no_subtitles: bool,
     /// A QC policy file in place of the built-in one.
     pub qc_policy: Option<PathBuf>,
     /// A profile list in place of the built-in one.

@@ -1,8 +1,10 @@
 //! Settings of encryption: who gives keys, and what the rights to titles allow.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use reelfarm_drm::speke::{ClientCertificate, SpekeOptions, SpekeServer};
 use reelfarm_drm::{GivenKeys, KeyProvider, MasterSecret};
@@ -50,6 +52,10 @@ struct KeyServer {
     client_certificate_file: Option<PathBuf>,
     client_key_file: Option<PathBuf>,
     systems: Option<BTreeSet<DrmSystem>>,
+    /// The longest that one exchange may take.
+    timeout_seconds: Option<NonZeroU32>,
+    /// How often it is asked in one attempt at a title's keys.
+    attempts: Option<NonZeroU32>,
 }
 
 /// Who gives the keys of a farm, and what players are told of them.
@@ -156,7 +162,14 @@ impl KeyServer {
             _ => return Err("client_certificate_file and client_key_file go together".to_owned()),
         };
         let default = SpekeOptions::new(&self.url);
+        let mut patience = default.patience.clone();
+        if let Some(seconds) = self.timeout_seconds {
+            patience.exchange = Duration::from_secs(seconds.get().into());
+            patience.connect = patience.connect.min(patience.exchange);
+        }
+        patience.attempts = self.attempts.map_or(patience.attempts, NonZeroU32::get);
         Ok(SpekeOptions {
+            patience,
             credentials_file: self.credentials_file.clone(),
             client_certificate,
             authority_file: self.authority_file.clone(),

@@ -52,6 +52,7 @@ impl Exit {
             | Code::BrokerUnreachable
             | Code::MasterSecretUnusable
             | Code::KeyServerUnreachable
+            | Code::KeyServerLoginRefused
             | Code::DiskFull
             | Code::FarmUnreachable
             | Code::FarmBusy => Self::Unreachable,

@@ -15,6 +15,7 @@ mod exit;
 mod farm;
 mod printer;
 mod progress;
+mod side_files;
 mod signals;
 mod tools;
 mod verbs;

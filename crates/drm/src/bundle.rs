@@ -1,5 +1,7 @@
 //! A title's keys at rest.
 
+use std::collections::BTreeMap;
+
 use reelfarm_model::key::Digest;
 use reelfarm_model::profile::DrmSystem;
 use reelfarm_model::{KeyId, KeyUse, TitleId};
@@ -40,6 +42,9 @@ struct StoredKey {
     r#use: KeyUse,
     id: KeyId,
     key: Wrapped,
+    /// The initialisation vector that was agreed for it; no secret, since media files state it.
+    #[serde(with = "crate::base64_text::optional", default, skip_serializing_if = "Option::is_none")]
+    vector: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +64,13 @@ impl KeyBundle {
         let failed = |error: NoRandomness| stored(title, &error.to_string());
         let data_key = random::<32>().map_err(failed)?;
         let wrapped = keys.keys().map(|(r#use, ContentKey { id, key })| {
-            wrap(&data_key, key, &bound_to(title, r#use, *id)).map(|key| StoredKey { r#use, id: *id, key })
+            let vector = keys.agreed_vector(*id).map(Vec::from);
+            wrap(&data_key, key, &bound_to(title, r#use, *id)).map(|key| StoredKey {
+                r#use,
+                id: *id,
+                key,
+                vector,
+            })
         });
         let signals =
             keys.signals().map(|(system, id, signal)| StoredSignal { system, id, signal: signal.clone() });
@@ -95,7 +106,15 @@ impl KeyBundle {
         }
         let data_key: Secret<32> = unwrap(&wrapping_key, &self.data_key, &content.bytes()?)
             .ok_or_else(|| stored(title, "they are not as they were stored"))?;
-        let keys = content.keys.iter().map(|StoredKey { r#use, id, key }| {
+        let mut vectors = BTreeMap::new();
+        let keys = content.keys.iter().map(|StoredKey { r#use, id, key, vector }| {
+            if let Some(vector) = vector {
+                let vector = <[u8; 16]>::try_from(vector.as_slice());
+                vectors.insert(
+                    *id,
+                    vector.map_err(|_| stored(title, "an initialisation vector has not 16 bytes"))?,
+                );
+            }
             let key = unwrap(&data_key, key, &bound_to(title, *r#use, *id)).ok_or_else(|| {
                 stored(title, &format!("the {} key is not as it was stored", r#use.as_str()))
             })?;
@@ -103,7 +122,7 @@ impl KeyBundle {
         });
         let keys = keys.collect::<Result<_, KeyError>>()?;
         let signals = content.signals.iter().map(|said| ((said.system, said.id), said.signal.clone()));
-        Ok(TitleKeys::new(keys, signals.collect()))
+        Ok(TitleKeys::new(keys, signals.collect()).with_vectors(vectors))
     }
 
     /// The version of the master secret that opens it.

@@ -70,17 +70,40 @@ pub struct Signal {
     pub hls_uri: Option<String>,
 }
 
+/// What names the vector of SAMPLE-AES in MPEG-TS, where it reaches the player together with the key.
+const SAMPLE_AES: &str = "SAMPLE-AES";
+
 /// A title's keys for one scheme, and what manifests say of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TitleKeys {
     keys: BTreeMap<KeyUse, ContentKey>,
     signals: BTreeMap<(DrmSystem, KeyId), Signal>,
+    vectors: BTreeMap<KeyId, [u8; 16]>,
 }
 
 impl TitleKeys {
     /// Keys by their use, and what is said of each to each system.
     pub fn new(keys: BTreeMap<KeyUse, ContentKey>, signals: BTreeMap<(DrmSystem, KeyId), Signal>) -> Self {
-        Self { keys, signals }
+        Self { keys, signals, vectors: BTreeMap::new() }
+    }
+
+    /// The same keys, of which these have an initialisation vector that was agreed with whoever gives licences: a FairPlay
+    /// server answers it together with the key, so nothing else may be used.
+    #[must_use]
+    pub fn with_vectors(self, vectors: BTreeMap<KeyId, [u8; 16]>) -> Self {
+        Self { vectors, ..self }
+    }
+
+    /// The initialisation vector that was agreed for the key `id`.
+    pub fn agreed_vector(&self, id: KeyId) -> Option<[u8; 16]> {
+        self.vectors.get(&id).copied()
+    }
+
+    /// The initialisation vector of a track in a scheme that chains blocks: the one agreed for its key. Without one it
+    /// follows from key and track ([`ContentKey::initialization_vector`]), for SAMPLE-AES in MPEG-TS from the key alone.
+    pub fn block_vector(&self, scheme: Scheme, key: &ContentKey, track: &str) -> [u8; 16] {
+        let track = if scheme == Scheme::SampleAes { SAMPLE_AES } else { track };
+        self.agreed_vector(key.id).unwrap_or_else(|| key.initialization_vector(track))
     }
 
     /// The key for this use: its own, or the one for every track.
@@ -122,6 +145,24 @@ mod tests {
         let own = key.in_scheme(Scheme::Aes128);
         assert!(own.id != key.id && own.key != key.key);
         assert_eq!(own, key.in_scheme(Scheme::Aes128));
+    }
+
+    #[test]
+    fn an_agreed_vector_is_that_of_all_tracks_of_its_key() {
+        let key = |id| ContentKey { id: KeyId([id; 16]), key: Secret::new([id ^ 1; 16]) };
+        let (own, agreed) = (key(1), key(2));
+        let uses = [(KeyUse::Audio, own.clone()), (KeyUse::Sd, agreed.clone())];
+        let keys =
+            TitleKeys::new(uses.into(), BTreeMap::new()).with_vectors(BTreeMap::from([(agreed.id, [7; 16])]));
+        for scheme in [Scheme::Cbcs, Scheme::SampleAes] {
+            for track in ["video-720p", "video-480p"] {
+                assert_eq!(keys.block_vector(scheme, &agreed, track), [7; 16]);
+            }
+        }
+        let of = |scheme, track| keys.block_vector(scheme, &own, track);
+        assert_eq!(of(Scheme::Cbcs, "audio"), own.initialization_vector("audio"));
+        assert_eq!(of(Scheme::SampleAes, "audio"), own.initialization_vector("SAMPLE-AES"));
+        assert_eq!(of(Scheme::SampleAes, "audio"), of(Scheme::SampleAes, "other"));
     }
 
     #[test]

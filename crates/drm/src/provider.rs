@@ -58,6 +58,14 @@ pub enum KeyError {
         /// What happened.
         reason: String,
     },
+    /// The key server does not let this farm in, or there are no credentials to show it.
+    #[error("the key server {url} refuses the farm's credentials: {reason}")]
+    Login {
+        /// Its URL, without credentials.
+        url: String,
+        /// What it said, or why there is nothing to show.
+        reason: String,
+    },
     /// The key server's answer is not what was asked for.
     #[error("the key server {url} gave a wrong answer for title {title}: {reason}")]
     Answer {
@@ -92,6 +100,7 @@ impl From<KeyError> for Failure {
             KeyError::File { .. } => Code::KeysFileInvalid,
             KeyError::MasterSecret { .. } => Code::MasterSecretUnusable,
             KeyError::Unreachable { .. } => Code::KeyServerUnreachable,
+            KeyError::Login { .. } => Code::KeyServerLoginRefused,
             KeyError::Answer { .. } => Code::KeyServerAnswerInvalid,
             KeyError::Missing { .. } => Code::KeyMissing,
             KeyError::Stored { .. } => Code::ArtifactMissing,

@@ -30,7 +30,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
-use reelfarm_model::profile::DrmSystem;
+use reelfarm_model::profile::{DrmSystem, Scheme};
 
 use self::answer::Answer;
 use self::credentials::Credentials;
@@ -41,13 +41,16 @@ use self::request::Asked;
 use self::scrub::Scrubber;
 use crate::keys::TitleKeys;
 use crate::provider::{KeyError, KeyProvider, KeyRequest};
-use crate::signal::signal;
+use crate::signal::{signal, title_keys};
 use crate::uris::KeyUris;
 
 /// A key server.
 ///
 /// The ids of keys are ours: they follow from the server's URL, the title and the use, so that the same is asked for each
-/// time. An answer is refused unless it is for the title, in the version and scheme asked for, with exactly the keys
+/// time; whole segments (AES-128) have ids and so keys of their own. A server that knows no system of a scheme is asked
+/// in another one, and players are told what follows from the key's id; of AES-128 the key then follows from the server's
+/// and tells nothing of it, as its file is open to all. Keys that FairPlay gives out have one initialisation vector each:
+/// the one that the server is told of, or the one that it answers. An answer is refused unless it is for the title, in the version and scheme asked for, with exactly the keys
 /// asked for, each of 16 bytes, no two alike and none all zero; with the rules for tracks as they were sent; and with
 /// every system asked about, for each key, all that was asked for filled, and that naming the key: `pssh` boxes, the
 /// PlayReady header with its checksum of the key, and the `EXT-X-KEY` of HLS.
@@ -72,6 +75,9 @@ impl SpekeServer {
     /// A file cannot be used, the URL is none that keys may be asked of, or TLS cannot be set up.
     pub fn new(options: &SpekeOptions, uris: KeyUris) -> Result<Self, SpekeSetupError> {
         let address = Address::parse(&options.url)?;
+        if options.systems.is_empty() {
+            return Err(SpekeSetupError::Systems);
+        }
         if let Some(file) = &options.credentials_file {
             Credentials::read(file).map_err(SpekeSetupError::File)?;
         }
@@ -96,7 +102,7 @@ impl SpekeServer {
     }
 
     async fn ask(&self, asked: &Asked) -> Result<Answer, NoAnswer> {
-        let credentials = self.credentials().await.map_err(NoAnswer::Unreachable)?;
+        let credentials = self.credentials().await.map_err(NoAnswer::Login)?;
         let secrets = credentials.as_ref().map(|credentials| credentials.secrets().to_vec());
         let scrubber = Scrubber::new(asked.ids(), secrets.unwrap_or_default());
         let body = self.exchange.post(&asked.document(), credentials.as_ref(), &scrubber).await?;
@@ -108,19 +114,27 @@ impl SpekeServer {
 impl KeyProvider for SpekeServer {
     async fn keys(&self, request: &KeyRequest) -> Result<TitleKeys, KeyError> {
         let asked = Asked::new(request, self.url(), &self.systems);
-        let Answer { keys, mut signals } = self.ask(&asked).await.map_err(|error| match error {
+        let Answer { keys, mut signals, vectors } = self.ask(&asked).await.map_err(|error| match error {
             NoAnswer::Unreachable(reason) => KeyError::Unreachable { url: self.url().to_owned(), reason },
+            NoAnswer::Login(reason) => KeyError::Login { url: self.url().to_owned(), reason },
             NoAnswer::Refused(reason) => {
                 KeyError::Answer { url: self.url().to_owned(), title: request.title.clone(), reason }
             }
         })?;
-        signals.retain(|(system, _), _| request.systems.contains(system));
+        if asked.scheme != request.scheme {
+            let keys = keys.into_iter().map(|(wanted, key)| (wanted, key.in_scheme(request.scheme)));
+            return Ok(title_keys(keys.collect(), request, &self.uris));
+        }
         for system in &request.systems {
+            // Without a server, anybody may fetch this key from a file beside the playlists: not the server's own.
+            if (*system, request.scheme) == (DrmSystem::Clearkey, Scheme::Aes128) {
+                continue;
+            }
             for key in keys.values() {
                 let told = || signal(*system, request.scheme, key, &request.title, &self.uris);
                 signals.entry((*system, key.id)).or_insert_with(told);
             }
         }
-        Ok(TitleKeys::new(keys, signals))
+        Ok(TitleKeys::new(keys, signals).with_vectors(vectors))
     }
 }

@@ -49,6 +49,10 @@ codes! {
     TitleNotFound = "RF-TTL-003", Permanent, "no title of this name is known";
     TitleStateWrong = "RF-TTL-004", Permanent, "the title is in a state in which this cannot be done";
 
+    SubtitlesName = "RF-SUB-001", Permanent, "a subtitle file's name does not say its language";
+    SubtitlesInvalid = "RF-SUB-002", Permanent, "a subtitle file cannot be read";
+    SubtitlesForeign = "RF-SUB-003", Permanent, "a subtitle file does not fit the film";
+
     QcUnreadable = "RF-QC-001", Permanent, "the file is not a media file that the farm opens";
     QcDecodeErrors = "RF-QC-002", Permanent, "parts of the file cannot be decoded";
     QcVideoTrack = "RF-QC-003", Permanent, "there is not exactly one usable video track";
@@ -89,6 +93,7 @@ codes! {
     KeyServerAnswerInvalid = "RF-KEY-004", Permanent, "the key server's answer is not what was asked for";
     KeyMissing = "RF-KEY-005", Permanent, "there is no content key for the title";
     KeysDiffer = "RF-KEY-006", Permanent, "the title has keys from elsewhere already";
+    KeyServerLoginRefused = "RF-KEY-007", Environment, "the key server refuses the farm's credentials";
 
     VerifyFailed = "RF-VER-001", Permanent, "a profile did not read back as it was meant to be";
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::key::Digest;
 use crate::profile::{Container, DrmSystem, MediaSetId, Scheme};
+use crate::subtitles::SubtitlePurpose;
 use crate::title::TitleId;
 
 /// The content of `ORIGIN/<title>/index.json`.
@@ -40,8 +41,25 @@ pub struct IndexProfile {
     pub media_set: MediaSetId,
     /// Where that media set lies, as a path from the title's folder.
     pub media_path: String,
+    /// The subtitles that its manifests offer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subtitles: Vec<IndexSubtitles>,
+    /// What people should know of it, such as what it leaves out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The artifact key of the report that says that it was read back.
     pub verification: Digest,
+}
+
+/// Subtitles that a profile offers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexSubtitles {
+    /// Language tag (BCP 47).
+    pub language: String,
+    /// For whom they are.
+    pub purpose: SubtitlePurpose,
+    /// What its manifests lead to, as a path from the title's folder.
+    pub path: String,
 }
 
 /// One file that is online.

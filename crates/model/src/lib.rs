@@ -19,6 +19,7 @@ pub mod recipe;
 #[cfg(feature = "schema")]
 mod schema;
 pub mod source;
+pub mod subtitles;
 pub mod task;
 pub mod title;
 

@@ -79,7 +79,7 @@ pub struct TaskMessage {
     pub title: TitleId,
     /// What to do.
     pub task: Task,
-    /// Where the source lies, for tasks that read it.
+    /// Where the file lies that it reads, for tasks that read a delivered one.
     pub source: Option<SourceReference>,
     /// How long the lease runs from its dispatch and from each heartbeat, in milliseconds.
     pub lease_ms: u64,

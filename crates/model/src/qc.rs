@@ -105,6 +105,13 @@ pub struct VideoConclusion {
     pub full_range: bool,
 }
 
+impl VideoConclusion {
+    /// How long the film is, in milliseconds, rounded up.
+    pub fn duration_ms(&self) -> u64 {
+        self.frame_count.saturating_mul(1_000).div_ceil(u64::from(self.frame_rate.max(1)))
+    }
+}
+
 /// One programme's sound in one language, from one track or from several mono tracks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

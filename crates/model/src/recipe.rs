@@ -7,14 +7,15 @@ use serde::{Deserialize, Serialize};
 
 /// Our own code, a number a kind of work. Raise one with any change of the bytes that this work gives: artifacts made
 /// with the old number are then made again, and workers of the old program no longer take such tasks.
-const RECIPES: [(&str, u32); 7] = [
+const RECIPES: [(&str, u32); 8] = [
     (ToolVersions::MEASURE_RECIPE, 1),
     (ToolVersions::ENCODE_RECIPE, 1),
-    (ToolVersions::KEYS_RECIPE, 1),
+    (ToolVersions::SUBTITLES_RECIPE, 2),
+    (ToolVersions::KEYS_RECIPE, 2),
     (ToolVersions::PACKAGE_RECIPE, 1),
-    (ToolVersions::MANIFEST_RECIPE, 1),
-    (ToolVersions::VERIFY_RECIPE, 1),
-    (ToolVersions::PUBLISH_RECIPE, 1),
+    (ToolVersions::MANIFEST_RECIPE, 3),
+    (ToolVersions::VERIFY_RECIPE, 3),
+    (ToolVersions::PUBLISH_RECIPE, 2),
 ];
 
 /// Tools by name with the version that they state, such as `x264` → `164`; our own recipes are among them.
@@ -34,6 +35,8 @@ impl ToolVersions {
     pub const MEASURE_RECIPE: &'static str = "measure-recipe";
     /// Our own part in renditions.
     pub const ENCODE_RECIPE: &'static str = "encode-recipe";
+    /// How subtitles are read and written.
+    pub const SUBTITLES_RECIPE: &'static str = "subtitles-recipe";
     /// How keys are derived, and what players are told of them.
     pub const KEYS_RECIPE: &'static str = "keys-recipe";
     /// Our own part in media sets: the packager's options, and our engines.

@@ -21,6 +21,13 @@ pub struct SourceReference {
     pub etag: Option<String>,
 }
 
+impl SourceReference {
+    /// The file's name without its folder.
+    pub fn file_name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+}
+
 /// What a fingerprint task found: the digests of every byte of the source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
@@ -34,10 +41,22 @@ pub struct Fingerprint {
 
 #[cfg(test)]
 mod tests {
+    use crate::key::Digest;
     use crate::recipe::ToolVersions;
-    use crate::task::{FingerprintSpec, Task, TaskSpec};
+    use crate::task::{FingerprintSpec, SubtitlesSpec, Task, TaskSpec};
 
     use super::*;
+
+    #[test]
+    fn people_tell_what_reads_one_delivered_file_from_what_reads_another() {
+        let source =
+            |name: &str| SourceReference { path: format!("/films/{name}").into(), size: 1, modified_ns: 1, etag: None };
+        let fingerprint = TaskSpec::Fingerprint(FingerprintSpec { source: source("film.mp4") });
+        assert_eq!(fingerprint.label(), "fingerprint film.mp4");
+        let subtitles = TaskSpec::Subtitles(SubtitlesSpec { source: Digest::of(b"bytes"), duration_ms: 1 });
+        assert_eq!(subtitles.label(), format!("subtitles {}", Digest::of(b"bytes").short()));
+        assert_eq!(subtitles.label_with(Some(&source("film.en.srt"))), "subtitles film.en.srt");
+    }
 
     #[test]
     fn a_source_survives_json_inside_a_task() {

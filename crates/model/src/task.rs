@@ -15,6 +15,8 @@ use crate::ladder::{ChannelLayout, Rung};
 use crate::profile::{DrmSystem, MediaFormat, MediaSetId, Profile, Scheme};
 use crate::qc::{AudioSource, VideoConclusion};
 use crate::recipe::ToolVersions;
+use crate::source::SourceReference;
+use crate::subtitles::SubtitleTrack;
 use crate::title::TitleId;
 
 /// Workers of one capability.
@@ -56,6 +58,8 @@ pub enum TaskSpec {
     EncodeVideo(EncodeVideoSpec),
     /// One decode of the source's sound, all audio renditions encoded from it.
     EncodeAudio(EncodeAudioSpec),
+    /// One track of subtitles, from the file that was delivered.
+    Subtitles(SubtitlesSpec),
     /// A title's content keys for one scheme, wrapped, with what players are told of them.
     Keys(KeysSpec),
     /// One media set from renditions.
@@ -82,6 +86,7 @@ pub enum TaskKind {
     Qc,
     EncodeVideo,
     EncodeAudio,
+    Subtitles,
     Keys,
     Package,
     Manifest,
@@ -93,11 +98,12 @@ pub enum TaskKind {
 
 impl TaskKind {
     /// Every kind, in the order in which a title needs them.
-    pub const ALL: [TaskKind; 11] = [
+    pub const ALL: [TaskKind; 12] = [
         Self::Fingerprint,
         Self::Qc,
         Self::EncodeVideo,
         Self::EncodeAudio,
+        Self::Subtitles,
         Self::Keys,
         Self::Package,
         Self::Manifest,
@@ -114,6 +120,7 @@ impl TaskKind {
             Self::Qc => "qc",
             Self::EncodeVideo => "encode-video",
             Self::EncodeAudio => "encode-audio",
+            Self::Subtitles => "subtitles",
             Self::Keys => "keys",
             Self::Package => "package",
             Self::Manifest => "manifest",
@@ -130,7 +137,7 @@ impl TaskKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FingerprintSpec {
     /// The source as it was found.
-    pub source: crate::source::SourceReference,
+    pub source: SourceReference,
 }
 
 /// See [`TaskSpec::Qc`].
@@ -192,6 +199,15 @@ pub struct AudioRenditionSpec {
     pub bitrate_kbps: u32,
     /// Where the channels come from; a surround source is mixed down for a stereo rendition.
     pub from: AudioSource,
+}
+
+/// See [`TaskSpec::Subtitles`]. Language and purpose shape no byte: they are the manifests' to tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubtitlesSpec {
+    /// The delivered file.
+    pub source: Digest,
+    /// How long the film is, in milliseconds.
+    pub duration_ms: u64,
 }
 
 /// See [`TaskSpec::Keys`].
@@ -287,6 +303,9 @@ pub struct ManifestSpec {
     /// Which key each track takes, by the track's name; empty for a clear profile.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub key_uses: BTreeMap<String, KeyUse>,
+    /// The title's subtitles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subtitles: Vec<SubtitleTrack>,
 }
 
 /// See [`TaskSpec::Verify`].
@@ -302,6 +321,9 @@ pub struct VerifySpec {
     pub media: ArtifactKey,
     /// How the media set was made: its renditions are what the profile must read back as.
     pub package: PackageSpec,
+    /// The subtitles that its manifests name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subtitles: Vec<SubtitleTrack>,
 }
 
 /// See [`TaskSpec::Upload`].
@@ -328,6 +350,12 @@ pub struct PublishSpec {
     pub source: Digest,
     /// Every profile of the title.
     pub profiles: Vec<PublishProfile>,
+    /// The title's subtitles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subtitles: Vec<PublishSubtitles>,
+    /// The ids of the tracks that were delivered and not made, because no profile of the title carries any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subtitles_left_out: Vec<String>,
 }
 
 /// One profile as it is published.
@@ -342,6 +370,15 @@ pub struct PublishProfile {
     /// Where its media set lies, from the title's folder.
     pub media_path: String,
     /// The receipt of its media set's upload.
+    pub receipt: ArtifactKey,
+}
+
+/// One track of subtitles as it is published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishSubtitles {
+    /// The track.
+    pub track: SubtitleTrack,
+    /// The receipt of its upload.
     pub receipt: ArtifactKey,
 }
 
@@ -414,6 +451,7 @@ impl TaskSpec {
             Self::Qc(_) => TaskKind::Qc,
             Self::EncodeVideo(_) => TaskKind::EncodeVideo,
             Self::EncodeAudio(_) => TaskKind::EncodeAudio,
+            Self::Subtitles(_) => TaskKind::Subtitles,
             Self::Keys(_) => TaskKind::Keys,
             Self::Package(_) => TaskKind::Package,
             Self::Manifest(_) => TaskKind::Manifest,
@@ -430,6 +468,7 @@ impl TaskSpec {
             Self::Qc(_) | Self::EncodeVideo(_) | Self::EncodeAudio(_) => Pool::Cpu,
             Self::Package(_) => Pool::Package,
             Self::Fingerprint(_)
+            | Self::Subtitles(_)
             | Self::Keys(_)
             | Self::Manifest(_)
             | Self::Verify(_)
@@ -443,12 +482,24 @@ impl TaskSpec {
     pub fn label(&self) -> String {
         let kind = self.kind().as_str();
         match self {
+            Self::Fingerprint(spec) => format!("{kind} {}", spec.source.file_name()),
+            Self::Subtitles(spec) => format!("{kind} {}", spec.source.short()),
             Self::Keys(spec) => format!("{kind} {}", spec.scheme.as_str()),
             Self::Package(spec) => format!("{kind} {}", spec.media_set),
             Self::Manifest(spec) => format!("{kind} {}", spec.profile.id),
             Self::Verify(spec) => format!("{kind} {}", spec.profile.id),
             Self::Upload(spec) => format!("{kind} {}", spec.media_path),
             _ => kind.to_owned(),
+        }
+    }
+
+    /// The label where it is known which delivered file is read: people know files of subtitles by their names.
+    pub fn label_with(&self, source: Option<&SourceReference>) -> String {
+        match (self, source) {
+            (Self::Subtitles(_), Some(source)) => {
+                format!("{} {}", self.kind().as_str(), source.file_name())
+            }
+            _ => self.label(),
         }
     }
 
@@ -462,6 +513,7 @@ impl TaskSpec {
             | Self::Qc(_)
             | Self::EncodeVideo(_)
             | Self::EncodeAudio(_)
+            | Self::Subtitles(_)
             | Self::Keys(_)
             | Self::Withdraw(_) => BTreeSet::new(),
             Self::Package(spec) => {
@@ -471,10 +523,14 @@ impl TaskSpec {
                     None => renditions(spec).into_iter().chain(keys).collect(),
                 }
             }
-            Self::Manifest(spec) => spec.keys.into_iter().chain([spec.media]).collect(),
+            Self::Manifest(spec) => {
+                let subtitles = spec.subtitles.iter().map(|track| track.artifact);
+                spec.keys.into_iter().chain([spec.media]).chain(subtitles).collect()
+            }
             Self::Verify(spec) => {
                 let keys = spec.package.encryption.as_ref().map(|encryption| encryption.keys);
-                let made = spec.manifests.into_iter().chain(keys).chain([spec.media]);
+                let subtitles = spec.subtitles.iter().map(|track| track.artifact);
+                let made = spec.manifests.into_iter().chain(keys).chain([spec.media]).chain(subtitles);
                 renditions(&spec.package).into_iter().chain(made).collect()
             }
             Self::Upload(spec) => [spec.media].into(),
@@ -482,13 +538,21 @@ impl TaskSpec {
                 .profiles
                 .iter()
                 .flat_map(|p| p.manifests.into_iter().chain([p.verification, p.receipt]))
+                .chain(spec.subtitles.iter().map(|subtitles| subtitles.receipt))
                 .collect(),
         }
     }
 
-    /// Whether it reads the source's bytes.
+    /// Whether it reads the bytes of a delivered file.
     pub const fn reads_source(&self) -> bool {
-        matches!(self, Self::Fingerprint(_) | Self::Qc(_) | Self::EncodeVideo(_) | Self::EncodeAudio(_))
+        matches!(
+            self,
+            Self::Fingerprint(_)
+                | Self::Qc(_)
+                | Self::EncodeVideo(_)
+                | Self::EncodeAudio(_)
+                | Self::Subtitles(_)
+        )
     }
 
     /// Whether its effect is at the origin, so that it is run even where its output is there already.

@@ -11,6 +11,7 @@ use crate::key::Digest;
 use crate::qc::QcReport;
 use crate::recipe::ToolVersions;
 use crate::source::SourceReference;
+use crate::subtitles::SubtitlePurpose;
 
 /// A title's name: 1 to 100 of `A-Z a-z 0-9 . _ -`, beginning with a letter or digit. It is a folder at the origin.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -85,6 +86,9 @@ pub struct Submission {
     pub profiles: Vec<String>,
     /// The language of audio tracks that state none.
     pub audio_language: Option<String>,
+    /// Its subtitles, in the order in which players list them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subtitles: Vec<SubtitleFile>,
     /// How its encrypted profiles get their keys; `None` where it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protection: Option<Protection>,
@@ -93,6 +97,18 @@ pub struct Submission {
     /// The tools of the farm when it was submitted: what it is planned with. After an upgrade the same submission is
     /// another one, and is planned anew.
     pub tools: ToolVersions,
+}
+
+/// A file of subtitles that was delivered beside the source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct SubtitleFile {
+    /// The file.
+    pub file: SourceReference,
+    /// Language tag (BCP 47).
+    pub language: String,
+    /// For whom they are.
+    pub purpose: SubtitlePurpose,
 }
 
 /// A ladder as its file's text, with the name that errors use for the file.

@@ -225,8 +225,9 @@ impl Title {
             media_path: format!("media/{}", profile.media_set),
             keys: keys.as_ref().map(|_| ArtifactKey(Digest::of(b"keys"))),
             key_uses: protection::key_uses(&self.video, &self.audio),
+            subtitles: Vec::new(),
         };
-        for file in manifest::derive(&spec, media, keys.as_ref()).map_err(Failure::from)? {
+        for file in manifest::derive(&spec, media, &BTreeMap::new(), keys.as_ref()).map_err(Failure::from)? {
             let path = output.join(&profile.id).join(file.path);
             fs_err::create_dir_all(path.parent().ok_or("a file lies in a folder")?)?;
             fs_err::write(path, file.content)?;

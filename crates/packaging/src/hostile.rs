@@ -200,7 +200,7 @@ proptest! {
         let _ = open_segment(Some(header), &bytes, Decryption::Common(&keys));
         let _ = open_segment(Some(&bytes), segment, Decryption::Common(&keys));
         let _ = fragments::segment_index(&bytes);
-        let _ = Mpd::parse(&bytes);
+        let _ = Mpd::parse_published(&bytes);
         let _ = Master::parse(&bytes);
         let _ = Media::parse(&bytes);
     }

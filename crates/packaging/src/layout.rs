@@ -4,13 +4,15 @@
 //! single-file one a file a track (`video-1080p.mp4`), a progressive one a single file, a Smooth Streaming one its
 //! manifest and a folder a quality level. The packager's own manifests of
 //! the whole set lie beside them, under `manifests/`: profiles' manifests are made from them, and they are never
-//! uploaded.
+//! uploaded. Nor is the delivered file that lies beside a track of subtitles.
 
 use reelfarm_model::profile::{Container, MediaFormat, Profile};
 use reelfarm_model::task::{PackageSpec, VideoRendition};
 
 /// The folder of a media set that holds the packager's own manifests.
 pub(crate) const MANIFESTS: &str = "manifests";
+/// The file that a track of subtitles was made from, beside the track's own.
+pub(crate) const DELIVERED: &str = "delivered";
 /// The artifact store's own list of an artifact's files, which lies beside them.
 const ARTIFACT_LIST: &str = "artifact.json";
 /// The packager's MPD, inside a media set.
@@ -28,10 +30,10 @@ pub(crate) const SMOOTH: &str = "Manifest";
 /// The initialisation segment in a CMAF track's folder.
 pub(crate) const INITIALIZATION: &str = "init.mp4";
 
-/// Whether a file of a media set, named by its path inside the set with `/`, is media that players fetch. The others
-/// are for the farm alone and are not uploaded.
+/// Whether a file of a media set or of a track of subtitles, named by its path inside it with `/`, is one that players
+/// fetch. The others are for the farm alone and are not uploaded.
 pub fn is_media_file(path: &str) -> bool {
-    path != MANIFESTS && !path.starts_with("manifests/") && path != ARTIFACT_LIST
+    !path.starts_with("manifests/") && ![MANIFESTS, DELIVERED, ARTIFACT_LIST].contains(&path)
 }
 
 /// What a player opens for a profile, as a path from the title's folder. `media_path` is where the profile's media set
@@ -94,11 +96,13 @@ mod tests {
     }
 
     #[test]
-    fn the_packagers_own_manifests_are_no_media() {
+    fn what_the_farm_keeps_for_itself_is_no_media() {
         assert!(is_media_file("video-1080p/1.m4s"));
         assert!(is_media_file("progressive.mp4"));
         assert!(!is_media_file(PACKAGER_MPD));
         assert!(!is_media_file(PACKAGER_MASTER));
+        assert!(is_media_file("subtitles.vtt"));
+        assert!(!is_media_file(DELIVERED));
     }
 
     #[test]

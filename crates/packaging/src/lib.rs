@@ -15,12 +15,16 @@ pub mod protection;
 pub mod rights;
 pub mod shaka;
 pub mod smooth;
+pub mod subtitles;
 pub mod verify;
 
 mod language;
+mod malformed;
 mod mpd;
 mod playlist;
 mod readback;
+
+pub use malformed::Malformed;
 
 #[cfg(test)]
 mod clip;

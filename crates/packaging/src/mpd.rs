@@ -1,6 +1,9 @@
 //! The MPD of MPEG-DASH (ISO/IEC 23009-1), read strictly: what is not known here is an error, so that nothing in a
 //! manifest goes unchecked. It knows exactly the elements that the farm's profiles use.
 
+pub(crate) mod order;
+mod text;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -53,9 +56,10 @@ pub(crate) struct Period {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AdaptationSet {
+    /// Unique in its period (5.3.3.2).
     #[serde(rename = "@id")]
-    pub(crate) id: Option<String>,
-    /// `video` or `audio`.
+    pub(crate) id: Option<u32>,
+    /// `video`, `audio` or `text`.
     #[serde(rename = "@contentType")]
     pub(crate) content_type: String,
     #[serde(rename = "@lang")]
@@ -88,9 +92,9 @@ pub(crate) struct AdaptationSet {
     #[serde(rename = "SupplementalProperty", default)]
     supplemental_properties: Vec<Descriptor>,
     #[serde(rename = "Role", default)]
-    _roles: Vec<Descriptor>,
+    pub(crate) roles: Vec<Descriptor>,
     #[serde(rename = "Label", default)]
-    _labels: Vec<String>,
+    pub(crate) labels: Vec<String>,
     #[serde(rename = "Representation", default)]
     pub(crate) representations: Vec<Representation>,
 }
@@ -103,7 +107,8 @@ pub(crate) struct Representation {
     pub(crate) id: String,
     #[serde(rename = "@bandwidth")]
     pub(crate) bandwidth: u64,
-    #[serde(rename = "@codecs")]
+    /// Empty where the media type says it all, as for a file of text.
+    #[serde(rename = "@codecs", default)]
     pub(crate) codecs: String,
     #[serde(rename = "@mimeType")]
     pub(crate) mime_type: String,
@@ -263,6 +268,16 @@ impl Mpd {
         Ok(mpd)
     }
 
+    /// The same, of an MPD that players get: its elements stand in the schema's order, as those of the packager do not.
+    ///
+    /// # Errors
+    /// Those of [`Mpd::parse`], and elements in another order.
+    pub(crate) fn parse_published(bytes: &[u8]) -> Result<Self, MpdError> {
+        let mpd = Self::parse(bytes)?;
+        order::check(bytes)?;
+        Ok(mpd)
+    }
+
     /// The duration of the presentation in microseconds.
     ///
     /// # Errors
@@ -354,8 +369,8 @@ mod tests {
   <Period id="0">
     <AdaptationSet id="1" contentType="audio" lang="en" startWithSAP="1" segmentAlignment="true">
       <SupplementalProperty schemeIdUri="urn:mpeg:mpegB:cicp:TransferCharacteristics" value="1"/>
-      <Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>
       <Label>English</Label>
+      <Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>
       <Representation id="2" bandwidth="101244" codecs="mp4a.40.2" mimeType="audio/mp4" audioSamplingRate="48000">
         <AudioChannelConfiguration schemeIdUri="urn:mpeg:dash:23003:3:audio_channel_configuration:2011" value="2"/>
         <SegmentTemplate timescale="48000" initialization="audio/init.mp4" media="audio/$Number$.m4s" startNumber="1">
@@ -371,7 +386,7 @@ mod tests {
 
     #[test]
     fn a_timeline_is_unrolled() {
-        let mpd = Mpd::parse(SEGMENTED.as_bytes()).unwrap();
+        let mpd = Mpd::parse_published(SEGMENTED.as_bytes()).unwrap();
         assert_eq!(mpd.duration().unwrap(), 11_000_000);
         let set = &mpd.periods[0].adaptation_sets[0];
         assert!(set.is_aligned());
@@ -389,10 +404,10 @@ mod tests {
             <ContentProtection schemeIdUri=\"urn:uuid:9a04\" value=\"MSPR 2.0\"><cenc:pssh>AAAA</cenc:pssh>\
             <mspr:pro xmlns:mspr=\"urn:microsoft:playready\">BBBB</mspr:pro></ContentProtection>\
             <ContentProtection schemeIdUri=\"urn:uuid:5e62\" value=\"Marlin\"><mas:MarlinContentIds xmlns:mas=\"urn:marlin\">\
-            <mas:MarlinContentId>urn:marlin:kid:ff</mas:MarlinContentId></mas:MarlinContentIds></ContentProtection><Role";
+            <mas:MarlinContentId>urn:marlin:kid:ff</mas:MarlinContentId></mas:MarlinContentIds></ContentProtection><SupplementalProperty";
         let text = SEGMENTED
             .replacen(" xmlns:xsi", " xmlns:cenc=\"urn:mpeg:cenc:2013\" xmlns:xsi", 1)
-            .replacen("<Role", PROTECTION, 1);
+            .replacen("<SupplementalProperty", PROTECTION, 1);
         let mpd = Mpd::parse(text.as_bytes()).unwrap();
         let [key, playready, marlin] = mpd.periods[0].adaptation_sets[0].content_protections.as_slice()
         else {
@@ -410,8 +425,8 @@ mod tests {
     #[test]
     fn a_set_names_those_that_a_player_may_switch_to() {
         const SWITCHING: &str = "<ContentProtection schemeIdUri=\"urn:mpeg:dash:mp4protection:2011\"/>\
-            <SupplementalProperty schemeIdUri=\"urn:mpeg:dash:adaptation-set-switching:2016\" value=\"2,3\"/><Role";
-        let mpd = Mpd::parse(SEGMENTED.replacen("<Role", SWITCHING, 1).as_bytes()).unwrap();
+            <SupplementalProperty schemeIdUri=\"urn:mpeg:dash:adaptation-set-switching:2016\" value=\"2,3\"/><Supp";
+        let mpd = Mpd::parse(SEGMENTED.replacen("<Supp", SWITCHING, 1).as_bytes()).unwrap();
         let set = &mpd.periods[0].adaptation_sets[0];
         assert!(set.foreign_property().is_none());
         assert_eq!(set.switching().collect::<Vec<_>>(), ["2", "3"]);
@@ -429,6 +444,38 @@ mod tests {
             ("\"PT11S\"", "\"11\""),
         ] {
             assert!(Mpd::parse(SEGMENTED.replacen(from, to, 1).as_bytes()).is_err(), "{to}");
+        }
+    }
+
+    /// The schema's order, which players that read against it insist on; and numbers where it has numbers.
+    #[test]
+    fn what_the_schema_does_not_allow_is_refused() {
+        const LABEL: &str = "<Label>English</Label>";
+        let channels = SEGMENTED.lines().find(|line| line.contains("AudioChannelConfiguration")).unwrap();
+        for (text, reason) in [
+            (
+                SEGMENTED.replacen(LABEL, "", 1).replacen(
+                    "<Representation",
+                    &format!("{LABEL}<Representation"),
+                    1,
+                ),
+                "Label stands behind Role in AdaptationSet",
+            ),
+            (
+                SEGMENTED.replacen(channels, "", 1).replacen(
+                    "</Representation>",
+                    &format!("{channels}</Representation>"),
+                    1,
+                ),
+                "AudioChannelConfiguration stands behind SegmentTemplate in Representation",
+            ),
+            (
+                SEGMENTED.replacen("AdaptationSet id=\"1\"", "AdaptationSet id=\"sound\"", 1),
+                "invalid type: string \"sound\"",
+            ),
+        ] {
+            let error = Mpd::parse_published(text.as_bytes()).unwrap_err().to_string();
+            assert!(error.starts_with(reason), "{error}");
         }
     }
 

@@ -1,7 +1,9 @@
 //! HLS playlists (RFC 8216), read strictly: a tag or attribute that the farm's profiles do not use is an error, so that
 //! nothing in a manifest goes unchecked; durations are exact decimals.
 
-use std::collections::BTreeMap;
+mod attributes;
+
+use self::attributes::{Attributes, yes};
 
 /// A master playlist (4.3.4).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +12,8 @@ pub(crate) struct Master {
     pub(crate) variants: Vec<Variant>,
     /// Its audio renditions in order.
     pub(crate) audio: Vec<AudioMedia>,
+    /// Its subtitles in order.
+    pub(crate) subtitles: Vec<SubtitlesMedia>,
 }
 
 /// A variant stream (4.3.4.2).
@@ -27,6 +31,8 @@ pub(crate) struct Variant {
     pub(crate) frame_rate_milli: u64,
     /// The group of audio renditions that play with it.
     pub(crate) audio_group: String,
+    /// The group of subtitles that play with it.
+    pub(crate) subtitles_group: Option<String>,
 }
 
 /// An audio rendition (4.3.4.1).
@@ -44,6 +50,23 @@ pub(crate) struct AudioMedia {
     pub(crate) default: bool,
     /// Number of channels.
     pub(crate) channels: u32,
+}
+
+/// Subtitles (4.3.4.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SubtitlesMedia {
+    /// Their media playlist.
+    pub(crate) uri: String,
+    /// The group that they belong to.
+    pub(crate) group: String,
+    /// Their language, where it is stated.
+    pub(crate) language: Option<String>,
+    /// What people choose them by.
+    pub(crate) name: String,
+    /// Whether everybody must read them.
+    pub(crate) forced: bool,
+    /// What else they are for, such as those who do not hear.
+    pub(crate) characteristics: Option<String>,
 }
 
 /// A media playlist (4.3.3).
@@ -83,6 +106,9 @@ pub(crate) struct Segment {
     pub(crate) duration_us: u64,
 }
 
+/// What every media playlist says: nothing will be added to it (4.3.3.5).
+const VOD: &str = "#EXT-X-PLAYLIST-TYPE:VOD";
+
 /// A playlist is not what RFC 8216 or the farm's profiles allow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {reason}")]
@@ -97,7 +123,7 @@ impl Master {
     /// # Errors
     /// The first line that is not allowed.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, PlaylistError> {
-        let mut master = Self { variants: Vec::new(), audio: Vec::new() };
+        let mut master = Self { variants: Vec::new(), audio: Vec::new(), subtitles: Vec::new() };
         let mut variant: Option<Variant> = None;
         let lines = Lines::of(bytes)?;
         for (line, text) in lines.iter() {
@@ -106,7 +132,10 @@ impl Master {
                 return Err(refuse(format!("the URI of a variant stream should follow, not {text:?}")));
             }
             if let Some(value) = text.strip_prefix("#EXT-X-MEDIA:") {
-                master.audio.push(audio_media(value).map_err(refuse)?);
+                match rendition(value).map_err(refuse)? {
+                    Rendition::Audio(audio) => master.audio.push(audio),
+                    Rendition::Subtitles(subtitles) => master.subtitles.push(subtitles),
+                }
             } else if let Some(value) = text.strip_prefix("#EXT-X-STREAM-INF:") {
                 variant = Some(stream_inf(value).map_err(refuse)?);
             } else if text.starts_with('#') {
@@ -131,6 +160,7 @@ impl Media {
     /// The first line that is not allowed.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, PlaylistError> {
         let mut target_duration = None;
+        let mut is_vod = false;
         let mut map = None;
         let mut keys: Vec<Key> = Vec::new();
         let mut segments = Vec::new();
@@ -148,6 +178,9 @@ impl Media {
                 }
                 duration = Some(extinf(value).ok_or_else(|| refuse(format!("{value:?} is no duration")))?);
             } else if let Some(value) = text.strip_prefix("#EXT-X-TARGETDURATION:") {
+                if target_duration.is_some() {
+                    return Err(refuse("a second target duration".to_owned()));
+                }
                 target_duration = Some(
                     value.parse().map_err(|_| refuse(format!("{value:?} is no whole number of seconds")))?,
                 );
@@ -174,8 +207,10 @@ impl Media {
                 keys.push(key);
             } else if text == "#EXT-X-ENDLIST" {
                 ended = true;
+            } else if text == VOD {
+                is_vod = true;
             } else if text.starts_with('#') {
-                version_or_flag(text, &["#EXT-X-PLAYLIST-TYPE:VOD"]).map_err(refuse)?;
+                version_or_flag(text, &[]).map_err(refuse)?;
             } else {
                 let duration_us =
                     duration.take().ok_or_else(|| refuse(format!("{text:?} has no duration before it")))?;
@@ -184,6 +219,9 @@ impl Media {
         }
         let target_duration =
             target_duration.ok_or_else(|| lines.at_end("there is no #EXT-X-TARGETDURATION"))?;
+        if !is_vod {
+            return Err(lines.at_end("there is no #EXT-X-PLAYLIST-TYPE:VOD"));
+        }
         if !ended {
             return Err(lines.at_end("there is no #EXT-X-ENDLIST"));
         }
@@ -223,73 +261,6 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// The attribute list of a tag (4.2). Each value is taken once; what is left over at the end is an error.
-struct Attributes<'a>(BTreeMap<&'a str, &'a str>);
-
-impl<'a> Attributes<'a> {
-    fn parse(text: &'a str) -> Result<Self, String> {
-        let mut attributes = BTreeMap::new();
-        let mut rest = text;
-        while !rest.is_empty() {
-            let (name, value) = rest.split_once('=').ok_or_else(|| format!("{rest:?} is no attribute"))?;
-            let end = if let Some(inner) = value.strip_prefix('"') {
-                2 + inner.find('"').ok_or_else(|| format!("the quotation mark of {name} is not closed"))?
-            } else {
-                value.find(',').unwrap_or(value.len())
-            };
-            if attributes.insert(name, &value[..end]).is_some() {
-                return Err(format!("{name} stands twice"));
-            }
-            rest = match &value[end..] {
-                "" => "",
-                tail => tail.strip_prefix(',').ok_or_else(|| format!("{tail:?} follows {name}"))?,
-            };
-        }
-        Ok(Self(attributes))
-    }
-
-    fn optional(&mut self, name: &str) -> Option<&'a str> {
-        self.0.remove(name)
-    }
-
-    fn unquoted(&mut self, name: &str) -> Result<&'a str, String> {
-        self.optional(name).ok_or_else(|| format!("there is no {name}"))
-    }
-
-    fn number<T: std::str::FromStr>(&mut self, name: &str) -> Result<T, String> {
-        let value = self.unquoted(name)?;
-        value.parse().map_err(|_| format!("{name} is {value}"))
-    }
-
-    fn quoted(&mut self, name: &str) -> Result<String, String> {
-        let value = self.unquoted(name)?;
-        unquote(name, value)
-    }
-
-    fn finish(self) -> Result<(), String> {
-        match self.0.first_key_value() {
-            None => Ok(()),
-            Some((name, value)) => Err(format!("{name}={value} is not used by any profile")),
-        }
-    }
-}
-
-fn unquote(name: &str, value: &str) -> Result<String, String> {
-    value
-        .strip_prefix('"')
-        .and_then(|value| value.strip_suffix('"'))
-        .map(str::to_owned)
-        .ok_or_else(|| format!("{name} is {value}, without quotation marks"))
-}
-
-fn yes(attributes: &mut Attributes<'_>, name: &str) -> Result<bool, String> {
-    match attributes.optional(name) {
-        Some("YES") => Ok(true),
-        Some("NO") | None => Ok(false),
-        Some(value) => Err(format!("{name} is {value}")),
-    }
-}
-
 fn key(value: &str) -> Result<Key, String> {
     let mut attributes = Attributes::parse(value)?;
     let method = attributes.unquoted("METHOD")?;
@@ -303,41 +274,55 @@ fn key(value: &str) -> Result<Key, String> {
             .map(|()| vector)
             .ok_or_else(|| format!("IV is {text}"))
     });
-    let quoted = |attributes: &mut Attributes<'_>, name| {
-        attributes.optional(name).map(|value| unquote(name, value)).transpose()
-    };
     let key = Key {
         method: method.to_owned(),
         uri: attributes.quoted("URI")?,
         vector: vector.transpose()?,
-        format: quoted(&mut attributes, "KEYFORMAT")?.unwrap_or_else(|| "identity".to_owned()),
+        format: attributes.optional_quoted("KEYFORMAT")?.unwrap_or_else(|| "identity".to_owned()),
         id: attributes.optional("KEYID").map(str::to_owned),
     };
-    if let Some(versions) = quoted(&mut attributes, "KEYFORMATVERSIONS")?.filter(|versions| versions != "1") {
+    if let Some(versions) =
+        attributes.optional_quoted("KEYFORMATVERSIONS")?.filter(|versions| versions != "1")
+    {
         return Err(format!("KEYFORMATVERSIONS is {versions}"));
     }
     attributes.finish().map(|()| key)
 }
 
-fn audio_media(value: &str) -> Result<AudioMedia, String> {
+enum Rendition {
+    Audio(AudioMedia),
+    Subtitles(SubtitlesMedia),
+}
+
+fn rendition(value: &str) -> Result<Rendition, String> {
     let mut attributes = Attributes::parse(value)?;
     let kind = attributes.unquoted("TYPE")?;
-    if kind != "AUDIO" {
-        return Err(format!("a rendition of type {kind} is not used by any profile"));
-    }
-    let channels = attributes.quoted("CHANNELS")?;
-    let media = AudioMedia {
-        uri: attributes.quoted("URI")?,
-        group: attributes.quoted("GROUP-ID")?,
-        language: attributes.optional("LANGUAGE").map(|value| unquote("LANGUAGE", value)).transpose()?,
-        name: attributes.quoted("NAME")?,
-        default: yes(&mut attributes, "DEFAULT")?,
-        channels: channels.parse().map_err(|_| format!("CHANNELS is {channels}"))?,
-    };
-    if yes(&mut attributes, "AUTOSELECT")? != media.default && media.default {
+    let uri = attributes.quoted("URI")?;
+    let group = attributes.quoted("GROUP-ID")?;
+    let language = attributes.optional_quoted("LANGUAGE")?;
+    let name = attributes.quoted("NAME")?;
+    let default = yes(&mut attributes, "DEFAULT")?;
+    let autoselect = yes(&mut attributes, "AUTOSELECT")?;
+    if default && !autoselect {
         return Err("a default rendition must be selected automatically (4.3.4.1)".to_owned());
     }
-    attributes.finish().map(|()| media)
+    let rendition = match kind {
+        "AUDIO" => {
+            let channels = attributes.quoted("CHANNELS")?;
+            let channels = channels.parse().map_err(|_| format!("CHANNELS is {channels}"))?;
+            Rendition::Audio(AudioMedia { uri, group, language, name, default, channels })
+        }
+        "SUBTITLES" if !default && autoselect => Rendition::Subtitles(SubtitlesMedia {
+            uri,
+            group,
+            language,
+            name,
+            forced: yes(&mut attributes, "FORCED")?,
+            characteristics: attributes.optional_quoted("CHARACTERISTICS")?,
+        }),
+        kind => return Err(format!("such a rendition of type {kind} is not used by any profile")),
+    };
+    attributes.finish().map(|()| rendition)
 }
 
 /// The variant without its URI, which is the next line.
@@ -355,6 +340,7 @@ fn stream_inf(value: &str) -> Result<Variant, String> {
             .ok_or_else(|| format!("RESOLUTION is {resolution}"))?,
         frame_rate_milli: decimal(frame_rate, 3).ok_or_else(|| format!("FRAME-RATE is {frame_rate}"))?,
         audio_group: attributes.quoted("AUDIO")?,
+        subtitles_group: attributes.optional_quoted("SUBTITLES")?,
     };
     let _: u64 = attributes.number("AVERAGE-BANDWIDTH")?;
     // Every ladder is BT.709; the packager says so where the rendition does.
@@ -433,6 +419,27 @@ video-180p.m3u8
     }
 
     #[test]
+    fn subtitles_are_read() {
+        const SUBTITLES: &str = "#EXT-X-MEDIA:TYPE=SUBTITLES,URI=\"../s/ts.m3u8\",GROUP-ID=\"s\",LANGUAGE=\"en\",NAME=\"English (SDH)\",\
+                                 DEFAULT=NO,AUTOSELECT=YES,FORCED=NO,CHARACTERISTICS=\"a,b\"\n#EXT-X-STREAM-INF";
+        let with = MASTER
+            .replace("#EXT-X-STREAM-INF", SUBTITLES)
+            .replace("AUDIO=\"stereo\"", "AUDIO=\"stereo\",SUBTITLES=\"s\"");
+        let master = Master::parse(with.as_bytes()).unwrap();
+        let [subtitles] = master.subtitles.as_slice() else { panic!("one track") };
+        assert_eq!((subtitles.uri.as_str(), subtitles.name.as_str()), ("../s/ts.m3u8", "English (SDH)"));
+        assert_eq!((subtitles.forced, subtitles.characteristics.as_deref()), (false, Some("a,b")));
+        assert_eq!(master.variants[0].subtitles_group.as_deref(), Some("s"));
+        for (from, to) in [
+            ("DEFAULT=NO,AUTOSELECT=YES,F", "DEFAULT=NO,F"),
+            ("FORCED=NO", "FORCED=1"),
+            ("\"a,b\"", "\"a,b\",CHANNELS=\"2\""),
+        ] {
+            assert!(Master::parse(with.replacen(from, to, 1).as_bytes()).is_err(), "{to}");
+        }
+    }
+
+    #[test]
     fn a_media_playlist_is_read() {
         let media = Media::parse(MEDIA.as_bytes()).unwrap();
         assert_eq!(media.target_duration, 3);
@@ -492,6 +499,8 @@ video-180p.m3u8
             ("#EXTINF:0.995,", "#EXTINF:-1,"),
             ("#EXT-X-TARGETDURATION:3\n", ""),
             ("#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-PLAYLIST-TYPE:EVENT"),
+            ("#EXT-X-PLAYLIST-TYPE:VOD\n", ""),
+            ("#EXT-X-TARGETDURATION:3\n", "#EXT-X-TARGETDURATION:3\n#EXT-X-TARGETDURATION:9\n"),
             ("URI=\"init.mp4\"", "URI=\"init.mp4\",BYTERANGE=\"3@1\""),
             ("#EXT-X-ENDLIST", "#EXT-X-ENDLIST\n3.m4s"),
         ] {

@@ -7,9 +7,6 @@ use reelfarm_model::task::{AudioRendition, PackageSpec, VideoRendition};
 
 use crate::layout;
 
-/// What names the initialisation vector of SAMPLE-AES in MPEG-TS.
-pub(crate) const SAMPLE_AES_VECTOR: &str = "SAMPLE-AES";
-
 /// A track as encryption sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ProtectedTrack {

@@ -102,7 +102,7 @@ pub(super) async fn retry(
 fn find(tasks: &[TaskRecord], title: &TitleId, named: &str) -> Result<TaskKey, Refusal> {
     let is_meant = |record: &&TaskRecord| {
         let by_key = named.len() >= SHORTEST_KEY && record.task.key.to_string().starts_with(named);
-        by_key || record.task.spec.label() == named
+        by_key || record.task.spec.label_with(record.source.as_ref()) == named
     };
     let found: Vec<_> = tasks.iter().filter(is_meant).map(|record| record.task.key).collect();
     match found.as_slice() {

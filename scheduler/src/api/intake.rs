@@ -6,7 +6,7 @@ use std::sync::Arc;
 use reelfarm_api::{LadderRequest, SubmitRequest};
 use reelfarm_model::profile::DrmSystem;
 use reelfarm_model::recipe::ToolVersions;
-use reelfarm_model::title::{LadderText, Submission};
+use reelfarm_model::title::{LadderText, Submission, SubtitleFile};
 use reelfarm_model::{Code, Failure, Ladder, Protection, SourceReference, Title, TitleId, TitleState};
 use reelfarm_packaging::profiles::ProfileList;
 use reelfarm_packaging::rights::Rights;
@@ -58,6 +58,7 @@ impl Intake {
         &self,
         request: &SubmitRequest,
         source: SourceReference,
+        subtitles: Vec<SourceReference>,
         before: Option<&Title>,
     ) -> Result<Submission, Failure> {
         let ladder = self.ladder(request.ladder.as_ref())?;
@@ -85,6 +86,7 @@ impl Intake {
             ladder,
             profiles: profiles.into_iter().map(|profile| profile.id).collect(),
             audio_language: self.audio_language(request.audio_language.as_deref())?,
+            subtitles: subtitle_files(request, subtitles)?,
             protection,
             origin: self.origin.clone(),
             tools: self.tools.clone(),
@@ -132,6 +134,27 @@ impl Intake {
         };
         Ok(Rights { systems, no_clear: request.no_clear || self.rights.no_clear })
     }
+}
+
+/// The files of subtitles, each for a track of its own.
+fn subtitle_files(
+    request: &SubmitRequest,
+    files: Vec<SourceReference>,
+) -> Result<Vec<SubtitleFile>, Failure> {
+    let mut subtitles: Vec<SubtitleFile> = Vec::with_capacity(files.len());
+    for (wanted, file) in request.subtitles.iter().zip(files) {
+        let language = reelfarm_qc::language::parse(&wanted.language)
+            .map_err(|error| error.to_string())
+            .and_then(|language| language.ok_or_else(|| format!("{:?} states no language", wanted.language)))
+            .map_err(|reason| Failure::new(Code::SubtitlesName, format!("subtitles: {reason}")))?;
+        let purpose = wanted.purpose;
+        if subtitles.iter().any(|known| known.language == language && known.purpose == purpose) {
+            let message = format!("two files are the subtitles in {language} ({})", purpose.as_str());
+            return Err(Failure::new(Code::SubtitlesName, message));
+        }
+        subtitles.push(SubtitleFile { file, language, purpose });
+    }
+    Ok(subtitles)
 }
 
 fn unknown(message: String) -> Failure {

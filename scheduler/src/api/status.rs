@@ -44,7 +44,7 @@ pub(super) fn slots(workers: &[WorkerReport]) -> BTreeMap<Pool, PoolSlots> {
 
 fn task_status(record: TaskRecord, attempts: Vec<AttemptRecord>) -> TaskStatus {
     TaskStatus {
-        label: record.task.spec.label(),
+        label: record.task.spec.label_with(record.source.as_ref()),
         task: record.task,
         source: record.source,
         state: record.state,

@@ -30,8 +30,12 @@ pub(super) async fn submit(
 ) -> Result<Response, Refusal> {
     let work = async {
         let source = api.sources.look(&request.source).await?;
+        let mut subtitles = Vec::with_capacity(request.subtitles.len());
+        for wanted in &request.subtitles {
+            subtitles.push(api.sources.look(&wanted.source).await?);
+        }
         let before = api.store.title(&request.title).await?;
-        let submission = api.intake.submission(&request, source, before.as_ref())?;
+        let submission = api.intake.submission(&request, source, subtitles, before.as_ref())?;
         let title = handle.submit(submission).await?;
         Ok((StatusCode::ACCEPTED, title))
     };

@@ -215,7 +215,7 @@ fn watched(record: &TaskRecord) -> WatchedTask {
     WatchedTask {
         task: record.task.key,
         kind: record.task.spec.kind(),
-        label: record.task.spec.label(),
+        label: record.task.spec.label_with(record.source.as_ref()),
         cost: cost(&record.task),
         state: record.state,
         attempt: record.attempt,

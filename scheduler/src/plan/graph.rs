@@ -6,16 +6,18 @@ use reelfarm_model::ladder::{self, AudioRung, ChannelLayout, GOP_SECONDS};
 use reelfarm_model::profile::{MediaFormat, MediaSetId, Scheme};
 use reelfarm_model::qc::{AudioProgramme, AudioSource, Conclusion};
 use reelfarm_model::recipe::ToolVersions;
+use reelfarm_model::subtitles::SubtitleTrack;
 use reelfarm_model::task::{
     AudioRendition, AudioRenditionSpec, EncodeAudioSpec, EncodeVideoSpec, Encryption, FingerprintSpec,
-    KeysSpec, ManifestSpec, PackageSpec, PublishProfile, PublishSpec, QcSpec, RungSpec, UploadSpec,
-    VerifySpec, VideoRendition, WithdrawSpec,
+    KeysSpec, ManifestSpec, PackageSpec, PublishProfile, PublishSpec, PublishSubtitles, QcSpec, RungSpec,
+    SubtitlesSpec, UploadSpec, VerifySpec, VideoRendition, WithdrawSpec,
 };
-use reelfarm_model::title::Submission;
+use reelfarm_model::title::{Submission, SubtitleFile};
 use reelfarm_model::{
     ArtifactKey, Digest, KeyDivision, Ladder, Profile, Protection, SourceReference, Task, TaskKey, TaskSpec,
     Title, TitleId,
 };
+use reelfarm_packaging::manifest::carries_subtitles;
 use reelfarm_packaging::protection::key_uses;
 
 /// What a plan is made from.
@@ -35,6 +37,8 @@ pub struct PlanInput<'a> {
     pub profiles: &'a [Profile],
     /// The whole profile list, whose systems are told of every key.
     pub list: &'a [Profile],
+    /// The files of subtitles, with their digests.
+    pub subtitles: &'a [(SubtitleFile, Digest)],
     /// How encrypted profiles get their keys.
     pub protection: Option<&'a Protection>,
     /// The tools of the workers.
@@ -151,13 +155,16 @@ impl Graph {
         let mut builder = Builder { input, nodes: Vec::new(), makers: BTreeMap::new() };
         let video = builder.encode_video()?;
         let audio = builder.encode_audio()?;
+        let subtitles = builder.subtitles()?;
         let media_sets = builder.package(&video, &audio)?;
-        let published = builder.profiles(&media_sets)?;
+        let (profiles, subtitles) = builder.profiles(&media_sets, subtitles)?;
         let publication = PublishSpec {
             origin: input.origin.to_owned(),
             title: input.title.clone(),
             source: input.source,
-            profiles: published,
+            profiles,
+            subtitles,
+            subtitles_left_out: builder.subtitles_left_out(),
         };
         builder.add(TaskSpec::Publish(publication), BTreeSet::new());
         Ok(Self { nodes: builder.nodes })
@@ -288,6 +295,36 @@ impl Builder<'_> {
             .collect()
     }
 
+    fn offers_subtitles(&self) -> bool {
+        self.input.profiles.iter().any(|profile| carries_subtitles(profile.container))
+    }
+
+    /// The tracks that are made: all that were delivered, or none where no profile carries any.
+    fn subtitles(&mut self) -> Result<Vec<SubtitleTrack>, PlanError> {
+        let PlanInput { conclusion, subtitles, .. } = *self.input;
+        if !self.offers_subtitles() {
+            return Ok(Vec::new());
+        }
+        let duration_ms = conclusion.video.duration_ms();
+        let track = |(file, source): &(SubtitleFile, Digest)| {
+            let spec = SubtitlesSpec { source: *source, duration_ms };
+            let artifact = only_output(&self.add(TaskSpec::Subtitles(spec), BTreeSet::new()))?;
+            let SubtitleFile { language, purpose, .. } = file.clone();
+            let id = SubtitleTrack::id_of(&language, purpose);
+            let path = format!("media/{id}/{}", artifact.short());
+            Ok(SubtitleTrack { id, artifact, path, language, purpose })
+        };
+        subtitles.iter().map(track).collect()
+    }
+
+    fn subtitles_left_out(&self) -> Vec<String> {
+        if self.offers_subtitles() {
+            return Vec::new();
+        }
+        let id = |(file, _): &(SubtitleFile, Digest)| SubtitleTrack::id_of(&file.language, file.purpose);
+        self.input.subtitles.iter().map(id).collect()
+    }
+
     fn package(
         &mut self,
         video: &[VideoRendition],
@@ -387,11 +424,16 @@ impl Builder<'_> {
         only_output(&task)
     }
 
-    fn profiles(&mut self, sets: &BTreeMap<String, MediaSet>) -> Result<Vec<PublishProfile>, PlanError> {
+    fn profiles(
+        &mut self,
+        sets: &BTreeMap<String, MediaSet>,
+        subtitles: Vec<SubtitleTrack>,
+    ) -> Result<(Vec<PublishProfile>, Vec<PublishSubtitles>), PlanError> {
         let mut verified = Vec::new();
         let mut verifications = BTreeSet::new();
         for profile in self.input.profiles {
             let Some(set) = sets.get(&profile.media_set.0) else { continue };
+            let subtitles = if carries_subtitles(profile.container) { subtitles.clone() } else { Vec::new() };
             let manifests = if matches!(set.package.format, MediaFormat::Progressive | MediaFormat::Smooth) {
                 None
             } else {
@@ -405,6 +447,7 @@ impl Builder<'_> {
                         None => BTreeMap::new(),
                         Some(_) => key_uses(&set.package.video, &set.package.audio),
                     },
+                    subtitles: subtitles.clone(),
                 };
                 Some(only_output(&self.add(TaskSpec::Manifest(spec), BTreeSet::new()))?)
             };
@@ -414,23 +457,30 @@ impl Builder<'_> {
                 media_path: set.path.clone(),
                 media: set.media,
                 package: set.package.clone(),
+                subtitles,
             };
             let task = self.add(TaskSpec::Verify(spec), BTreeSet::new());
             verifications.insert(task.key);
             verified.push((profile, set, manifests, only_output(&task)?));
         }
-        let mut receipts = BTreeMap::new();
-        for (name, set) in sets {
+        let mut upload = |media_path: &str, media: ArtifactKey| {
             let spec = UploadSpec {
                 origin: self.input.origin.to_owned(),
                 title: self.input.title.clone(),
-                media_path: set.path.clone(),
-                media: set.media,
+                media_path: media_path.to_owned(),
+                media,
             };
-            let task = self.add(TaskSpec::Upload(spec), verifications.clone());
-            receipts.insert(name, only_output(&task)?);
+            only_output(&self.add(TaskSpec::Upload(spec), verifications.clone()))
+        };
+        let mut receipts = BTreeMap::new();
+        for (name, set) in sets {
+            receipts.insert(name, upload(&set.path, set.media)?);
         }
-        verified
+        let subtitles: Result<_, PlanError> = subtitles
+            .into_iter()
+            .map(|track| Ok(PublishSubtitles { receipt: upload(&track.path, track.artifact)?, track }))
+            .collect();
+        let profiles: Result<_, PlanError> = verified
             .into_iter()
             .map(|(profile, set, manifests, verification)| {
                 let receipt =
@@ -446,7 +496,8 @@ impl Builder<'_> {
                     receipt,
                 })
             })
-            .collect()
+            .collect();
+        Ok((profiles?, subtitles?))
     }
 }
 

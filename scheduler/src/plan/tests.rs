@@ -5,7 +5,9 @@ use reelfarm_model::ladder::{AudioRung, ChannelLayout};
 use reelfarm_model::profile::{Container, MediaSetId};
 use reelfarm_model::qc::{AudioProgramme, AudioSource, Conclusion, VideoConclusion};
 use reelfarm_model::recipe::ToolVersions;
-use reelfarm_model::{Digest, Ladder, Profile, Rung, TaskKind, TaskSpec, TitleId};
+use reelfarm_model::subtitles::SubtitlePurpose;
+use reelfarm_model::title::SubtitleFile;
+use reelfarm_model::{Digest, Ladder, Profile, Rung, SourceReference, TaskKind, TaskSpec, TitleId};
 
 use super::{Facts, Graph, PlanError, PlanInput, Reduction};
 
@@ -14,6 +16,7 @@ struct World {
     conclusion: Conclusion,
     ladder: Ladder,
     profiles: Vec<Profile>,
+    subtitles: Vec<(SubtitleFile, Digest)>,
     tools: ToolVersions,
 }
 
@@ -79,6 +82,7 @@ fn world() -> World {
                 AudioRung { name: "surround".into(), layout: ChannelLayout::Surround51, bitrate_kbps: 384 },
             ],
         },
+        subtitles: Vec::new(),
         profiles: vec![
             profile("dash-clr", Container::Dash, "cmaf-clear", Some(2)),
             profile("dash-clr", Container::Dash, "cmaf-clear", Some(4)),
@@ -108,6 +112,7 @@ impl World {
             ladder: &self.ladder,
             profiles: &self.profiles,
             list: &self.profiles,
+            subtitles: &self.subtitles,
             protection: None,
             tools: &self.tools,
         })
@@ -169,6 +174,77 @@ fn a_progressive_file_holds_the_largest_picture_and_the_stereo_sound() {
     let package = package.unwrap();
     assert_eq!(package.video.iter().map(|v| v.name.as_str()).collect::<Vec<_>>(), ["720p"]);
     assert_eq!(package.audio.iter().map(|a| a.id.as_str()).collect::<Vec<_>>(), ["audio-en-stereo"]);
+}
+
+fn subtitles(language: &str, content: &str) -> (SubtitleFile, Digest) {
+    let file = SourceReference { path: format!("/film.{language}.srt").into(), size: 1, modified_ns: 0, etag: None };
+    let subtitles = SubtitleFile { file, language: language.to_owned(), purpose: SubtitlePurpose::Dialogue };
+    (subtitles, Digest::of(content.as_bytes()))
+}
+
+#[test]
+fn changed_subtitles_encode_and_package_nothing() {
+    let mut world = world();
+    world.subtitles = vec![subtitles("en", "hello"), subtitles("de", "hallo")];
+    let before = everything_done(&world.graph());
+    assert!(kinds_to_run(&world.graph(), &before, &world.tools).is_empty());
+    world.subtitles[1] = subtitles("de", "guten Tag");
+    let before = Facts { published: false, ..before };
+    let expected = [
+        (TaskKind::Subtitles, 1),
+        (TaskKind::Manifest, 4),
+        // All but the progressive file, which carries none.
+        (TaskKind::Verify, 4),
+        (TaskKind::Upload, 1),
+        (TaskKind::Publish, 1),
+    ];
+    assert_eq!(kinds_to_run(&world.graph(), &before, &world.tools), expected.into());
+}
+
+#[test]
+fn subtitles_are_published_with_every_profile_that_carries_them() {
+    let mut world = world();
+    world.subtitles = vec![subtitles("en", "hello"), subtitles("pt-BR", "hello")];
+    let graph = world.graph();
+    let Some(TaskSpec::Publish(spec)) = graph.goal().map(|goal| &goal.task.spec) else { panic!("a goal") };
+    let ids: Vec<_> = spec.subtitles.iter().map(|subtitles| subtitles.track.id.as_str()).collect();
+    assert_eq!(ids, ["subtitles-en", "subtitles-pt-br"]);
+    assert!(spec.subtitles_left_out.is_empty());
+    // Equal files are read once, and lie at the origin once for each track.
+    let paths: BTreeSet<_> = spec.subtitles.iter().map(|subtitles| &subtitles.track.path).collect();
+    assert_eq!(paths.len(), 2);
+    let count = |kind| graph.nodes.iter().filter(|node| node.task.spec.kind() == kind).count();
+    assert_eq!((count(TaskKind::Subtitles), count(TaskKind::Upload)), (1, 6));
+    for node in &graph.nodes {
+        match &node.task.spec {
+            TaskSpec::Manifest(spec) => assert_eq!(spec.subtitles.len(), 2, "{}", spec.profile.id),
+            TaskSpec::Verify(spec) => {
+                let expected = if spec.profile.container == Container::Progressive { 0 } else { 2 };
+                assert_eq!(spec.subtitles.len(), expected, "{}", spec.profile.id);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A file that no player gets to see must not fail a title either.
+#[test]
+fn subtitles_that_no_profile_carries_are_not_made() {
+    let mut world = world();
+    world.subtitles = vec![subtitles("en", "hello"), subtitles("pt-BR", "hello")];
+    world.profiles.retain(|profile| profile.container == Container::Progressive);
+    world.profiles.push(profile("hss-clr", Container::Smooth, "smooth-clear", Some(2)));
+    let graph = world.graph();
+    let is_of_subtitles = |spec: &TaskSpec| match spec {
+        TaskSpec::Subtitles(_) => true,
+        TaskSpec::Upload(spec) => spec.media_path.contains("subtitles"),
+        _ => false,
+    };
+    assert!(graph.nodes.iter().all(|node| !is_of_subtitles(&node.task.spec)));
+    let Some(TaskSpec::Publish(spec)) = graph.goal().map(|goal| &goal.task.spec) else { panic!("a goal") };
+    assert_eq!(spec.profiles.len(), 2);
+    assert!(spec.subtitles.is_empty());
+    assert_eq!(spec.subtitles_left_out, ["subtitles-en", "subtitles-pt-br"]);
 }
 
 #[test]

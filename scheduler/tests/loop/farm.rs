@@ -12,7 +12,8 @@ use reelfarm_model::message::{
 };
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::source::Fingerprint;
-use reelfarm_model::title::{LadderText, Submission};
+use reelfarm_model::subtitles::SubtitlePurpose;
+use reelfarm_model::title::{LadderText, Submission, SubtitleFile};
 use reelfarm_model::{
     AttemptOutcome, Code, Digest, Failure, Fence, Measurements, Pool, Progress, SourceReference, TaskKind,
     Title, TitleState, WorkerId,
@@ -125,9 +126,22 @@ impl Farm {
             },
             profiles: vec!["mp4-clr".to_owned()],
             audio_language: None,
+            subtitles: Vec::new(),
             protection: None,
             origin: self.folder.path().join("origin").to_string_lossy().into_owned(),
             tools: ToolVersions::default().with_recipes(),
+        }
+    }
+
+    /// The same with subtitles in English, whose bytes are equal as well.
+    pub(super) fn submission_with_subtitles(&self, name: &str) -> Submission {
+        let file =
+            SourceReference { path: format!("/films/{name}.en.srt").into(), size: 1_000, modified_ns: 1, etag: None };
+        let subtitles = SubtitleFile { file, language: "en".into(), purpose: SubtitlePurpose::Dialogue };
+        Submission {
+            subtitles: vec![subtitles],
+            profiles: vec!["dash-clr-2s".to_owned()],
+            ..self.submission_of(name)
         }
     }
 

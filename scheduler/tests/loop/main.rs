@@ -7,4 +7,5 @@ mod attempts;
 mod farm;
 mod resubmission;
 mod sharing;
+mod subtitles;
 mod titles;

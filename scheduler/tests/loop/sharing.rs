@@ -137,3 +137,36 @@ async fn what_is_not_the_sources_fault_fails_every_title_that_needs_it() {
     fails_with(&mut farm, "film", Code::EncodeFrameCount).await;
     fails_with(&mut farm, "copy", Code::EncodeFrameCount).await;
 }
+
+/// The title that was submitted last is the one whose file is read.
+#[tokio::test]
+async fn of_two_equal_files_of_subtitles_the_loss_of_one_fails_its_own_title_alone() {
+    let mut farm = Farm::start().await;
+    for name in ["first", "second"] {
+        farm.handle.submit(farm.submission_with_subtitles(name)).await.unwrap();
+    }
+    let mut fingerprints = Vec::new();
+    for _ in 0..4 {
+        fingerprints.push(farm.receive(Pool::Light).await);
+    }
+    let (of_first, of_second): (Vec<_>, Vec<_>) =
+        fingerprints.iter().partition(|message| path(message).starts_with("/films/first."));
+    for message in of_second {
+        farm.complete(message, Some(fingerprint())).await;
+    }
+    let subtitles = farm.play_until(TaskKind::Subtitles).await;
+    assert_eq!(path(&subtitles), "/films/second.en.srt");
+    farm.start_attempt(subtitles.fence).await;
+    for message in of_first {
+        farm.complete(message, Some(fingerprint())).await;
+    }
+    while next_about(&mut farm, subtitles.task.key).await != ("first".to_owned(), "started") {}
+    farm.fail(&subtitles, Code::SourceNotFound).await;
+    fails_with(&mut farm, "second", Code::SourceNotFound).await;
+    let again = farm.play_until(TaskKind::Subtitles).await;
+    assert_eq!((again.task.key, again.fence.attempt), (subtitles.task.key, 2));
+    assert_eq!(path(&again), "/films/first.en.srt");
+    farm.complete(&again, None).await;
+    farm.play_to_the_end().await;
+    farm.reaches("first", TitleState::Published).await;
+}

@@ -9,12 +9,15 @@ use super::{Execution, blocking, disk_failure};
 pub(super) async fn run(execution: &Execution, spec: &ManifestSpec) -> Result<(), Failure> {
     let media = execution.artifact(spec.media).await?;
     let keys = super::keys::open(execution, spec.keys).await?;
+    let subtitles = execution.subtitle_folders(&spec.subtitles).await?;
     let folder = execution.folder("manifests").await?;
-    let spec = spec.clone();
-    blocking(move || {
-        let files = manifest::derive(&spec, &media.folder, keys.as_ref()).map_err(|error| {
-            Failure::new(Code::ManifestFailed, format!("profile {}: {error}", spec.profile.id))
-        })?;
+    let derived = spec.clone();
+    let made = blocking(move || {
+        let files =
+            manifest::derive(&derived, &media.folder, &subtitles.files, keys.as_ref()).map_err(|error| {
+                let Failure { code, message, .. } = error.into();
+                Failure::new(code, format!("profile {}: {message}", derived.profile.id))
+            })?;
         for file in files {
             let path = folder.join(&file.path);
             if let Some(parent) = path.parent() {
@@ -24,5 +27,10 @@ pub(super) async fn run(execution: &Execution, spec: &ManifestSpec) -> Result<()
         }
         Ok(())
     })
-    .await
+    .await;
+    if made.as_ref().is_err_and(|failure| failure.code == Code::ManifestFailed) {
+        // Kept, a media set that was packaged wrong would fail for ever; forgotten, the next submission has it made again.
+        execution.forget(spec.media).await;
+    }
+    made
 }

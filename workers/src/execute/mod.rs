@@ -12,15 +12,18 @@ mod package;
 mod publish;
 mod qc;
 mod source;
+mod subtitles;
 mod upload;
 mod verify;
 mod withdraw;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use reelfarm_artifacts::Artifact;
 use reelfarm_model::message::TaskMessage;
+use reelfarm_model::subtitles::SubtitleTrack;
 use reelfarm_model::{ArtifactKey, Code, Failure, Progress, TaskSpec};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -58,6 +61,7 @@ pub(crate) async fn execute(execution: &Execution) -> Result<Option<serde_json::
         TaskSpec::Qc(_) => qc::run(execution).await.map(Some),
         TaskSpec::EncodeVideo(spec) => encode_video::run(execution, spec).await.map(|()| None),
         TaskSpec::EncodeAudio(spec) => encode_audio::run(execution, spec).await.map(|()| None),
+        TaskSpec::Subtitles(spec) => subtitles::run(execution, spec).await.map(|()| None),
         TaskSpec::Keys(spec) => keys::run(execution, spec).await.map(|()| None),
         TaskSpec::Package(spec) => package::run(execution, spec).await.map(|()| None),
         TaskSpec::Manifest(spec) => manifest::run(execution, spec).await.map(|()| None),
@@ -66,6 +70,13 @@ pub(crate) async fn execute(execution: &Execution) -> Result<Option<serde_json::
         TaskSpec::Publish(spec) => publish::run(execution, spec).await.map(Some),
         TaskSpec::Withdraw(spec) => withdraw::run(execution, spec).await.map(|()| None),
     }
+}
+
+/// Files or folders of artifacts, which stay for as long as this value is there.
+#[derive(Default)]
+pub(crate) struct Held {
+    pub(crate) files: BTreeMap<ArtifactKey, PathBuf>,
+    pub(crate) _held: Vec<Artifact>,
 }
 
 impl Execution {
@@ -99,6 +110,20 @@ impl Execution {
     /// compares with anything else.
     pub(crate) async fn intact_artifact(&self, key: ArtifactKey) -> Result<Artifact, Failure> {
         self.worker.artifacts.get_intact(key).await?.ok_or_else(|| self.missing(key))
+    }
+
+    /// The folders of a profile's subtitles, by their artifacts.
+    pub(crate) async fn subtitle_folders(
+        &self,
+        tracks: &[SubtitleTrack],
+    ) -> Result<Held, Failure> {
+        let mut folders = Held::default();
+        for track in tracks {
+            let artifact = self.intact_artifact(track.artifact).await?;
+            folders.files.insert(track.artifact, artifact.folder.clone());
+            folders._held.push(artifact);
+        }
+        Ok(folders)
     }
 
     fn missing(&self, key: ArtifactKey) -> Failure {

@@ -4,14 +4,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use reelfarm_artifacts::Artifact;
 use reelfarm_media::child::Request;
 use reelfarm_model::profile::MediaFormat;
 use reelfarm_model::task::PackageSpec;
 use reelfarm_model::{ArtifactKey, Code, Failure};
 use reelfarm_packaging::{derived, progressive};
 
-use super::{AUDIO_FILE, Execution, VIDEO_FILE, blocking};
+use super::{AUDIO_FILE, Execution, Held, VIDEO_FILE, blocking};
 
 pub(super) async fn run(execution: &Execution, spec: &PackageSpec) -> Result<(), Failure> {
     let keys =
@@ -22,7 +21,7 @@ pub(super) async fn run(execution: &Execution, spec: &PackageSpec) -> Result<(),
         let (spec, share_done) = (spec.clone(), execution.share_done());
         return blocking(move || derived::package(&spec, &base.folder, keys.as_ref(), &output, share_done)).await;
     }
-    let Renditions { files: inputs, _held } = renditions(execution, spec).await?;
+    let Held { files: inputs, _held } = renditions(execution, spec).await?;
     match spec.format {
         MediaFormat::Progressive => mux(execution, spec, &inputs, &output).await,
         _ => {
@@ -32,21 +31,15 @@ pub(super) async fn run(execution: &Execution, spec: &PackageSpec) -> Result<(),
     }
 }
 
-/// The files of a media set's renditions, which stay for as long as this value is there.
-pub(super) struct Renditions {
-    pub(super) files: BTreeMap<ArtifactKey, PathBuf>,
-    pub(super) _held: Vec<Artifact>,
-}
-
 /// The files of a media set's renditions, each of which was read and found as it was encoded: a media set that reads back
 /// as its renditions is right only if they are.
 pub(super) async fn renditions(
     execution: &Execution,
     spec: &PackageSpec,
-) -> Result<Renditions, Failure> {
+) -> Result<Held, Failure> {
     let video = spec.video.iter().map(|video| (video.artifact, VIDEO_FILE));
     let audio = spec.audio.iter().map(|audio| (audio.artifact, AUDIO_FILE));
-    let mut renditions = Renditions { files: BTreeMap::new(), _held: Vec::new() };
+    let mut renditions = Held::default();
     let mut missing = None;
     for (artifact, file) in video.chain(audio) {
         match execution.intact_artifact(artifact).await {

@@ -33,6 +33,7 @@ impl Execution {
             TaskSpec::Qc(spec) => Some(spec.source),
             TaskSpec::EncodeVideo(spec) => Some(spec.source),
             TaskSpec::EncodeAudio(spec) => Some(spec.source),
+            TaskSpec::Subtitles(spec) => Some(spec.source),
             _ => None,
         }
     }

@@ -19,11 +19,12 @@ pub(super) async fn run(execution: &Execution, spec: &VerifySpec) -> Result<(), 
     let renditions = renditions(execution, &spec.package).await?;
     let encryption = spec.package.encryption.as_ref();
     let keys = super::keys::open(execution, encryption.map(|encryption| encryption.keys)).await?;
+    let subtitles = execution.subtitle_folders(&spec.subtitles).await?;
     let checked = spec.clone();
     let result = blocking(move || {
         Ok({
             let manifests = manifests.as_ref().map(|manifests| manifests.folder.as_path());
-            verify(&checked, &media.folder, manifests, &renditions.files, keys.as_ref())
+            verify(&checked, &media.folder, manifests, &renditions.files, &subtitles.files, keys.as_ref())
         })
     })
     .await?;
@@ -31,8 +32,9 @@ pub(super) async fn run(execution: &Execution, spec: &VerifySpec) -> Result<(), 
     if result.is_err() {
         // Kept, they would be found wanting again for ever; forgotten, the next submission has them made again.
         execution.forget(spec.media).await;
-        if let Some(manifests) = spec.manifests {
-            execution.forget(manifests).await;
+        let others = spec.manifests.into_iter().chain(spec.subtitles.iter().map(|track| track.artifact));
+        for other in others {
+            execution.forget(other).await;
         }
     }
     let report = result.map_err(|findings| {

@@ -63,6 +63,8 @@ async fn publish(origin: &Origin, alien: &TitleId, set: &str, profile: &str, man
         segment_seconds: Some(2),
         media_set: MediaSetId("set".to_owned()),
         media_path: format!("media/set/{set}"),
+        subtitles: Vec::new(),
+        notes: Vec::new(),
         verification: Digest::of(b"report"),
     }];
     origin.publish(alien, manifests, &index).await.unwrap();

@@ -23,6 +23,7 @@ mod worker;
 pub mod workers;
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use reelfarm_model::{Code, Failure};
 use reelfarm_packaging::profiles::ProfileList;
@@ -35,6 +36,7 @@ use crate::arguments::{Arguments, LogStyle, Verb};
 use crate::config::Project;
 use crate::exit::Exit;
 use crate::printer::Printer;
+use crate::side_files::{self, SideFiles};
 
 /// Runs the verb of a command line.
 pub async fn run(arguments: Arguments, printer: &Printer) -> Exit {
@@ -112,6 +114,11 @@ async fn serve_metrics(
         .map_err(|error| Failure::new(Code::SettingsInvalid, error.to_string()))?;
     printer.line(&format!("metrics at http://{}/metrics", server.address()));
     Ok(Some(server))
+}
+
+/// What lies beside a film, unless its files of subtitles are to be left aside. It blocks.
+fn side_files(film: &Path, are_wanted: bool) -> Result<SideFiles, Failure> {
+    if are_wanted { side_files::side_files(film) } else { Ok(SideFiles::default()) }
 }
 
 /// The profile list: the project's own, or the one that comes with the farm.

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::printer::Printer;
+use crate::side_files::Taken;
 
 /// How one file of a call ended.
 #[derive(Debug, Serialize)]
@@ -20,6 +21,8 @@ pub struct Outcome {
     pub state: String,
     /// The title's folder at the origin, once it is published.
     pub origin: Option<String>,
+    /// The files of subtitles that go with it.
+    pub subtitles: Vec<Taken>,
     /// What QC warned of or rejected: code and one line each.
     pub findings: Vec<Finding>,
     /// Why it is not published.
@@ -56,14 +59,23 @@ pub fn print(outcomes: &[Outcome], json: bool, printer: &Printer) {
 impl Outcome {
     /// A file that did not become a title.
     pub fn refused(source: &Path, title: Option<String>, failure: Failure) -> Self {
-        let state = "refused".to_owned();
+        Self { title, failure: Some(failure), ..Self::without_title(source, "refused") }
+    }
+
+    /// A file that the call had not looked at when it was stopped.
+    pub fn interrupted(source: &Path) -> Self {
+        Self::without_title(source, "interrupted")
+    }
+
+    fn without_title(source: &Path, state: &str) -> Self {
         Self {
-            title,
+            title: None,
             source: source.to_string_lossy().into_owned(),
-            state,
+            state: state.to_owned(),
             origin: None,
+            subtitles: Vec::new(),
             findings: Vec::new(),
-            failure: Some(failure),
+            failure: None,
         }
     }
 
@@ -78,6 +90,7 @@ impl Outcome {
             title: Some(id),
             source: source.to_string_lossy().into_owned(),
             state: state.to_owned(),
+            subtitles: title.submission.subtitles.iter().map(Taken::of).collect(),
             findings: findings
                 .filter(|check| check.verdict != Verdict::Pass)
                 .map(|check| Finding {

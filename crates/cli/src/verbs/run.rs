@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use reelfarm_artifacts::Origin;
-use reelfarm_model::title::{LadderText, Submission};
+use reelfarm_model::title::{LadderText, Submission, SubtitleFile};
 use reelfarm_model::{Code, Failure, SourceReference, Title, TitleId, TitleState};
 use reelfarm_telemetry::metrics::Metrics;
 use reelfarm_workers::source::source_reference;
@@ -16,6 +16,7 @@ use crate::config::Project;
 use crate::exit::Exit;
 use crate::farm::Farm;
 use crate::printer::Printer;
+use crate::side_files::SideFiles;
 use crate::signals::Signals;
 
 /// What is asked of every title of the call.
@@ -30,12 +31,8 @@ struct Wish {
 }
 
 impl Wish {
-    async fn submission(
-        &self,
-        title: TitleId,
-        source: SourceReference,
-        farm: &Farm,
-    ) -> Result<Submission, Failure> {
+    async fn submission(&self, candidate: Candidate, farm: &Farm) -> Result<Submission, Failure> {
+        let Candidate { title, source, subtitles, .. } = candidate;
         let before = farm.store.title(&title).await?;
         let has_keys = |title: &Title| {
             !matches!(title.state, TitleState::Rejected | TitleState::Failed | TitleState::Cancelled)
@@ -51,6 +48,7 @@ impl Wish {
             ladder: self.ladder.clone(),
             profiles: self.profiles.clone(),
             audio_language: self.audio_language.clone(),
+            subtitles,
             protection,
             origin: self.origin.clone(),
             tools: farm.tools.clone(),
@@ -63,6 +61,9 @@ struct Candidate {
     file: PathBuf,
     title: TitleId,
     source: SourceReference,
+    subtitles: Vec<SubtitleFile>,
+    /// A sentence on each file that may have been meant as subtitles.
+    not_taken: Vec<String>,
 }
 
 /// Runs the call to its end or to a signal. Whatever happens, each file gets its line in the result.
@@ -71,7 +72,16 @@ pub async fn run(verb: Run, printer: &Printer) -> Result<Exit, Failure> {
     let wish = wish(&verb, &project)?;
     let mut signals = Signals::listen()
         .map_err(|error| Failure::new(Code::Internal, format!("signals cannot be received: {error}")))?;
-    let (candidates, mut outcomes) = look_at(&verb.files, printer).await?;
+    let has_subtitles = !(verb.subtitles.no_subtitles || project.no_subtitles);
+    let (candidates, mut outcomes) = tokio::select! {
+        looked = look_at(&verb.files, has_subtitles, printer) => looked?,
+        // A share that hangs must not hold up the end.
+        exit = signals.next() => {
+            let outcomes: Vec<_> = verb.files.iter().map(|file| Outcome::interrupted(file)).collect();
+            report::print(&outcomes, verb.json.json, printer);
+            return Ok(exit);
+        }
+    };
     let mut end = End::Finished;
     if !candidates.is_empty() {
         let files: Vec<_> =
@@ -134,13 +144,17 @@ fn wish(verb: &Run, project: &Project) -> Result<Wish, Failure> {
 }
 
 /// Looks at the files before anything starts: what can be submitted, and what cannot and why.
-async fn look_at(files: &[PathBuf], printer: &Printer) -> Result<(Vec<Candidate>, Vec<Outcome>), Failure> {
+async fn look_at(
+    files: &[PathBuf],
+    has_subtitles: bool,
+    printer: &Printer,
+) -> Result<(Vec<Candidate>, Vec<Outcome>), Failure> {
     let files = files.to_vec();
     let looked = tokio::task::spawn_blocking(move || {
         let mut candidates: Vec<Candidate> = Vec::new();
         let mut refused = Vec::new();
         for file in files {
-            match look(&file, &candidates) {
+            match look(&file, has_subtitles, &candidates) {
                 Ok(Some(candidate)) => candidates.push(candidate),
                 Ok(None) => {}
                 Err((title, failure)) => refused.push(Outcome::refused(&file, title, failure)),
@@ -150,6 +164,11 @@ async fn look_at(files: &[PathBuf], printer: &Printer) -> Result<(Vec<Candidate>
     })
     .await
     .map_err(|error| Failure::new(Code::Internal, format!("the files cannot be looked at: {error}")))?;
+    for Candidate { title, not_taken, .. } in &looked.0 {
+        for sentence in not_taken {
+            printer.line(&format!("{title}: {sentence}"));
+        }
+    }
     for outcome in &looked.1 {
         if let Some(failure) = &outcome.failure {
             printer.failure(outcome.title.as_deref(), failure);
@@ -159,7 +178,11 @@ async fn look_at(files: &[PathBuf], printer: &Printer) -> Result<(Vec<Candidate>
 }
 
 /// `None` for a file that is among the candidates already.
-fn look(file: &Path, others: &[Candidate]) -> Result<Option<Candidate>, (Option<String>, Failure)> {
+fn look(
+    file: &Path,
+    has_subtitles: bool,
+    others: &[Candidate],
+) -> Result<Option<Candidate>, (Option<String>, Failure)> {
     let source = source_reference(file).map_err(|failure| (None, failure))?;
     let stem = file.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
     let title = TitleId::from_file_stem(&stem).map_err(|_| {
@@ -170,7 +193,12 @@ fn look(file: &Path, others: &[Candidate]) -> Result<Option<Candidate>, (Option<
         (None, Failure::new(Code::TitleNameInvalid, message))
     })?;
     match others.iter().find(|other| other.title == title) {
-        None => Ok(Some(Candidate { file: file.to_owned(), title, source })),
+        None => match super::side_files(file, has_subtitles) {
+            Ok(SideFiles { taken, not_taken }) => {
+                Ok(Some(Candidate { file: file.to_owned(), title, source, subtitles: taken, not_taken }))
+            }
+            Err(failure) => Err((Some(title.to_string()), failure)),
+        },
         Some(same) if same.source.path == source.path => Ok(None),
         Some(other) => {
             let message = format!(
@@ -203,8 +231,13 @@ async fn make(
     let unfinished: Vec<Title> = farm.store.live_titles().await?;
     let mut watch = Watch::new(&farm, printer);
     let mut submitted = BTreeSet::new();
-    for Candidate { file, title, source } in candidates {
-        match wish.submission(title.clone(), source, &farm).await {
+    for candidate in candidates {
+        let (file, title) = (candidate.file.clone(), candidate.title.clone());
+        for SubtitleFile { file, language, purpose } in &candidate.subtitles {
+            let file = file.path.display();
+            printer.line(&format!("{title}: subtitles in {language} ({}) from {file}", purpose.as_str()));
+        }
+        match wish.submission(candidate, &farm).await {
             Ok(submission) => {
                 if watch.submit(&farm, file, submission).await {
                     submitted.insert(title);

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use reelfarm_api::{IDEMPOTENCY_KEY, LadderRequest, SourceRequest, SubmitRequest};
+use reelfarm_api::{IDEMPOTENCY_KEY, LadderRequest, SourceRequest, SubmitRequest, SubtitlesRequest};
+use reelfarm_model::title::SubtitleFile;
 use reelfarm_model::{Code, Failure, Title, TitleId};
 use reelfarm_workers::source::source_reference;
 
 use super::report::{self, Outcome};
-use crate::arguments::Json;
+use crate::arguments::{Json, Subtitles};
 use crate::client::{Client, FarmArguments, follow};
 use crate::config::Project;
 use crate::exit::Exit;
@@ -49,6 +50,8 @@ pub struct Submit {
     /// Make no profile in clear.
     #[arg(long, env = "REELFARM_NO_CLEAR")]
     pub no_clear: bool,
+    #[command(flatten)]
+    pub subtitles: Subtitles,
     /// Let titles that have keys already have others, which makes their licences useless.
     #[arg(long)]
     pub new_keys: bool,
@@ -173,6 +176,7 @@ async fn submit(
         ladder,
         profiles: verb.profiles.clone(),
         audio_language: verb.audio_lang.clone(),
+        subtitles: subtitles(client, verb, file, printer).await?,
         drm: verb.drm.clone(),
         no_clear: verb.no_clear,
         new_keys: verb.new_keys,
@@ -190,6 +194,37 @@ async fn submit(
             answered => return answered,
         }
     }
+}
+
+/// The files of subtitles beside a film that can be seen from here.
+async fn subtitles(
+    client: &Client,
+    verb: &Submit,
+    film: &str,
+    printer: &Printer,
+) -> Result<Vec<SubtitlesRequest>, Failure> {
+    let (path, are_wanted) = (PathBuf::from(film), !verb.subtitles.no_subtitles);
+    if film.starts_with("s3://") || !path.exists() {
+        return Ok(Vec::new());
+    }
+    let looked = tokio::task::spawn_blocking(move || super::side_files(&path, are_wanted)).await;
+    let found = looked.map_err(|error| Failure::new(Code::Internal, error.to_string()))??;
+    found.not_taken.iter().for_each(|sentence| printer.line(sentence));
+    let mut subtitles = Vec::with_capacity(found.taken.len());
+    for SubtitleFile { file, language, purpose } in found.taken {
+        let source = if verb.upload {
+            SourceRequest::Upload(client.upload(&file.path, printer).await?)
+        } else {
+            let unusable = |path: std::ffi::OsString| {
+                let path = path.display().to_string();
+                Failure::new(Code::SourceUnreadable, format!("the path {path} is not UTF-8; use --upload"))
+            };
+            SourceRequest::Path(file.path.into_os_string().into_string().map_err(unusable)?)
+        };
+        printer.line(&format!("{film}: subtitles in {language} ({})", purpose.as_str()));
+        subtitles.push(SubtitlesRequest { source, language, purpose });
+    }
+    Ok(subtitles)
 }
 
 const fn is_passing(code: Code) -> bool {

@@ -5,7 +5,7 @@ mod signaling;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reelfarm_model::profile::DrmSystem;
+use reelfarm_model::profile::{DrmSystem, Scheme};
 use reelfarm_model::{KeyId, KeyUse};
 use zeroize::Zeroizing;
 
@@ -19,6 +19,8 @@ use crate::secret::Secret;
 pub(super) struct Answer {
     pub keys: BTreeMap<KeyUse, ContentKey>,
     pub signals: BTreeMap<(DrmSystem, KeyId), Signal>,
+    /// Initialisation vectors that were agreed.
+    pub vectors: BTreeMap<KeyId, [u8; 16]>,
 }
 
 /// Reads an answer and holds it against what was asked.
@@ -29,10 +31,12 @@ pub(super) fn read(body: &[u8], asked: &Asked) -> Result<Answer, String> {
     let text = str::from_utf8(body).map_err(|_| "it is not UTF-8")?;
     let root = xml::document(text).map_err(|reason| format!("it is not the XML of an answer: {reason}"))?;
     check_root(&root, asked)?;
-    let keys = read_keys(root.only(CPIX, "ContentKeyList")?, asked)?;
+    let list = root.only(CPIX, "ContentKeyList")?;
+    let keys = read_keys(list, asked)?;
+    let vectors = read_vectors(list, asked, &keys)?;
     check_rules(root.only(CPIX, "ContentKeyUsageRuleList")?, asked)?;
     let signals = signaling::read(root.only(CPIX, "DRMSystemList")?, asked, &keys)?;
-    Ok(Answer { keys, signals })
+    Ok(Answer { keys, signals, vectors })
 }
 
 fn check_root(root: &Element, asked: &Asked) -> Result<(), String> {
@@ -110,6 +114,36 @@ fn read_keys(list: &Element, asked: &Asked) -> Result<BTreeMap<KeyUse, ContentKe
         None => Ok(keys),
         Some((_, missing)) => Err(format!("the key {} is missing", missing.to_uuid())),
     }
+}
+
+/// The initialisation vectors of keys: the server's, or those that it was told of. CPIX has `explicitIV` for vectors that
+/// reach players together with the key; counter mode and whole segments state theirs elsewhere.
+fn read_vectors(
+    list: &Element,
+    asked: &Asked,
+    keys: &BTreeMap<KeyUse, ContentKey>,
+) -> Result<BTreeMap<KeyId, [u8; 16]>, String> {
+    let mut vectors = BTreeMap::new();
+    if !matches!(asked.scheme, Scheme::Cbcs | Scheme::SampleAes) {
+        return Ok(vectors);
+    }
+    for element in list.all(CPIX, "ContentKey") {
+        let id = key_id_of(element)?;
+        let of = |reason: &str| format!("the key {}: its explicitIV {reason}", id.to_uuid());
+        let vector = match element.attribute("explicitIV") {
+            None => asked.vector(id),
+            Some(text) => {
+                let bytes = xml::base64(text).map_err(|()| of("is not base64"))?;
+                Some(bytes.as_slice().try_into().map_err(|_| of("has not 16 bytes"))?)
+            }
+        };
+        // Media files state the vector for all to read.
+        if keys.values().any(|key| Some(*key.key.expose()) == vector) {
+            return Err(of("is a key"));
+        }
+        vectors.extend(vector.map(|vector| (id, vector)));
+    }
+    Ok(vectors)
 }
 
 /// The rules must come back as they were sent: a server that changes them means the keys for other tracks.

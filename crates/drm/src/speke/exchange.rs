@@ -27,6 +27,8 @@ const USER_AGENT: &str = concat!("reelfarm/", env!("CARGO_PKG_VERSION"));
 pub(super) enum NoAnswer {
     /// The server cannot be reached, or cannot serve now.
     Unreachable(String),
+    /// The server does not let us in, or we have nothing to show it.
+    Login(String),
     /// The server does not serve this, and asking again gives the same.
     Refused(String),
 }
@@ -41,6 +43,10 @@ struct Trouble {
 impl Trouble {
     fn passing(reason: String) -> Self {
         Self { failure: NoAnswer::Unreachable(reason), again: Some(None) }
+    }
+
+    fn login(reason: String) -> Self {
+        Self { failure: NoAnswer::Login(reason), again: None }
     }
 
     fn refused(reason: String) -> Self {
@@ -203,13 +209,13 @@ async fn refusal(response: &mut Response, scrubber: &Scrubber) -> Trouble {
     if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
         return Trouble { failure: NoAnswer::Unreachable(format!("it answered {said}")), again: Some(wish) };
     }
-    Trouble::refused(match status {
-        _ if status.is_redirection() => format!("it answered {status}, and redirects are not followed"),
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            format!("it does not accept the credentials: {said}")
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Trouble::login(format!("it answered {said}")),
+        _ if status.is_redirection() => {
+            Trouble::refused(format!("it answered {status}, and redirects are not followed"))
         }
-        _ => format!("it answered {said}"),
-    })
+        _ => Trouble::refused(format!("it answered {said}")),
+    }
 }
 
 /// Checks the headers of an answer as SPEKE v2.0 has them.

@@ -59,7 +59,8 @@ fn check_uri(uri: &str, asked: &SystemAsked, key: &ContentKey) -> Result<(), Str
         }
         DrmSystem::Fairplay => Ok(()),
         DrmSystem::Marlin | DrmSystem::Verimatrix | DrmSystem::Clearkey => match Url::parse(uri) {
-            Ok(url) if url.has_host() => Ok(()),
+            // The parser forgives an address without slashes, and players take it for the name of a file.
+            Ok(url) if url.has_host() && uri.contains("://") => Ok(()),
             _ => Err("the URI of its EXT-X-KEY is not an address".to_owned()),
         },
     }
@@ -148,6 +149,12 @@ mod tests {
             (&skd.replace("skd://a,b=c", "https://a"), Fairplay, Scheme::Cbcs, "skd://"),
             (&skd.replace("skd://a,b=c", "skd://"), Fairplay, Scheme::Cbcs, "skd://"),
             (&url.replace("https://keys.example/1", "key.bin"), Clearkey, Scheme::Aes128, "address"),
+            (
+                &url.replace("https://keys.example/1", "https:keys.example"),
+                Clearkey,
+                Scheme::Aes128,
+                "address",
+            ),
             (&url.replace(",URI=\"https://keys.example/1\"", ""), Clearkey, Scheme::Aes128, "no URI"),
             (&url.replace("URI", "uri"), Clearkey, Scheme::Aes128, "malformed"),
             (&format!("{url},METHOD=NONE"), Clearkey, Scheme::Aes128, "malformed"),

@@ -59,6 +59,9 @@ pub enum SpekeSetupError {
     /// A file that it names is refused.
     #[error("{0}")]
     File(String),
+    /// There is no system that it could be asked about.
+    #[error("the key server knows no DRM system: name those that it gives keys for")]
+    Systems,
     /// TLS cannot be set up.
     #[error("TLS to the key server: {0}")]
     Tls(String),

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reelfarm_model::profile::{DrmSystem, Scheme};
 use reelfarm_model::{KeyId, KeyUse, TitleId};
 
-use super::key_id::key_id;
+use super::key_id::{key_id, proposed_vector};
 use super::system::{SystemAsked, common_encryption_scheme};
 use crate::provider::KeyRequest;
 
@@ -17,6 +19,7 @@ pub(super) const PSKC: &str = "urn:ietf:params:xml:ns:keyprov:pskc";
 /// What is asked, which the answer is held against.
 pub(super) struct Asked {
     pub title: TitleId,
+    /// The scheme that is asked in: another than the request's where the server knows no system that takes that.
     pub scheme: Scheme,
     pub keys: BTreeMap<KeyUse, KeyId>,
     pub systems: Vec<SystemAsked>,
@@ -38,15 +41,27 @@ pub(super) const fn usage_rule(wanted: KeyUse) -> (&'static str, &'static [Filte
 }
 
 impl Asked {
-    /// What is asked of the server at this URL, which serves those systems.
+    /// What is asked of the server at this URL, which serves those systems, of which there is one. SPEKE has no request
+    /// without a system, and each is known in one of the schemes of Common Encryption.
     pub(super) fn new(request: &KeyRequest, url: &str, served: &BTreeSet<DrmSystem>) -> Self {
-        let id = |wanted| key_id(url, &request.title, wanted);
-        Self {
-            title: request.title.clone(),
-            scheme: request.scheme,
-            keys: request.division.uses().iter().map(|wanted| (*wanted, id(*wanted))).collect(),
-            systems: SystemAsked::all(request.systems.intersection(served).copied(), request.scheme),
+        let mut scheme = request.scheme;
+        let mut systems = SystemAsked::all(request.systems.intersection(served).copied(), scheme);
+        for other in [Scheme::Cenc, Scheme::Cbcs] {
+            if systems.is_empty() {
+                scheme = other;
+                systems = SystemAsked::all(served.iter().copied(), other);
+            }
         }
+        let id = |wanted| key_id(url, &request.title, wanted, scheme);
+        let keys = request.division.uses().iter().map(|wanted| (*wanted, id(*wanted))).collect();
+        Self { title: request.title.clone(), scheme, keys, systems }
+    }
+
+    /// The initialisation vector that the server is told of for the key `id` (`explicitIV`): FairPlay's players get it
+    /// together with the key, so that the server must know it. A server may answer another.
+    pub(super) fn vector(&self, id: KeyId) -> Option<[u8; 16]> {
+        let fairplay = self.systems.iter().any(|asked| asked.system == DrmSystem::Fairplay);
+        fairplay.then(|| proposed_vector(id))
     }
 
     /// The ids in it, which are no secrets.
@@ -62,8 +77,10 @@ impl Asked {
         let mut rules = String::new();
         let scheme = common_encryption_scheme(self.scheme);
         for id in self.keys.values() {
+            let vector = self.vector(*id).map(|vector| STANDARD.encode(vector));
+            let vector = vector.map(|vector| format!(" explicitIV=\"{vector}\"")).unwrap_or_default();
             let id = id.to_uuid();
-            keys += &format!("<cpix:ContentKey kid=\"{id}\" commonEncryptionScheme=\"{scheme}\"/>");
+            keys += &format!("<cpix:ContentKey kid=\"{id}\" commonEncryptionScheme=\"{scheme}\"{vector}/>");
         }
         for system in &self.systems {
             for id in self.keys.values() {

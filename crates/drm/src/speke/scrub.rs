@@ -86,6 +86,8 @@ impl Scrubber {
     }
 
     fn is_harmless(&self, word: &str) -> bool {
+        // Of the sentence that it stands in.
+        let word = word.trim_end_matches(':');
         VOCABULARY.contains(&word) || self.harmless.iter().any(|harmless| harmless.eq_ignore_ascii_case(word))
     }
 }
@@ -127,6 +129,7 @@ mod tests {
             "Missing ContentKey@commonEncryptionScheme for KID 98ee5596-cd3e-a20d-163a-e382420c6eff",
             "Requested CPIX encryption contract not supported",
             "Unsupported CPIX@version",
+            "the key 98ee5596-cd3e-a20d-163a-e382420c6eff: it is missing",
         ] {
             assert_eq!(scrubber.scrub(words), words);
         }

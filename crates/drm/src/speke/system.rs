@@ -45,16 +45,9 @@ impl SystemAsked {
         (asked.boxes || asked.playlists).then_some(asked)
     }
 
-    /// The systems that the server is asked about. SPEKE has no request without a system: where none is left, it is the
-    /// one that every server knows in this scheme.
+    /// Those of these systems that the server can be asked about in this scheme.
     pub(super) fn all(systems: impl Iterator<Item = DrmSystem>, scheme: Scheme) -> Vec<Self> {
-        let asked: Vec<_> = systems.filter_map(|system| Self::of(system, scheme)).collect();
-        let common = match scheme {
-            Scheme::Cenc | Scheme::Cbcs => DrmSystem::Widevine,
-            Scheme::Aes128 => DrmSystem::Clearkey,
-            Scheme::SampleAes => DrmSystem::Fairplay,
-        };
-        if asked.is_empty() { Self::of(common, scheme).into_iter().collect() } else { asked }
+        systems.filter_map(|system| Self::of(system, scheme)).collect()
     }
 }
 
@@ -111,11 +104,10 @@ mod tests {
     }
 
     #[test]
-    fn some_system_is_always_asked_about() {
-        for scheme in SCHEMES {
-            assert_eq!(SystemAsked::all(std::iter::empty(), scheme).len(), 1, "{scheme:?}");
+    fn every_system_is_known_in_a_scheme_of_common_encryption() {
+        for system in DrmSystem::ALL {
+            let known = [Scheme::Cenc, Scheme::Cbcs].map(|scheme| SystemAsked::of(system, scheme).is_some());
+            assert_eq!(known, [system != DrmSystem::Fairplay, true], "{system:?}");
         }
-        let asked = SystemAsked::all([DrmSystem::Verimatrix].into_iter(), Scheme::Aes128);
-        assert_eq!(asked.iter().map(|asked| asked.system).collect::<Vec<_>>(), [DrmSystem::Verimatrix]);
     }
 }

@@ -34,6 +34,7 @@ fn keys() -> TitleKeys {
             ((DrmSystem::Marlin, KeyId([2; 16])), Signal::default()),
         ]),
     )
+    .with_vectors(BTreeMap::from([(KeyId([2; 16]), [3; 16])]))
 }
 
 fn through_json(bundle: &KeyBundle) -> KeyBundle {
@@ -104,9 +105,17 @@ fn whoever_changes_a_field_is_noticed() {
         serde_json::to_value(other).unwrap()
     };
     type Change = Box<dyn FnOnce(&mut Value)>;
-    let changes: [(&str, Change); 13] = [
+    let changes: [(&str, Change); 15] = [
         ("title", Box::new(|stored| stored["content"]["title"] = json!("other"))),
         ("a key's use", Box::new(|stored| stored["content"]["keys"][0]["use"] = json!("all"))),
+        (
+            "a vector",
+            Box::new(|stored| stored["content"]["keys"][1]["vector"] = json!("AAAAAAAAAAAAAAAAAAAAAA==")),
+        ),
+        (
+            "a vector that is gone",
+            Box::new(|stored| drop(stored["content"]["keys"][1].as_object_mut().unwrap().remove("vector"))),
+        ),
         ("a key's id", Box::new(|stored| stored["content"]["keys"][0]["id"] = json!("09".repeat(16)))),
         ("keys between uses", Box::new(move |stored| swap(&mut stored["content"]["keys"], "key"))),
         ("uses between keys", Box::new(move |stored| swap(&mut stored["content"]["keys"], "use"))),

@@ -7,7 +7,7 @@ use reelfarm_drm::{KeyError, KeyProvider as _, KeyRequest, KeyUris, TitleKeys};
 use reelfarm_model::KeyDivision;
 use reelfarm_model::profile::{DrmSystem, Scheme};
 
-use crate::server::{Authority, KeyServer};
+use crate::key_server::{Authority, KeyServer};
 
 /// A client of this server that gives up after three attempts.
 pub fn options(server: &KeyServer, authority: &Authority) -> SpekeOptions {

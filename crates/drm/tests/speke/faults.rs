@@ -8,8 +8,7 @@ use reelfarm_model::profile::Scheme;
 use reelfarm_model::{Code, Failure, FailureClass, KeyDivision};
 
 use crate::client::{ask, options, request};
-use crate::oracle;
-use crate::server::{Authority, KeyServer, Reply, right};
+use crate::key_server::{Authority, KeyServer, Reply, oracle, right};
 
 /// The message of an error that says that the server cannot be reached: one that may pass.
 async fn unreachable(options: &SpekeOptions) -> String {
@@ -26,6 +25,15 @@ async fn refused(options: &SpekeOptions) -> String {
     assert!(matches!(error, KeyError::Answer { .. }), "{error:?}");
     let failure = Failure::from(error);
     assert_eq!((failure.code, failure.class), (Code::KeyServerAnswerInvalid, FailureClass::Permanent));
+    failure.message
+}
+
+/// The message of an error that says that the server does not let the farm in.
+async fn shut_out(options: &SpekeOptions) -> String {
+    let error = ask(options).await.unwrap_err();
+    assert!(matches!(error, KeyError::Login { .. }), "{error:?}");
+    let failure = Failure::from(error);
+    assert_eq!((failure.code, failure.class), (Code::KeyServerLoginRefused, FailureClass::Environment));
     failure.message
 }
 
@@ -131,29 +139,22 @@ async fn a_refusal_is_final_and_shows_the_servers_words_without_keys() {
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials_are_sent_and_never_told() {
     let authority = Authority::new();
-    for (content, header, secrets) in [
-        (
-            "farm:open sesame
-",
-            "Basic ZmFybTpvcGVuIHNlc2FtZQ==",
-            ["sesame", "ZmFybTpvcGVuIHNlc2FtZQ=="],
-        ),
-        (
-            "abc.def-0123456789
-",
-            "Bearer abc.def-0123456789",
-            ["abc.def", "0123456789"],
-        ),
+    for (status, content, header, secrets) in [
+        (401, "farm:open sesame\n", "Basic ZmFybTpvcGVuIHNlc2FtZQ==", ["sesame", "ZmFybTpvcGVuIHNlc2FtZQ=="]),
+        (403, "abc.def-0123456789\n", "Bearer abc.def-0123456789", ["abc.def", "0123456789"]),
     ] {
         // Wrong ones, for this server, which repeats all that it gets.
         let server = KeyServer::start(&authority, move |_, request| {
-            Reply::Status(401, format!("not {} ({content})", request.header("authorization").unwrap()))
+            Reply::Status(status, format!("not {} ({content})", request.header("authorization").unwrap()))
         })
         .await;
         let mut options = options(&server, &authority);
         options.credentials_file = Some(authority.file("credentials", content));
-        let message = refused(&options).await;
-        says(&message, &["does not accept the credentials", "401 Unauthorized: not"]);
+        let message = shut_out(&options).await;
+        says(
+            &message,
+            &[&server.url, "refuses the farm's credentials", &format!("it answered {status}"), ": not "],
+        );
         for secret in secrets {
             assert!(!message.contains(secret), "{message}");
         }
@@ -180,10 +181,7 @@ async fn changed_credentials_count_from_the_next_title() {
     assert_eq!(sent, ["Bearer first-token", "Bearer second-token"]);
     fs_err::remove_file(&file).unwrap();
     let error = client.keys(&wanted).await.unwrap_err();
-    assert!(
-        matches!(&error, KeyError::Unreachable { reason, .. } if reason.contains("no such file")),
-        "{error}"
-    );
+    assert!(matches!(&error, KeyError::Login { reason, .. } if reason.contains("no such file")), "{error}");
     assert_eq!(server.received().len(), 2, "nothing is sent without credentials");
 }
 

@@ -5,7 +5,8 @@
 mod answers;
 mod client;
 mod faults;
-mod oracle;
 mod requests;
 mod secrets;
-mod server;
+
+#[path = "../../../../tests/support/key_server/mod.rs"]
+mod key_server;

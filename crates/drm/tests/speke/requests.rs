@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reelfarm_drm::signal::signal;
-use reelfarm_drm::speke::SpekeServer;
-use reelfarm_drm::{KeyProvider as _, KeyRequest, KeyUris};
+use reelfarm_drm::speke::{SpekeOptions, SpekeServer, SpekeSetupError};
+use reelfarm_drm::{ContentKey, KeyProvider as _, KeyUris};
 use reelfarm_model::profile::{DrmSystem, Scheme};
 use reelfarm_model::{KeyDivision, KeyUse};
 
 use crate::client::{options, request};
-use crate::oracle;
-use crate::server::{Authority, KeyServer, Reply, right};
+use crate::key_server::{Authority, KeyServer, Reply, oracle, right};
 
-const SCHEMES: [Scheme; 4] = [Scheme::Cenc, Scheme::Cbcs, Scheme::SampleAes, Scheme::Aes128];
+/// Those in which a server is asked by default.
+const SCHEMES: [Scheme; 3] = [Scheme::Cenc, Scheme::Cbcs, Scheme::SampleAes];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_request_meets_the_published_schema_and_is_answered() {
@@ -51,8 +53,6 @@ async fn every_request_meets_the_published_schema_and_is_answered() {
                     (DrmSystem::Widevine, _) => (true, false, true),
                     (DrmSystem::Playready, _) => (true, true, true),
                     (DrmSystem::Fairplay, _) => (false, false, true),
-                    // The only system that a server can be asked about in this scheme.
-                    (DrmSystem::Clearkey, Scheme::Aes128) => (false, false, true),
                     _ => {
                         assert_eq!(*told, told_here, "{system:?} {scheme:?}");
                         continue;
@@ -97,17 +97,124 @@ async fn a_server_is_asked_about_the_systems_that_it_knows() {
     }
 }
 
+/// The key of a title at a server that knows these systems, for a scheme, and what each system is told of it.
+async fn key_of(server: &KeyServer, authority: &Authority, systems: &[DrmSystem], scheme: Scheme) -> Given {
+    let options = SpekeOptions { systems: systems.iter().copied().collect(), ..options(server, authority) };
+    let client = SpekeServer::new(&options, KeyUris::default()).unwrap();
+    let wanted = request(KeyDivision::Title, scheme);
+    let keys = client.keys(&wanted).await.unwrap();
+    let (key, uris) = (keys.key(KeyUse::All).unwrap().clone(), KeyUris::default());
+    let uri = |system| keys.signal(system, key.id).and_then(|told| told.hls_uri.clone());
+    let here = |system: &DrmSystem| {
+        keys.signal(*system, key.id) == Some(&signal(*system, scheme, &key, &wanted.title, &uris))
+    };
+    let known = oracle::answer(&server.received().last().unwrap().body).keys;
+    Given {
+        is_the_servers: known.get(&key.id.to_uuid()) == Some(key.key.expose()),
+        uris: [DrmSystem::Clearkey, DrmSystem::Verimatrix, DrmSystem::Fairplay].map(uri),
+        told_here: wanted.systems.iter().all(here),
+        vector: keys.agreed_vector(key.id),
+        key,
+    }
+}
+
+struct Given {
+    key: ContentKey,
+    is_the_servers: bool,
+    /// For ClearKey, Verimatrix and FairPlay.
+    uris: [Option<String>; 3],
+    told_here: bool,
+    vector: Option<[u8; 16]>,
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn what_speke_had_us_ask_for_in_vain_is_not_passed_on() {
+async fn a_key_of_the_servers_for_whole_segments_opens_nothing_else_and_lies_in_no_file() {
     let authority = Authority::new();
     let server = KeyServer::start(&authority, right).await;
-    let client = SpekeServer::new(&options(&server, &authority), KeyUris::default()).unwrap();
-    // The server knows no Verimatrix, and there is no request without a system.
-    let request =
-        KeyRequest { systems: [DrmSystem::Verimatrix].into(), ..request(KeyDivision::Title, Scheme::Aes128) };
-    let title_keys = client.keys(&request).await.unwrap();
-    let told: Vec<_> = title_keys.signals().map(|(system, _, _)| system).collect();
-    assert_eq!(told, [DrmSystem::Verimatrix]);
+    let systems = [DrmSystem::Clearkey, DrmSystem::Verimatrix];
+    let common = key_of(&server, &authority, &systems, Scheme::Cenc).await;
+    for (systems, [clearkey, verimatrix]) in [
+        (&systems[..], ["server", "server"]),
+        (&systems[..1], ["server", "farm"]),
+        (&systems[1..], ["", "server"]),
+    ] {
+        let whole = key_of(&server, &authority, systems, Scheme::Aes128).await;
+        assert!(whole.is_the_servers && whole.key.id != common.key.id && whole.key.key != common.key.key);
+        let expected = |who| match who {
+            "server" => Some(format!("https://keys.example/{}", whole.key.id.to_uuid())),
+            "farm" => Some("https://vcas.invalid/CAB/keyfile?r=film&t=VOD&p=0".to_owned()),
+            // The farm would name a file, with the server's own key in it.
+            _ => None,
+        };
+        assert_eq!(whole.uris, [expected(clearkey), expected(verimatrix), None], "{systems:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_knows_no_whole_segments_gives_what_their_key_follows_from() {
+    let authority = Authority::new();
+    let server = KeyServer::start(&authority, right).await;
+    for systems in [&[DrmSystem::Widevine, DrmSystem::Playready][..], &[DrmSystem::Fairplay]] {
+        let whole = key_of(&server, &authority, systems, Scheme::Aes128).await;
+        let asked = &server.received().last().unwrap().body.clone();
+        let common = oracle::answer(asked).keys;
+        let scheme = if systems.len() == 1 { "cbcs" } else { "cenc" };
+        assert!(asked.contains(&format!("commonEncryptionScheme=\"{scheme}\"")), "{asked}");
+        assert!(!whole.is_the_servers && !common.values().any(|key| key == whole.key.key.expose()));
+        assert!(whole.told_here && whole.vector.is_none());
+        let again = key_of(&server, &authority, systems, Scheme::Aes128).await;
+        assert_eq!(again.key, whole.key);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_knows_no_fairplay_gives_the_key_and_the_farm_says_the_rest() {
+    let authority = Authority::new();
+    let server = KeyServer::start(&authority, right).await;
+    let systems = [DrmSystem::Widevine, DrmSystem::Playready];
+    let segments = key_of(&server, &authority, &systems, Scheme::SampleAes).await;
+    assert!(segments.is_the_servers && segments.told_here && segments.vector.is_none());
+    assert_eq!(segments.key, key_of(&server, &authority, &systems, Scheme::Cbcs).await.key);
+    let none = SpekeOptions { systems: [].into(), ..options(&server, &authority) };
+    let error = SpekeServer::new(&none, KeyUris::default()).unwrap_err();
+    assert_eq!(error, SpekeSetupError::Systems);
+}
+
+/// What the first key of a document has as `explicitIV`.
+fn stated_vector(document: &str) -> Option<[u8; 16]> {
+    let (value, _) = document.split_once("explicitIV=\"")?.1.split_once('"')?;
+    Some(STANDARD.decode(value).unwrap().try_into().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn farm_and_server_agree_on_the_vector_that_fairplay_hands_out() {
+    let authority = Authority::new();
+    let fairplay = [DrmSystem::Fairplay, DrmSystem::Widevine];
+    let attribute = |vector| format!("explicitIV=\"{}\"", STANDARD.encode(vector));
+    // A server that takes what it is told, one that says nothing of it, and one with a vector of its own.
+    for answered in [None, Some(None), Some(Some([0x5a; 16]))] {
+        let server = KeyServer::start(&authority, move |_, request| {
+            let good = oracle::answer(&request.body).answer;
+            Reply::good(match (answered, stated_vector(&good)) {
+                (Some(own), Some(told)) => {
+                    good.replace(&attribute(told), &own.map(attribute).unwrap_or_default())
+                }
+                _ => good,
+            })
+        })
+        .await;
+        for scheme in [Scheme::Cbcs, Scheme::SampleAes] {
+            let found = key_of(&server, &authority, &fairplay, scheme).await.vector;
+            let told = stated_vector(&server.received().last().unwrap().body);
+            assert!(told.is_some(), "the server is told");
+            assert_eq!(found, answered.flatten().or(told), "{scheme:?} {answered:?}");
+        }
+        // Without FairPlay tracks have vectors of their own, which the media state.
+        for (systems, scheme) in [(&fairplay[1..], Scheme::Cbcs), (&fairplay, Scheme::Cenc)] {
+            assert_eq!(key_of(&server, &authority, systems, scheme).await.vector, None);
+            assert_eq!(stated_vector(&server.received().last().unwrap().body), None);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,8 +10,7 @@ use reelfarm_model::profile::Scheme;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::client::{options, request};
-use crate::oracle;
-use crate::server::{Authority, KeyServer, Reply, right};
+use crate::key_server::{Authority, KeyServer, Reply, oracle, right};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);

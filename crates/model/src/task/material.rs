@@ -17,6 +17,7 @@ impl TaskSpec {
             Self::Qc(_) => &[T::FFMPEG, T::MEASURE_RECIPE],
             Self::EncodeVideo(_) => &[T::FFMPEG, T::X264, T::ENCODE_RECIPE],
             Self::EncodeAudio(_) => &[T::FFMPEG, T::ENCODE_RECIPE],
+            Self::Subtitles(_) => &[T::SUBTITLES_RECIPE],
             Self::Keys(_) => &[T::KEYS_RECIPE],
             Self::Package(spec) => match (spec.format, spec.base) {
                 (_, Some(_)) => &[T::PACKAGE_RECIPE],
@@ -42,6 +43,7 @@ impl TaskSpec {
             Self::EncodeAudio(spec) => {
                 spec.renditions.iter().map(|rendition| audio_output(spec, rendition, tools)).collect()
             }
+            Self::Subtitles(spec) => one("subtitles", digest_of("subtitles", &(spec, tools))),
             Self::Keys(spec) => one("keys", digest_of("keys", &(spec, tools))),
             Self::Package(spec) => one("media", digest_of("media", &(spec, tools))),
             Self::Manifest(spec) => one("manifests", digest_of("manifests", &(spec, tools))),

@@ -4,11 +4,14 @@
 //! The packager writes milliseconds. Those are exact for segments of picture, which last whole seconds, but a frame of
 //! sound does not, and over a film the rounded durations of sound add up to most of a second.
 
+mod groups;
+
 use std::path::{Path, PathBuf};
 
 use reelfarm_drm::Secret;
 
 use super::protection::Protection;
+use super::subtitles::Subtitles;
 use super::{ManifestError, ManifestFile, Urls};
 use crate::layout;
 use crate::playlist::{Master, Media};
@@ -21,16 +24,17 @@ pub(super) fn derive(
     media_dir: &Path,
     urls: &Urls,
     protection: Option<&Protection<'_>>,
+    subtitles: &Subtitles<'_>,
 ) -> Result<Vec<ManifestFile>, ManifestError> {
     let file = media_dir.join(layout::PACKAGER_MASTER);
-    let content = fs_err::read(&file)?;
+    let content = fs_err::read_to_string(&file)?;
     let unexpected = |reason: String| ManifestError::Unexpected { file: file.clone(), reason };
-    let master = Master::parse(&content).map_err(|error| unexpected(error.to_string()))?;
+    let master = Master::parse(content.as_bytes()).map_err(|error| unexpected(error.to_string()))?;
 
     let mut names: Vec<&str> = Vec::new();
     let video = master.variants.iter().map(|variant| &variant.uri);
     for uri in video.chain(master.audio.iter().map(|audio| &audio.uri)) {
-        // It lies beside the master playlist here as it does there, so the master playlist needs no change.
+        // It lies beside the master playlist here as it does there, so that its URL needs no change.
         if uri.contains('/') || !super::is_plain(uri) {
             return Err(unexpected(format!("{uri:?} does not lie beside it")));
         }
@@ -39,7 +43,9 @@ pub(super) fn derive(
         }
     }
 
-    let mut files = vec![ManifestFile { path: layout::MASTER.to_owned(), content: content.clone() }];
+    let content = groups::complete(&content, &master).map_err(unexpected)?;
+    let content = subtitles.master(&content).map_err(unexpected)?.into_bytes();
+    let mut files = vec![ManifestFile { path: layout::MASTER.to_owned(), content }];
     for name in names {
         let file = media_dir.join(layout::MANIFESTS).join(name);
         let text = fs_err::read_to_string(&file)?;

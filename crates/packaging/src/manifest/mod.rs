@@ -1,23 +1,28 @@
 //! A profile's manifests, derived from those that the packager wrote for the whole media set.
 //!
 //! What the packager says is kept to the letter; the URLs change, because a profile's manifests lie in the profile's
-//! folder and the media in a folder that other profiles share, and an audio segment's duration gains the digits that
-//! the packager rounds away. What a profile's DRM systems are told is added in the same pass over the same lines and
-//! elements, and what the packager says of keys is left out: so the media know of no system, and a profile that is added
-//! later needs manifests alone.
+//! folder and the media in a folder that other profiles share, an audio segment's duration gains the digits that the
+//! packager rounds away, and a group of sound gets the languages that it lacks. What a profile's DRM systems are told is
+//! added in the same pass over the same lines and elements, and what the packager says of keys is left out: so the media
+//! know of no system, and a profile that is added later needs manifests alone.
 
 mod dash;
 mod hls;
 mod protection;
+mod subtitles;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use reelfarm_drm::TitleKeys;
 use reelfarm_model::profile::Container;
 use reelfarm_model::task::ManifestSpec;
-use reelfarm_model::{Code, Failure};
+use reelfarm_model::{ArtifactKey, Code, Failure};
 
 use self::protection::Protection;
+use self::subtitles::Subtitles;
+pub(crate) use self::subtitles::role;
+pub use self::subtitles::{carries_subtitles, entry_point};
 use crate::layout;
 
 /// A manifest of a profile.
@@ -64,7 +69,8 @@ impl From<ManifestError> for Failure {
 }
 
 /// The manifests of `spec`'s profile, made from the media set in the folder `media_dir`; `keys` are those of an encrypted
-/// one. A progressive file needs none, and a Smooth Streaming set has its own.
+/// one, and `subtitles` the folders of its subtitles. A progressive file needs none, and a Smooth Streaming set has its
+/// own.
 ///
 /// # Errors
 /// The media set lacks the packager's manifests, or they are not what the packager writes; or a DRM system of the
@@ -72,6 +78,7 @@ impl From<ManifestError> for Failure {
 pub fn derive(
     spec: &ManifestSpec,
     media_dir: &Path,
+    subtitles: &BTreeMap<ArtifactKey, PathBuf>,
     keys: Option<&TitleKeys>,
 ) -> Result<Vec<ManifestFile>, ManifestError> {
     if !is_plain(&spec.media_path) {
@@ -79,14 +86,17 @@ pub fn derive(
     }
     let urls = Urls { prefix: format!("../{}/", spec.media_path) };
     let protection = Protection::of(spec, keys).map_err(ManifestError::Protection)?;
+    let subtitles = Subtitles::of(&spec.subtitles, spec.profile.container, subtitles)?;
     match spec.profile.container {
         Container::Dash | Container::DashOnDemand => {
             let file = media_dir.join(layout::PACKAGER_MPD);
-            let content = dash::rewrite(&fs_err::read(&file)?, &urls, protection.as_ref())
+            let content = dash::rewrite(&fs_err::read(&file)?, &urls, protection.as_ref(), &subtitles)
                 .map_err(|reason| ManifestError::Unexpected { file, reason })?;
             Ok(vec![ManifestFile { path: layout::MPD.to_owned(), content }])
         }
-        Container::HlsTs | Container::HlsCmaf => hls::derive(media_dir, &urls, protection.as_ref()),
+        Container::HlsTs | Container::HlsCmaf => {
+            hls::derive(media_dir, &urls, protection.as_ref(), &subtitles)
+        }
         Container::Smooth | Container::Progressive => Ok(Vec::new()),
     }
 }

@@ -10,11 +10,12 @@ use reelfarm_model::Progress;
 
 use super::TrackProtection;
 use super::auxiliary::Auxiliary;
-use super::error::{Fault, Malformed};
+use super::error::Fault;
 use super::header::{Media, Track, track_place};
 use super::picture::Subsample;
 use super::rewrite::ProtectedTrack;
 use super::sample_table::Chunk;
+use crate::malformed::Malformed;
 
 /// Bytes of samples after which progress is told.
 const REPORT_EVERY: u64 = 4 << 20;

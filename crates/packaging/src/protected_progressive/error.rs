@@ -4,29 +4,7 @@ use std::path::{Path, PathBuf};
 
 use reelfarm_model::{Code, Failure};
 
-use crate::readback::ReadError;
-
-/// The clear file is not what the farm's muxer writes.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {reason}")]
-pub struct Malformed {
-    /// The box, as a path such as `moov/trak 2/mdia/minf/stbl/stsz`.
-    pub place: String,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
-impl Malformed {
-    /// Says what is wrong with which box.
-    pub(super) fn new(place: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { place: place.into(), reason: reason.into() }
-    }
-
-    /// Puts the box's name to what a reader of its fields says.
-    pub(super) fn at(place: &str) -> impl FnOnce(ReadError) -> Self + '_ {
-        move |error| Self::new(place, error.0)
-    }
-}
+use crate::malformed::Malformed;
 
 /// A progressive file could not be protected.
 #[derive(Debug, thiserror::Error)]

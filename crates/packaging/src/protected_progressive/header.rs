@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::error::Malformed;
 use super::picture::PictureDivider;
 use super::sample_table::SampleTable;
+use crate::malformed::Malformed;
 use crate::readback::boxes::{Cursor, boxes, find, name};
 
 /// A track to encrypt.

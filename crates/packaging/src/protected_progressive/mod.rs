@@ -26,7 +26,7 @@ use reelfarm_model::Progress;
 
 use self::encrypt::Report;
 use self::error::Fault;
-pub use self::error::{Malformed, ProtectError};
+pub use self::error::ProtectError;
 use self::header::Track;
 use self::rewrite::ProtectedTrack;
 use self::sample_table::in_file_order;

@@ -6,9 +6,9 @@ use reelfarm_drm::ContentKey;
 use reelfarm_model::KeyId;
 
 use super::auxiliary::{Auxiliary, VECTOR_SIZE};
-use super::error::Malformed;
 use super::header::{Media, Track, track_place};
 use super::source::{LARGEST_MOOV, Source};
+use crate::malformed::Malformed;
 use crate::readback::boxes::{Box, boxes};
 
 /// A track with what encrypts it.

@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use super::error::Malformed;
 use super::header::{only, track_place};
+use crate::malformed::Malformed;
 use crate::readback::MOST_UNITS;
 use crate::readback::boxes::{Cursor, find};
 

@@ -3,7 +3,8 @@
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 
-use super::error::{Fault, Malformed};
+use super::error::Fault;
+use crate::malformed::Malformed;
 use crate::readback::boxes::{Header, name};
 
 /// The largest header that is read or written: that of a day of many tracks stays below it.

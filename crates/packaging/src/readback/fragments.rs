@@ -7,7 +7,8 @@ use super::boxes::{Cursor, boxes, find, name, required};
 use super::encryption::auxiliary::Auxiliary;
 use super::encryption::decryptor::Decryptor;
 use super::encryption::{Decryption, Encryption};
-use super::movie::{self, SampleDefaults, SystemId, TrackHeader, tracks};
+use super::movie::{self, SampleDefaults, System, TrackHeader, tracks};
+use super::run::{FragmentHeader, Run};
 use super::samples::access_unit;
 use super::{AccessUnit, MOST_UNITS, ReadError};
 
@@ -16,11 +17,11 @@ use super::{AccessUnit, MOST_UNITS, ReadError};
 pub(crate) struct Reader<'a> {
     track: TrackHeader<'a>,
     decryptor: Option<Decryptor>,
-    systems: BTreeSet<SystemId>,
+    systems: BTreeSet<System>,
 }
 
 /// What a fragment's runs of samples are read with.
-struct Run<'r, 'a> {
+struct Context<'r, 'a> {
     segment: &'r [u8],
     /// Where the fragment begins in the segment.
     start: usize,
@@ -54,7 +55,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The DRM systems that boxes `pssh` speak to in the initialisation segment and in the segments so far.
-    pub(crate) const fn systems(&self) -> &BTreeSet<SystemId> {
+    pub(crate) const fn systems(&self) -> &BTreeSet<System> {
         &self.systems
     }
 
@@ -104,104 +105,60 @@ impl<'a> Reader<'a> {
                     .ok_or_else(|| ReadError::new("the offset lies outside the segment"))
             })
         });
-        let mut run = Run { segment, start, defaults, auxiliary: auxiliary.transpose()? };
+        let mut context = Context { segment, start, defaults, auxiliary: auxiliary.transpose()? };
         for found in boxes(traf) {
             let found = found?;
             if found.kind == *b"trun" {
-                time = self.run(&mut run, found.body, time, units)?;
+                time =
+                    self.run(&mut context, found.body, time, units).map_err(|error| error.of_box(b"trun"))?;
             }
         }
-        run.auxiliary.map_or(Ok(()), |auxiliary| auxiliary.finish())?;
+        context.auxiliary.map_or(Ok(()), |auxiliary| auxiliary.finish())?;
         Ok(time)
     }
 
     /// `trun` (8.8.8). Gives the decoding time at its end.
     fn run(
         &mut self,
-        run: &mut Run<'_, '_>,
+        context: &mut Context<'_, '_>,
         trun: &[u8],
         mut time: u64,
         units: &mut Vec<AccessUnit>,
     ) -> Result<u64, ReadError> {
-        const DATA_OFFSET: u32 = 0x1;
-        const FIRST_FLAGS: u32 = 0x4;
-        const DURATION: u32 = 0x100;
-        const SIZE: u32 = 0x200;
-        const FLAGS: u32 = 0x400;
-        const COMPOSITION: u32 = 0x800;
-        const IS_NON_SYNC: u32 = 0x1_0000;
-
-        let mut cursor = Cursor::new(trun);
-        let (version, flags) = cursor.full_box()?;
-        let count = cursor.u32()? as usize;
-        if units.len().saturating_add(count) > MOST_UNITS {
-            return Err(ReadError::new(format!("a fragment states {count} samples")));
+        let mut run = Run::parse(trun, context.defaults)?;
+        if units.len().saturating_add(run.left()) > MOST_UNITS {
+            return Err(ReadError::new(format!("it states {} samples", run.left())));
         }
-        if flags & DATA_OFFSET == 0 {
-            return Err(ReadError::new("a run of samples does not say where its data is"));
-        }
-        let offset = cursor.u32()? as usize;
-        let mut first_flags = if flags & FIRST_FLAGS != 0 { Some(cursor.u32()?) } else { None };
-        let mut data = Cursor::new(
-            run.start
-                .checked_add(offset)
-                .and_then(|at| run.segment.get(at..))
-                .ok_or_else(|| ReadError::new("a run's data lies outside the segment"))?,
-        );
-        for _ in 0..count {
-            let duration = if flags & DURATION != 0 { cursor.u32()? } else { run.defaults.duration };
-            let size = if flags & SIZE != 0 { cursor.u32()? } else { run.defaults.size };
-            let own_flags = if flags & FLAGS != 0 { Some(cursor.u32()?) } else { None };
-            let sample_flags = first_flags.take().or(own_flags).unwrap_or(run.defaults.flags);
-            let composition = match (flags & COMPOSITION != 0, version) {
-                (false, _) => 0,
-                (true, 0) => i64::from(cursor.u32()?),
-                (true, _) => i64::from(cursor.u32()? as i32),
-            };
-            if size == 0 {
-                return Err(ReadError::new("a sample is empty"));
-            }
-            let composed = i64::try_from(time).ok().and_then(|time| time.checked_add(composition));
+        let data = context.start.checked_add(run.data_offset as usize);
+        let data = data.and_then(|at| context.segment.get(at..));
+        let mut data = Cursor::new(data.ok_or_else(|| ReadError::new("its data lies outside the segment"))?);
+        for found in run.by_ref() {
+            let found = found?;
+            let composed = i64::try_from(time).ok().and_then(|time| time.checked_add(found.composition));
             let composed = composed.ok_or_else(|| ReadError::new("a time is out of range"))?;
-            let is_sync = sample_flags & IS_NON_SYNC == 0;
-            let sample = data.take(size as usize)?;
-            let sample = match (&mut self.decryptor, &mut run.auxiliary) {
+            let sample = data.take(found.size as usize)?;
+            let sample = match (&mut self.decryptor, &mut context.auxiliary) {
                 (Some(decryptor), Some(auxiliary)) => decryptor.open(sample, &auxiliary.next()?)?,
                 _ => sample,
             };
-            units.push(access_unit(&self.track, sample, composed, duration, is_sync)?);
-            time = time.saturating_add(u64::from(duration));
+            let is_sync = found.is_marked_sync();
+            units.push(access_unit(&self.track, sample, composed, found.duration, is_sync)?);
+            time = time.saturating_add(u64::from(found.duration));
         }
-        Ok(time)
+        run.finish().map(|()| time)
     }
 }
 
 /// `tfhd` (8.8.7).
 fn track_defaults(track: &TrackHeader<'_>, tfhd: &[u8]) -> Result<SampleDefaults, ReadError> {
-    const BASE_DATA_OFFSET: u32 = 0x1;
-    const DESCRIPTION_INDEX: u32 = 0x2;
-    const DURATION: u32 = 0x8;
-    const SIZE: u32 = 0x10;
-    const FLAGS: u32 = 0x20;
-    const BASE_IS_MOOF: u32 = 0x02_0000;
-
-    let mut cursor = Cursor::new(tfhd);
-    let (_, flags) = cursor.full_box()?;
-    let id = cursor.u32()?;
-    if id != track.id {
-        return Err(ReadError::new(format!("a fragment is of track {id}, not {}", track.id)));
+    let header = FragmentHeader::parse(tfhd, track.defaults)?;
+    if header.track != track.id {
+        return Err(ReadError::new(format!("a fragment is of track {}, not {}", header.track, track.id)));
     }
-    if flags & BASE_DATA_OFFSET != 0 || flags & BASE_IS_MOOF == 0 {
+    if !header.base_is_moof {
         return Err(ReadError::new("a fragment's data is not relative to it (CMAF 7.5.19)"));
     }
-    if flags & DESCRIPTION_INDEX != 0 {
-        cursor.u32()?;
-    }
-    Ok(SampleDefaults {
-        duration: if flags & DURATION != 0 { cursor.u32()? } else { track.defaults.duration },
-        size: if flags & SIZE != 0 { cursor.u32()? } else { track.defaults.size },
-        flags: if flags & FLAGS != 0 { cursor.u32()? } else { track.defaults.flags },
-    })
+    Ok(header.defaults)
 }
 
 /// A segment index (8.16.3) of a file whose media follows it directly.

@@ -11,6 +11,7 @@ pub(crate) mod fragments;
 pub(crate) mod movie;
 pub(crate) mod nal;
 pub(crate) mod progressive;
+pub(crate) mod run;
 pub(crate) mod samples;
 pub(crate) mod segments;
 pub(crate) mod ts;

@@ -3,12 +3,20 @@
 
 use std::collections::BTreeSet;
 
+use reelfarm_model::KeyId;
+
 use super::boxes::{Cursor, boxes, find, name, required};
 use super::encryption::protection::{Protection, protection};
 use super::{Codec, ReadError, adts};
 
-/// The UUID of a DRM system.
-pub(crate) type SystemId = [u8; 16];
+/// A DRM system that a box `pssh` speaks to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct System {
+    /// Its UUID.
+    pub(crate) id: [u8; 16],
+    /// The keys that the box lists, which those of version 0 do not.
+    pub(crate) key_ids: Vec<KeyId>,
+}
 
 /// Bytes of a video sample entry before its boxes (12.1.3).
 const VIDEO_FIELDS: usize = 78;
@@ -85,18 +93,29 @@ pub(crate) fn tracks(moov: &[u8]) -> Result<Vec<TrackHeader<'_>>, ReadError> {
     Ok(tracks)
 }
 
-/// The DRM systems that boxes `pssh` among these speak to (ISO/IEC 23001-7 clause 8.1).
-pub(crate) fn systems(children: &[u8]) -> Result<BTreeSet<SystemId>, ReadError> {
+/// What boxes `pssh` among these tell DRM systems (ISO/IEC 23001-7 clause 8.1).
+pub(crate) fn systems(children: &[u8]) -> Result<BTreeSet<System>, ReadError> {
     let mut systems = BTreeSet::new();
     for found in boxes(children) {
         let found = found?;
         if found.kind == *b"pssh" {
-            let mut cursor = Cursor::new(found.body);
-            let id = cursor.full_box().and_then(|_| cursor.array());
-            systems.insert(id.map_err(|error| error.of_box(b"pssh"))?);
+            systems.insert(system(found.body).map_err(|error| error.of_box(b"pssh"))?);
         }
     }
     Ok(systems)
+}
+
+fn system(pssh: &[u8]) -> Result<System, ReadError> {
+    let mut cursor = Cursor::new(pssh);
+    let (version, _) = cursor.full_box()?;
+    let id = cursor.array()?;
+    let mut key_ids = Vec::new();
+    if version > 0 {
+        for _ in 0..cursor.u32()? {
+            key_ids.push(KeyId(cursor.array()?));
+        }
+    }
+    Ok(System { id, key_ids })
 }
 
 fn track(trak: &[u8], movie_timescale: u32) -> Result<TrackHeader<'_>, ReadError> {

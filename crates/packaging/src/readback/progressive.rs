@@ -9,7 +9,7 @@ use super::boxes::{Cursor, Header, find, required};
 use super::encryption::auxiliary::Auxiliary;
 use super::encryption::decryptor::Decryptor;
 use super::encryption::{Decryption, Encryption};
-use super::movie::{self, SystemId, TrackHeader, tracks};
+use super::movie::{self, System, TrackHeader, tracks};
 use super::samples::access_unit;
 use super::{MOST_UNITS, ReadError, Track};
 
@@ -26,7 +26,7 @@ pub(crate) struct Movie {
     /// What was found of every track's encryption; `None` for tracks that are read as they are.
     pub(crate) encryption: Vec<Option<Encryption>>,
     /// The DRM systems that the file itself speaks to, in boxes `pssh`.
-    pub(crate) systems: BTreeSet<SystemId>,
+    pub(crate) systems: BTreeSet<System>,
 }
 
 /// Reads the clear file at `path`.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::encryption::{Decryption, Encryption};
-use super::movie::SystemId;
+use super::movie::System;
 use super::{AccessUnit, Codec, ReadError, fragments, ts};
 
 /// Reads the segments of one track in order.
@@ -55,7 +55,7 @@ impl<'a> SegmentReader<'a> {
     }
 
     /// The DRM systems that the media themselves speak to, in boxes `pssh`. The farm leaves that to manifests.
-    pub(crate) fn systems(&self) -> Cow<'_, BTreeSet<SystemId>> {
+    pub(crate) fn systems(&self) -> Cow<'_, BTreeSet<System>> {
         match self {
             Self::Fragments(reader) => Cow::Borrowed(reader.systems()),
             Self::TransportStream(_) => Cow::Owned(BTreeSet::new()),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use reelfarm_drm::{ContentKey, TitleKeys};
+use reelfarm_drm::TitleKeys;
 use reelfarm_model::ladder::ChannelLayout;
 use reelfarm_model::profile::{MediaFormat, Scheme};
 use reelfarm_model::task::{AudioRendition, PackageSpec};
@@ -148,19 +148,11 @@ fn keys_flag(spec: &PackageSpec, scheme: Scheme, keys: &TitleKeys) -> Result<Zer
         flag.push_str(":iv=");
         match scheme {
             Scheme::Cenc => push_hex(&mut flag, &key.initialization_vector::<8>(&track.vector_name)),
-            _ => push_hex(&mut flag, &block_vector(scheme, key, &track.vector_name)),
+            _ => push_hex(&mut flag, &keys.block_vector(scheme, key, &track.vector_name)),
         }
     }
     flag.push('\n');
     Ok(flag)
-}
-
-fn block_vector(scheme: Scheme, key: &ContentKey, name: &str) -> [u8; 16] {
-    match scheme {
-        // Here the vector comes to the player with the key, so one key has one vector.
-        Scheme::SampleAes => key.initialization_vector(protection::SAMPLE_AES_VECTOR),
-        _ => key.initialization_vector(name),
-    }
 }
 
 fn push_hex(text: &mut String, bytes: &[u8]) {
@@ -267,7 +259,7 @@ fn audio_fields(rendition: &AudioRendition, label: &AudioLabel) -> String {
 
 #[cfg(test)]
 mod tests {
-    use reelfarm_drm::Secret;
+    use reelfarm_drm::{ContentKey, Secret};
     use reelfarm_model::key::Digest;
     use reelfarm_model::profile::MediaSetId;
     use reelfarm_model::task::{Encryption, VideoRendition};
@@ -434,6 +426,24 @@ mod tests {
             let vectors = [tracks[0].strip_prefix(&video).unwrap(), tracks[1].strip_prefix(&audio).unwrap()];
             assert!(vectors.iter().all(|vector| vector.len() == vector_digits), "{vectors:?}");
             assert_ne!(vectors[0], vectors[1]);
+        }
+    }
+
+    #[test]
+    fn a_vector_that_was_agreed_is_used_where_blocks_are_chained() {
+        let agreed = [(KeyId([0x10; 16]), [0x77; 16])];
+        for (format, scheme, used) in [
+            (MediaFormat::Cmaf, Scheme::Cenc, false),
+            (MediaFormat::Cmaf, Scheme::Cbcs, true),
+            (MediaFormat::Ts, Scheme::SampleAes, true),
+        ] {
+            let spec = encrypted(format, scheme);
+            let flag = |keys: TitleKeys| of(&spec, &inputs(&spec, "/r"), Some(&keys)).unwrap().keys.unwrap();
+            let (without, with) = (flag(title_keys()), flag(title_keys().with_vectors(agreed.into())));
+            let [video, audio] = [0, 1].map(|track| with.split(',').nth(track).unwrap());
+            assert_eq!(video.trim_end().ends_with(&format!(":iv={}", "77".repeat(16))), used, "{scheme:?}");
+            assert_eq!(Some(audio), without.split(',').nth(1), "another key's is its own");
+            assert_eq!(*with == *without, !used);
         }
     }
 

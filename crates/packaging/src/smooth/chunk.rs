@@ -1,12 +1,12 @@
 //! From a segment of CMAF to a fragment of Smooth Streaming: the same samples on the presentation's clock.
 
 use super::encryption;
-use super::error::Malformed;
 use super::fragment::{NewFragment, Samples, VideoSample};
 use super::moof::{Fragment, Sample};
 use super::picture::Dependency;
 use super::source::{Content, Source};
 use super::time::{Clock, Decoding};
+use crate::malformed::Malformed;
 
 /// The fragments of one track, made one after the other.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ impl<'a> Chunks<'a> {
         match fragment.encryption {
             Some(payload) if self.source.is_encrypted => {
                 let sizes = fragment.samples.iter().map(|sample| sample.data.len());
-                encryption::parse(payload, sizes).map_err(Malformed::at("moof/traf/senc"))?;
+                encryption::check(payload, sizes).map_err(Malformed::at("moof/traf/senc"))?;
             }
             None if !self.source.is_encrypted => {}
             _ => {

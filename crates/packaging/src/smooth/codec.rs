@@ -1,6 +1,6 @@
 //! `CodecPrivateData`: what initialises a decoder where there is no file header (MS-SSTR 2.2.2.5).
 
-use super::error::Malformed;
+use crate::malformed::Malformed;
 use crate::readback::{Codec, adts, movie};
 
 /// Parameter sets of H.264 in the form of its annex B, sequence parameter sets first; `None` where they are not those of

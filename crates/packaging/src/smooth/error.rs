@@ -4,29 +4,7 @@ use std::path::{Path, PathBuf};
 
 use reelfarm_model::{Code, Failure};
 
-use crate::readback::ReadError;
-
-/// Bytes or text are not what their format allows, or not what this farm's media sets hold.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {reason}")]
-pub struct Malformed {
-    /// The box, as a path such as `moof/traf/trun`, or the element of the manifest.
-    pub place: String,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
-impl Malformed {
-    /// Says what is wrong in which box or element.
-    pub(super) fn new(place: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { place: place.into(), reason: reason.into() }
-    }
-
-    /// Puts the box's name to what a reader of boxes says.
-    pub(super) fn at(place: &'static str) -> impl FnOnce(ReadError) -> Self {
-        move |error| Self::new(place, error.0)
-    }
-}
+use crate::malformed::Malformed;
 
 /// A Smooth Streaming media set could not be made.
 #[derive(Debug, thiserror::Error)]

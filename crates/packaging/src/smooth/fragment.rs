@@ -3,9 +3,9 @@
 //!
 //! Composition offsets are never negative, so the run has version 0: older devices read no other.
 
-use super::error::Malformed;
 use super::moof::user_type;
 use super::picture::Dependency;
+use crate::malformed::Malformed;
 
 /// A fragment to be written. Times are in ticks of [`TIMESCALE`](super::time::TIMESCALE).
 #[derive(Clone, Debug)]

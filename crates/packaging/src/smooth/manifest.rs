@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::error::Malformed;
+use crate::malformed::Malformed;
 
 /// `SmoothStreamingMedia` (2.2.2.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

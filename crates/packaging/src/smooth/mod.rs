@@ -25,7 +25,7 @@ use std::path::Path;
 use reelfarm_model::KeyId;
 use reelfarm_model::task::{AudioRendition, VideoRendition};
 
-pub use self::error::{Malformed, SmoothError};
+pub use self::error::SmoothError;
 pub use self::presentation::language;
 
 use self::chunk::Chunks;

@@ -1,10 +1,11 @@
 //! Reads one movie fragment (ISO/IEC 14496-12 8.8) without a judgement on what it should hold: those of CMAF and those of
 //! Smooth Streaming differ in a few boxes.
 
-use super::error::Malformed;
+use crate::malformed::Malformed;
+use crate::readback::ReadError;
 use crate::readback::boxes::{self, Cursor, boxes};
 use crate::readback::movie::SampleDefaults;
-use crate::readback::{MOST_UNITS, ReadError};
+use crate::readback::run::{FragmentHeader, Run, RunSample, is_marked_sync};
 
 /// The user types of the boxes that Smooth Streaming adds to a track fragment.
 pub(super) mod user_type {
@@ -51,11 +52,9 @@ pub(super) struct Sample<'a> {
 }
 
 impl Sample<'_> {
-    const IS_NON_SYNC: u32 = 0x1_0000;
-
     /// Whether the file marks it as a place to begin.
     pub(super) const fn is_marked_sync(&self) -> bool {
-        self.flags & Self::IS_NON_SYNC == 0
+        is_marked_sync(self.flags)
     }
 }
 
@@ -157,8 +156,10 @@ fn track_fragment<'a>(
             kind => return Err(unknown("moof/traf", *kind)),
         }
     }
-    let (track, defaults) = header(tfhd.ok_or_else(|| missing("moof/traf/tfhd"))?, defaults)
-        .map_err(Malformed::at("moof/traf/tfhd"))?;
+    let tfhd = tfhd.ok_or_else(|| missing("moof/traf/tfhd"))?;
+    // In a fragment of one track it does not matter what it says of offsets: they count from the moof anyway.
+    let FragmentHeader { track, defaults, .. } =
+        FragmentHeader::parse(tfhd, defaults).map_err(Malformed::at("moof/traf/tfhd"))?;
     let trun = trun.ok_or_else(|| missing("moof/traf/trun"))?;
     let samples = run(trun, defaults, data_offset, data).map_err(Malformed::at("moof/traf/trun"))?;
     let decode_time = tfdt.map(decode_time).transpose().map_err(Malformed::at("moof/traf/tfdt"))?;
@@ -178,32 +179,6 @@ fn sample_group(body: &[u8]) -> Result<(), ReadError> {
     }
 }
 
-/// `tfhd` (8.8.7): the track's number, and what the run leaves out.
-fn header(tfhd: &[u8], defaults: SampleDefaults) -> Result<(u32, SampleDefaults), ReadError> {
-    const DESCRIPTION_INDEX: u32 = 0x2;
-    const DURATION: u32 = 0x8;
-    const SIZE: u32 = 0x10;
-    const FLAGS: u32 = 0x20;
-    // In a fragment of one track it says nothing: data offsets count from the moof anyway.
-    const BASE_IS_MOOF: u32 = 0x02_0000;
-
-    let mut cursor = Cursor::new(tfhd);
-    let (_, flags) = cursor.full_box()?;
-    if flags & !(DESCRIPTION_INDEX | DURATION | SIZE | FLAGS | BASE_IS_MOOF) != 0 {
-        return Err(ReadError::new(format!("the flags {flags:#x} are not used by any fragment")));
-    }
-    let track = cursor.u32()?;
-    if flags & DESCRIPTION_INDEX != 0 && cursor.u32()? != 1 {
-        return Err(ReadError::new("the samples are not those of the only sample entry"));
-    }
-    let defaults = SampleDefaults {
-        duration: if flags & DURATION != 0 { cursor.u32()? } else { defaults.duration },
-        size: if flags & SIZE != 0 { cursor.u32()? } else { defaults.size },
-        flags: if flags & FLAGS != 0 { cursor.u32()? } else { defaults.flags },
-    };
-    Ok((track, defaults))
-}
-
 /// `trun` (8.8.8). `data_offset` is where `data` begins, counted from the moof; the samples must fill it.
 fn run<'a>(
     trun: &[u8],
@@ -211,50 +186,20 @@ fn run<'a>(
     data_offset: usize,
     data: &'a [u8],
 ) -> Result<Vec<Sample<'a>>, ReadError> {
-    const DATA_OFFSET: u32 = 0x1;
-    const FIRST_FLAGS: u32 = 0x4;
-    const DURATION: u32 = 0x100;
-    const SIZE: u32 = 0x200;
-    const FLAGS: u32 = 0x400;
-    const COMPOSITION: u32 = 0x800;
-
-    let mut cursor = Cursor::new(trun);
-    let (version, flags) = cursor.full_box()?;
-    let count = cursor.u32()? as usize;
-    if count > MOST_UNITS {
-        return Err(ReadError::new(format!("it states {count} samples")));
-    }
-    if flags & DATA_OFFSET == 0 {
-        return Err(ReadError::new("it does not say where its data is"));
-    }
-    let stated = cursor.u32()?;
-    if usize::try_from(stated) != Ok(data_offset) {
+    let mut run = Run::parse(trun, defaults)?;
+    if usize::try_from(run.data_offset) != Ok(data_offset) {
+        let stated = run.data_offset;
         return Err(ReadError::new(format!("its data is at {data_offset}, it says {stated}")));
     }
-    let mut first_flags = if flags & FIRST_FLAGS != 0 { Some(cursor.u32()?) } else { None };
     let mut rest = Cursor::new(data);
     let mut samples = Vec::new();
-    for _ in 0..count {
-        let duration = if flags & DURATION != 0 { cursor.u32()? } else { defaults.duration };
-        let size = if flags & SIZE != 0 { cursor.u32()? } else { defaults.size };
-        let own_flags = if flags & FLAGS != 0 { Some(cursor.u32()?) } else { None };
-        let composition = match (flags & COMPOSITION != 0, version) {
-            (false, _) => 0,
-            (true, 0) => i64::from(cursor.u32()?),
-            (true, _) => i64::from(cursor.u32()?.cast_signed()),
-        };
-        if size == 0 {
-            return Err(ReadError::new("a sample is empty"));
-        }
-        samples.push(Sample {
-            duration,
-            flags: first_flags.take().or(own_flags).unwrap_or(defaults.flags),
-            composition,
-            data: rest.take(size as usize)?,
-        });
+    for found in run.by_ref() {
+        let RunSample { duration, size, flags, composition } = found?;
+        samples.push(Sample { duration, flags, composition, data: rest.take(size as usize)? });
     }
-    if !rest.is_empty() || !cursor.is_empty() {
-        return Err(ReadError::new("there is more than its samples"));
+    run.finish()?;
+    if !rest.is_empty() {
+        return Err(ReadError::new("there is more data than its samples"));
     }
     Ok(samples)
 }

@@ -1,7 +1,7 @@
 //! What a coded picture depends on and what depends on it, from the headers of its NAL units, which no encryption hides:
 //! devices use it to play fast, to drop pictures when they are late, and to find where to begin.
 
-use super::error::Malformed;
+use crate::malformed::Malformed;
 use crate::readback::nal;
 
 /// Dependencies of a sample, as `sdtp` and sample flags state them (ISO/IEC 14496-12 8.6.4 and 8.8.3.1).

@@ -6,12 +6,12 @@ use reelfarm_model::profile::{MediaFormat, Scheme};
 use reelfarm_model::task::{AudioRendition, VideoRendition};
 
 use super::codec;
-use super::encryption::VECTOR_SIZE;
-use super::error::{Malformed, SmoothError};
+use super::encryption::VECTORS;
+use super::error::SmoothError;
 use super::{Protection, SmoothInput};
 use crate::layout;
+use crate::malformed::Malformed;
 use crate::readback::boxes::required;
-use crate::readback::encryption::protection::Vectors;
 use crate::readback::movie::{self, SampleDefaults, TrackHeader};
 use crate::readback::{Codec, ReadError};
 
@@ -177,7 +177,7 @@ fn encryption(header: &TrackHeader<'_>, protection: Option<&Protection>) -> Resu
         (None, Some(_)) => refuse("the track is clear; the presentation is to be encrypted".to_owned()),
         (Some(_), None) => refuse("the track is encrypted; the presentation is to be clear".to_owned()),
         (Some(found), Some(protection)) => {
-            if found.scheme != Scheme::Cenc || found.vectors != Vectors::PerSample(VECTOR_SIZE) {
+            if found.scheme != Scheme::Cenc || found.vectors != VECTORS {
                 let reason = "its encryption is not cenc with a vector of 8 bytes a sample";
                 return refuse(reason.to_owned());
             }

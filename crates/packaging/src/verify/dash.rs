@@ -1,13 +1,17 @@
 //! What a profile's MPD states.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+
+use reelfarm_model::subtitles::SubtitlePurpose;
 
 use super::finding::{Book, Check, Place};
 use super::protection::StatedProtection;
 use super::stated::{Resolver, StatedKind, StatedMedia, StatedSegment, StatedTrack};
-use crate::layout;
+use super::subtitles::StatedSubtitles;
 use crate::mpd::{AdaptationSet, Mpd, Representation, byte_range};
 use crate::readback::nanoseconds;
+use crate::{layout, manifest};
 
 const CHANNELS: &str = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011";
 const ON_DEMAND: &str = "urn:mpeg:dash:profile:isoff-on-demand:2011";
@@ -17,6 +21,8 @@ const LIVE: &str = "urn:mpeg:dash:profile:isoff-live:2011";
 pub(super) struct Stated {
     /// Its representations in order.
     pub(super) tracks: Vec<StatedTrack>,
+    /// Its subtitles in order.
+    pub(super) subtitles: Vec<StatedSubtitles>,
     /// The duration that it states, in microseconds.
     pub(super) duration_us: u64,
 }
@@ -25,7 +31,7 @@ pub(super) struct Stated {
 pub(super) fn read(book: &mut Book, folder: &Path, resolver: &Resolver<'_>) -> Option<Stated> {
     let bytes = fs_err::read(folder.join(layout::MPD));
     let bytes = book.done(Check::Reference, Place::PROFILE, "an MPD", bytes)?;
-    let mpd = book.done(Check::Manifest, Place::PROFILE, "an MPD", Mpd::parse(&bytes))?;
+    let mpd = book.done(Check::Manifest, Place::PROFILE, "an MPD", Mpd::parse_published(&bytes))?;
     let stated = stated(&mpd, resolver);
     book.done(Check::Manifest, Place::PROFILE, "a presentation of one period", stated)
 }
@@ -34,9 +40,24 @@ fn stated(mpd: &Mpd, resolver: &Resolver<'_>) -> Result<Stated, String> {
     let [period] = mpd.periods.as_slice() else {
         return Err(format!("{} periods", mpd.periods.len()));
     };
-    let mut tracks = Vec::new();
-    let mut ids = std::collections::BTreeSet::new();
+    let (mut tracks, mut subtitles) = (Vec::new(), Vec::new());
+    let (mut set_ids, mut ids) = (BTreeSet::new(), BTreeSet::new());
     for set in &period.adaptation_sets {
+        if let Some(id) = set.id.filter(|id| !set_ids.insert(*id)) {
+            return Err(format!("two adaptation sets with the id {id}"));
+        }
+        for Representation { id, bandwidth, .. } in &set.representations {
+            if !ids.insert(id) {
+                return Err(format!("two representations with the id {id}"));
+            }
+            if *bandwidth == 0 {
+                return Err(format!("representation {id} without a bandwidth"));
+            }
+        }
+        if set.content_type == "text" {
+            subtitles.push(text(set)?);
+            continue;
+        }
         if !set.is_aligned() {
             return Err(format!("an adaptation set of {} without aligned segments", set.content_type));
         }
@@ -48,7 +69,8 @@ fn stated(mpd: &Mpd, resolver: &Resolver<'_>) -> Result<Stated, String> {
         }
         for other in set.switching() {
             let known = |known: &&AdaptationSet| {
-                known.id.as_deref() == Some(other)
+                known.id.is_some()
+                    && known.id == other.parse().ok()
                     && known.id != set.id
                     && known.content_type == set.content_type
             };
@@ -57,19 +79,12 @@ fn stated(mpd: &Mpd, resolver: &Resolver<'_>) -> Result<Stated, String> {
             }
         }
         for representation in &set.representations {
-            let id = &representation.id;
-            if !ids.insert(id) {
-                return Err(format!("two representations with the id {id}"));
-            }
-            if representation.bandwidth == 0 {
-                return Err(format!("representation {id} without a bandwidth"));
-            }
             let track = track(set, representation, &mpd.profiles, resolver)
-                .map_err(|reason| format!("representation {id}: {reason}"))?;
+                .map_err(|reason| format!("representation {}: {reason}", representation.id))?;
             tracks.push(track);
         }
     }
-    Ok(Stated { tracks, duration_us: mpd.duration().map_err(|error| error.to_string())? })
+    Ok(Stated { tracks, subtitles, duration_us: mpd.duration().map_err(|error| error.to_string())? })
 }
 
 fn track(
@@ -117,6 +132,28 @@ fn track(
     let elements = set.content_protections.iter().chain(&representation.content_protections);
     let protection = StatedProtection::of_elements(elements);
     Ok(StatedTrack { kind, codecs: representation.codecs.clone(), protection, media })
+}
+
+/// A track of subtitles: a set of one file.
+fn text(set: &AdaptationSet) -> Result<StatedSubtitles, String> {
+    let ([representation], [role], [name]) =
+        (set.representations.as_slice(), set.roles.as_slice(), set.labels.as_slice())
+    else {
+        return Err("a set of text without one representation, one role and one label".to_owned());
+    };
+    let purpose = SubtitlePurpose::ALL
+        .into_iter()
+        .find(|purpose| role.scheme == "urn:mpeg:dash:role:2011" && role.value == manifest::role(*purpose));
+    if !set.is_of_plain_text() {
+        return Err("a set of text with what is for pictures, sound or encrypted samples".to_owned());
+    }
+    match (purpose, &representation.base_url, representation.mime_type.as_str()) {
+        (Some(purpose), Some(url), "text/vtt") => {
+            let (language, name, url) = (set.language.clone(), name.clone(), url.clone());
+            Ok(StatedSubtitles { language, purpose, name, url })
+        }
+        _ => Err(format!("a set of text in {} with the role {}", representation.mime_type, role.value)),
+    }
 }
 
 fn video(set: &AdaptationSet, representation: &Representation) -> Result<StatedKind, String> {

@@ -3,15 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use reelfarm_model::subtitles::SubtitlePurpose;
+
 use super::finding::{Book, Check, Place};
 use super::protection::StatedProtection;
 use super::stated::{Resolver, StatedKind, StatedMedia, StatedSegment, StatedTrack};
+use super::subtitles::StatedSubtitles;
 use crate::layout;
-use crate::playlist::{Master, Media};
+use crate::playlist::{Master, Media, SubtitlesMedia};
 
 /// Reads the master playlist in the profile's folder and every playlist that it names, and checks that every rung can be
 /// played with every group of audio.
-pub(super) fn read(book: &mut Book, folder: &Path, resolver: &Resolver<'_>) -> Option<Vec<StatedTrack>> {
+pub(super) fn read(
+    book: &mut Book,
+    folder: &Path,
+    resolver: &Resolver<'_>,
+) -> Option<(Vec<StatedTrack>, Vec<StatedSubtitles>)> {
     let bytes = fs_err::read(folder.join(layout::MASTER));
     let bytes = book.done(Check::Reference, Place::PROFILE, "a master playlist", bytes)?;
     let master = book.done(Check::Manifest, Place::PROFILE, "a master playlist", Master::parse(&bytes))?;
@@ -29,7 +36,12 @@ pub(super) fn read(book: &mut Book, folder: &Path, resolver: &Resolver<'_>) -> O
             tracks.push(StatedTrack { kind, codecs, protection, media });
         }
     }
+    let mut heard = BTreeSet::new();
     for audio in &master.audio {
+        // A rendition may stand in several groups, where it must be said to be the same.
+        if !heard.insert((&audio.uri, &audio.language, audio.channels)) {
+            continue;
+        }
         let of_group = |variant: &&crate::playlist::Variant| variant.audio_group == audio.group;
         let codecs =
             master.variants.iter().find(of_group).and_then(|variant| variant.codecs.split(',').nth(1));
@@ -39,21 +51,54 @@ pub(super) fn read(book: &mut Book, folder: &Path, resolver: &Resolver<'_>) -> O
             tracks.push(StatedTrack { kind, codecs, protection, media });
         }
     }
-    Some(tracks)
+    Some((tracks, subtitles(book, &master)))
 }
 
+/// The subtitles, which play with every variant stream.
+fn subtitles(book: &mut Book, master: &Master) -> Vec<StatedSubtitles> {
+    let group = master.subtitles.first().map(|media| &media.group);
+    let is_one = master.subtitles.iter().all(|media| Some(&media.group) == group)
+        && master.variants.iter().all(|variant| variant.subtitles_group.as_ref() == group);
+    let expected = "one group of subtitles, in every variant";
+    book.check(Check::Reference, Place::PROFILE, is_one, expected, "another, or not in all");
+    let stated = |media: &SubtitlesMedia| {
+        let purpose = match (media.forced, media.characteristics.is_some()) {
+            (true, _) => SubtitlePurpose::Forced,
+            (false, true) => SubtitlePurpose::HardOfHearing,
+            (false, false) => SubtitlePurpose::Dialogue,
+        };
+        let SubtitlesMedia { uri, language, name, .. } = media.clone();
+        StatedSubtitles { language, purpose, name, url: uri }
+    };
+    master.subtitles.iter().map(stated).collect()
+}
+
+/// What must be the same in every group: names with their languages, and which is the default.
+type Members<'a> = BTreeMap<&'a str, (Option<&'a str>, bool)>;
+
 fn groups(book: &mut Book, master: &Master) {
-    let mut groups: BTreeMap<&str, (BTreeSet<&str>, u32)> = BTreeMap::new();
+    let mut groups: BTreeMap<&str, (Members<'_>, u32)> = BTreeMap::new();
     for audio in &master.audio {
-        let (names, defaults) = groups.entry(&audio.group).or_default();
+        let (members, defaults) = groups.entry(&audio.group).or_default();
         *defaults += u32::from(audio.default);
-        let is_new = names.insert(&audio.name);
+        let is_new = members.insert(&audio.name, (audio.language.as_deref(), audio.default)).is_none();
         book.check(
             Check::Manifest,
             Place::PROFILE,
             is_new,
             "different names in a group of audio (RFC 8216 4.3.4.1.1)",
             format_args!("{:?} twice in {:?}", audio.name, audio.group),
+        );
+    }
+    let first = groups.first_key_value().map(|(group, (members, _))| (*group, members));
+    for (group, (members, _)) in &groups {
+        let Some((first_group, first)) = first else { continue };
+        book.check(
+            Check::Manifest,
+            Place::PROFILE,
+            members == first,
+            format_args!("the members of {first_group:?} in every group (RFC 8216 4.3.4.2.1): {first:?}"),
+            format_args!("{members:?} in {group:?}"),
         );
     }
     let rungs: BTreeSet<_> = master.variants.iter().map(|variant| variant.uri.as_str()).collect();
@@ -87,6 +132,18 @@ fn groups(book: &mut Book, master: &Master) {
     }
 }
 
+/// No segment is longer than the playlist says that any is (RFC 8216 4.3.3.1).
+pub(super) fn target_duration(book: &mut Book, place: Place<'_>, playlist: &Media) {
+    let longest = playlist.segments.iter().map(|segment| segment.duration_us).max().unwrap_or(0);
+    book.check(
+        Check::StatedTime,
+        place,
+        (longest + 500_000) / 1_000_000 <= playlist.target_duration,
+        format_args!("no segment above the target duration of {} s", playlist.target_duration),
+        format_args!("{longest} us"),
+    );
+}
+
 fn media(
     book: &mut Book,
     folder: &Path,
@@ -105,14 +162,7 @@ fn media(
     }
     let bytes = book.done(Check::Reference, place, "a media playlist", fs_err::read(folder.join(uri)))?;
     let playlist = book.done(Check::Manifest, place, "a media playlist", Media::parse(&bytes))?;
-    let longest = playlist.segments.iter().map(|segment| segment.duration_us).max().unwrap_or(0);
-    book.check(
-        Check::StatedTime,
-        place,
-        (longest + 500_000) / 1_000_000 <= playlist.target_duration,
-        format_args!("no segment above the target duration of {} s", playlist.target_duration),
-        format_args!("{longest} us"),
-    );
+    target_duration(book, place, &playlist);
     let initialization = playlist.map.as_deref().map(|url| resolver.path(url)).transpose();
     let segments: Result<Vec<_>, String> = playlist
         .segments

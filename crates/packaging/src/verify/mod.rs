@@ -14,6 +14,7 @@ mod segmented;
 mod smooth;
 mod source;
 mod stated;
+mod subtitles;
 mod track;
 
 use std::collections::BTreeMap;
@@ -30,7 +31,8 @@ pub use self::report::{RenditionReport, VerificationReport};
 use self::finding::Book;
 
 /// Reads back `spec`'s profile from its media set and its manifests (`None` for a progressive file), and compares it
-/// with the MP4 file of every rendition. `keys` are those of an encrypted profile.
+/// with the MP4 file of every rendition. `subtitles` are the folders of its subtitles, `keys` those of an encrypted
+/// profile.
 ///
 /// # Errors
 /// Everything that is not as it was meant to be, up to a limit.
@@ -39,6 +41,7 @@ pub fn verify(
     media_dir: &Path,
     manifests_dir: Option<&Path>,
     renditions: &BTreeMap<ArtifactKey, PathBuf>,
+    subtitles: &BTreeMap<ArtifactKey, PathBuf>,
     keys: Option<&TitleKeys>,
 ) -> Result<VerificationReport, Vec<Finding>> {
     let mut book = Book::new(&spec.profile.id);
@@ -46,7 +49,7 @@ pub fn verify(
         Container::Progressive => progressive::verify(&mut book, spec, media_dir, renditions, keys),
         Container::Smooth => smooth::verify(&mut book, spec, media_dir, renditions, keys),
         Container::Dash | Container::DashOnDemand | Container::HlsTs | Container::HlsCmaf => {
-            segmented::verify(&mut book, spec, media_dir, manifests_dir, renditions, keys)
+            segmented::verify(&mut book, spec, media_dir, manifests_dir, renditions, subtitles, keys)
         }
     };
     Ok(VerificationReport::new(spec, reports, book.close()?))

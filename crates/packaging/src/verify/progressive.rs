@@ -81,15 +81,7 @@ pub(super) fn verify(
         }
     }
     together(book, &compared);
-    compared
-        .into_iter()
-        .map(|(name, _, result)| RenditionReport {
-            track: name.to_owned(),
-            segments: result.segments,
-            frames: result.units,
-            duration_us: (result.end_ns / 1_000).max(0).cast_unsigned(),
-        })
-        .collect()
+    RenditionReport::of(&compared)
 }
 
 /// Every track of an encrypted file is encrypted with the right key, and opens with no other.
@@ -106,15 +98,15 @@ fn protected(
         return;
     };
     // Here no manifest tells a player of the key: the file itself does.
-    let told = |system: DrmSystem| {
-        movie.systems.iter().any(|found| hex::encode(found) == system.uuid().replace('-', ""))
-    };
+    let common = DrmSystem::Clearkey.uuid().replace('-', "");
+    let told = movie.systems.iter().find(|system| hex::encode(system.id) == common);
+    let listed = told.map(|system| system.key_ids.as_slice());
     book.check(
         Check::Protection,
         Place::PROFILE,
-        told(DrmSystem::Clearkey),
-        "a pssh box that lists the key",
-        format_args!("{} others", movie.systems.len()),
+        listed == Some(&[key.id]),
+        format_args!("a pssh box that lists the key {}", key.id),
+        format_args!("{listed:?} among {} such boxes", movie.systems.len()),
     );
     let mut streams = Vec::new();
     for ((name, _), encryption) in expected.iter().zip(&movie.encryption) {

@@ -1,5 +1,7 @@
 //! What a profile's manifests tell DRM systems: of each system of the profile, of no other, and of the right key.
 
+use std::path::Path;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use reelfarm_drm::{ContentKey, Secret, Signal, TitleKeys};
@@ -9,7 +11,6 @@ use reelfarm_model::profile::{DrmSystem, Profile, Scheme};
 use super::finding::{Book, Check, Place};
 use crate::mpd::ContentProtection;
 use crate::playlist::Key;
-use crate::protection::SAMPLE_AES_VECTOR;
 use crate::readback::encryption::{Decryption, Encryption};
 
 /// The scheme of the element that names the key itself (ISO/IEC 23009-1 clause 5.8.5.2).
@@ -169,7 +170,8 @@ impl Opening {
         Ok(match scheme {
             Scheme::Cenc | Scheme::Cbcs => Self::Common { keys: keys.clone(), key },
             Scheme::SampleAes => {
-                let vector = key.initialization_vector(SAMPLE_AES_VECTOR);
+                // Its playlist names none, and one key has one vector whatever the track.
+                let vector = keys.block_vector(scheme, &key, "");
                 Self::SampleAes(key, vector)
             }
             Scheme::Aes128 => Self::WholeSegments(key, stated.vector.ok_or("no vector in the playlist")?),
@@ -195,11 +197,6 @@ impl Opening {
 
     /// The same with a key that differs in one bit.
     pub(super) fn with_a_wrong_key(&self) -> Self {
-        let wrong = |key: &ContentKey| {
-            let mut bytes = *key.key.expose();
-            bytes[0] ^= 1;
-            ContentKey { id: key.id, key: Secret::new(bytes) }
-        };
         match self {
             Self::Clear => Self::Clear,
             Self::Common { keys, key } => {
@@ -213,6 +210,13 @@ impl Opening {
             Self::WholeSegments(key, vector) => Self::WholeSegments(wrong(key), *vector),
         }
     }
+}
+
+/// A key of the same id that differs in one bit.
+pub(super) fn wrong(key: &ContentKey) -> ContentKey {
+    let mut bytes = *key.key.expose();
+    bytes[0] ^= 1;
+    ContentKey { id: key.id, key: Secret::new(bytes) }
 }
 
 /// Samples are encrypted as the profile says, with this key, and lie open nowhere.
@@ -241,17 +245,54 @@ pub(super) fn samples(
     );
 }
 
-/// No two tracks with one key share a part of its key stream.
+/// The media have the initialisation vector that was agreed with whoever gives licences, where one was: players of
+/// FairPlay get it together with the key.
+pub(super) fn agreed(
+    book: &mut Book,
+    place: Place<'_>,
+    vector: Option<[u8; 16]>,
+    found: Option<&Encryption>,
+) {
+    let (Some(vector), Some(found)) = (vector, found) else { return };
+    let what = "the initialisation vector of licences:";
+    book.equal(Check::Protection, place, what, hex::encode(vector), hex::encode(&found.first_vector));
+}
+
+/// The file of the key itself, which playlists name beside them where players ask no DRM system, holds the key.
+pub(super) fn key_file(
+    book: &mut Book,
+    place: Place<'_>,
+    profile: &Profile,
+    folder: &Path,
+    (stated, key): (&StatedProtection, Option<&ContentKey>),
+) {
+    let (Some(Scheme::Aes128), Some(key)) = (profile.scheme, key) else { return };
+    let uri = stated.told.iter().find_map(|told| told.uri.as_deref());
+    // Elsewhere a server gives the key.
+    let is_own = profile.drm.contains(&DrmSystem::Clearkey);
+    let Some(name) = uri.filter(|uri| is_own && !uri.contains(['/', '\\', ':'])) else { return };
+    let bytes = book.done(Check::Reference, place, "the key file", fs_err::read(folder.join(name)));
+    let Some(bytes) = bytes else { return };
+    let is_right = bytes == key.key.expose();
+    // Neither key is told: findings are read by many.
+    book.check(Check::Protection, place, is_right, "the key in its file", "something else");
+}
+
+/// No two tracks with one key share a part of its key stream, nor begin their chains alike.
 pub(super) fn streams(book: &mut Book, tracks: &[(&str, Encryption)]) {
     for (at, (name, track)) in tracks.iter().enumerate() {
         for (other_name, other) in &tracks[..at] {
-            let (Some(counters), Some(others)) = (track.counters, other.counters) else { continue };
-            let apart = track.key_id != other.key_id || counters.1 <= others.0 || others.1 <= counters.0;
+            let (apart, expected) = match (track.counters, other.counters) {
+                (Some(one), Some(other)) => (one.1 <= other.0 || other.1 <= one.0, "a key stream of its own"),
+                // In SAMPLE-AES of MPEG-TS the vector comes with the key, so that all tracks have one.
+                _ if track.scheme == Scheme::SampleAes => continue,
+                _ => (track.first_vector != other.first_vector, "an initialisation vector of its own"),
+            };
             book.check(
                 Check::Protection,
                 Place::rendition(name),
-                apart,
-                "a key stream of its own",
+                apart || track.key_id != other.key_id,
+                expected,
                 format_args!("the one of {other_name}"),
             );
         }
@@ -297,5 +338,68 @@ fn expected_of(
         },
         uri: None,
         key_id: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reelfarm_model::KeyId;
+
+    use super::*;
+    use crate::profiles::{BUILT_IN, ProfileList};
+
+    /// A track's key, vector and counters.
+    type Track = (u8, u8, Option<(u128, u128)>);
+
+    /// What is found of tracks that were encrypted so.
+    fn findings(scheme: Scheme, tracks: [Track; 2]) -> Vec<String> {
+        let [one, other] = tracks.map(|(key_id, vector, counters)| Encryption {
+            first_vector: vec![vector; 16],
+            counters,
+            ..Encryption::new(scheme, Some(KeyId([key_id; 16])), (0, 0))
+        });
+        let mut book = Book::new("profile");
+        streams(&mut book, &[("video", one), ("audio", other)]);
+        book.close().err().unwrap_or_default().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn tracks_of_one_key_share_neither_key_stream_nor_vector() {
+        let none = Vec::<String>::new();
+        let cenc = |key, first, end| (key, 1, Some((first, end)));
+        assert_eq!(findings(Scheme::Cenc, [cenc(1, 0, 10), cenc(1, 10, 20)]), none);
+        assert_eq!(findings(Scheme::Cenc, [cenc(1, 10, 20), cenc(2, 10, 20)]), none);
+        for other in [cenc(1, 9, 12), cenc(1, 0, 10), cenc(1, 3, 4)] {
+            let found = findings(Scheme::Cenc, [cenc(1, 0, 10), other]);
+            assert_eq!(found, ["profile, audio: expected a key stream of its own, found the one of video"]);
+        }
+        assert_eq!(findings(Scheme::Cbcs, [(1, 1, None), (1, 2, None)]), none);
+        assert_eq!(findings(Scheme::Cbcs, [(1, 1, None), (2, 1, None)]), none);
+        let found = findings(Scheme::Cbcs, [(1, 1, None), (1, 1, None)]);
+        assert_eq!(
+            found,
+            ["profile, audio: expected an initialisation vector of its own, found the one of video"]
+        );
+        assert_eq!(findings(Scheme::SampleAes, [(1, 1, None), (1, 1, None)]), none);
+    }
+
+    #[test]
+    fn the_key_file_is_there_and_holds_the_key_and_findings_hold_neither() {
+        let list = ProfileList::parse("profiles.toml", BUILT_IN).unwrap();
+        let profile = list.all().iter().find(|profile| profile.id == "ts-aes-2s").unwrap();
+        let key = ContentKey { id: KeyId([1; 16]), key: Secret::new([0xAB; 16]) };
+        let folder = tempfile::tempdir().unwrap();
+        let told = Told { name: "identity".to_owned(), uri: Some("film.key".to_owned()), ..Told::default() };
+        let stated = StatedProtection { told: vec![told], ..StatedProtection::default() };
+        let check = || {
+            let mut book = Book::new("ts-aes-2s");
+            key_file(&mut book, Place::PROFILE, profile, folder.path(), (&stated, Some(&key)));
+            book.close().map_err(|findings| findings[0].to_string())
+        };
+        assert!(check().unwrap_err().starts_with("ts-aes-2s: expected the key file, found "));
+        fs_err::write(folder.path().join("film.key"), [0xAB; 15]).unwrap();
+        assert_eq!(check().unwrap_err(), "ts-aes-2s: expected the key in its file, found something else");
+        fs_err::write(folder.path().join("film.key"), [0xAB; 16]).unwrap();
+        assert_eq!(check().unwrap().len(), 2);
     }
 }

@@ -7,6 +7,8 @@ use reelfarm_model::task::VerifySpec;
 use serde::{Deserialize, Serialize};
 
 use super::Check;
+use super::source::Rendition;
+use super::track::Compared;
 
 /// How the checks are made, for whoever reads the report.
 const METHOD: &str = "manifests parsed strictly; every URL followed; every access unit read from the packaged bytes and \
@@ -38,6 +40,19 @@ pub struct RenditionReport {
     pub frames: u64,
     /// From its first presentation time, or zero where that is earlier, to its end, in microseconds.
     pub duration_us: u64,
+}
+
+impl RenditionReport {
+    /// Of every track that was compared.
+    pub(super) fn of(compared: &[(&str, Rendition<'_>, Compared)]) -> Vec<Self> {
+        let report = |(name, _, track): &(&str, Rendition<'_>, Compared)| Self {
+            track: (*name).to_owned(),
+            segments: track.segments,
+            frames: track.units,
+            duration_us: (track.end_ns / 1_000).max(0).cast_unsigned(),
+        };
+        compared.iter().map(report).collect()
+    }
 }
 
 impl VerificationReport {

@@ -13,6 +13,7 @@ use super::protection::Opening;
 use super::report::RenditionReport;
 use super::source::Rendition;
 use super::stated::{Resolver, StatedTrack};
+use super::subtitles::{self, Picture};
 use super::track::{self, Compared};
 use super::{dash, hls, protection};
 use crate::layout;
@@ -28,6 +29,7 @@ pub(super) fn verify(
     media_dir: &Path,
     manifests_dir: Option<&Path>,
     renditions: &BTreeMap<ArtifactKey, PathBuf>,
+    subtitle_folders: &BTreeMap<ArtifactKey, PathBuf>,
     keys: Option<&TitleKeys>,
 ) -> Vec<RenditionReport> {
     let resolver = Resolver { profile: &spec.profile.id, media_path: &spec.media_path };
@@ -38,11 +40,11 @@ pub(super) fn verify(
     let (stated, duration_us) = match spec.profile.container {
         Container::HlsTs | Container::HlsCmaf => (hls::read(book, folder, &resolver), None),
         _ => match dash::read(book, folder, &resolver) {
-            Some(stated) => (Some(stated.tracks), Some(stated.duration_us)),
+            Some(stated) => (Some((stated.tracks, stated.subtitles)), Some(stated.duration_us)),
             None => (None, None),
         },
     };
-    let Some(stated) = stated else { return Vec::new() };
+    let Some((stated, stated_subtitles)) = stated else { return Vec::new() };
     accounted(book, &stated, media_dir);
 
     let expected = Rendition::all(&spec.package);
@@ -64,6 +66,8 @@ pub(super) fn verify(
         book.equal(Check::Renditions, place, "representations in the manifest:", 1, named.len());
         let Some(stated) = named.first() else { continue };
         protection::check(book, place, &spec.profile, keys, rendition.key_use(), &stated.protection);
+        let key = keys.and_then(|keys| keys.key(rendition.key_use()));
+        protection::key_file(book, place, &spec.profile, folder, (&stated.protection, key));
         if let Some((result, encryption)) =
             one(book, spec, (name, *rendition), stated, media_dir, renditions, keys)
         {
@@ -71,20 +75,18 @@ pub(super) fn verify(
             encryptions.extend(encryption.map(|encryption| (name.as_str(), encryption)));
         }
     }
+    // A vector that was agreed is that of all tracks of its key, each of which was found to have it.
+    let agreed = |encryption: &Encryption| keys?.agreed_vector(encryption.key_id?);
+    encryptions.retain(|(_, encryption)| agreed(encryption).is_none());
     protection::streams(book, &encryptions);
     together(book, &compared);
+    let picture = compared.iter().find(|(_, rendition, _)| matches!(rendition, Rendition::Video(_)));
+    let picture = picture.map(|(_, _, video)| Picture { start_ns: video.offset_ns, length_ns: video.end_ns });
+    subtitles::check(book, spec, &stated_subtitles, subtitle_folders, picture);
     if let Some(duration_us) = duration_us {
         presentation_duration(book, &compared, duration_us);
     }
-    compared
-        .into_iter()
-        .map(|(name, _, result)| RenditionReport {
-            track: name.to_owned(),
-            segments: result.segments,
-            frames: result.units,
-            duration_us: (result.end_ns / 1_000).max(0).cast_unsigned(),
-        })
-        .collect()
+    RenditionReport::of(&compared)
 }
 
 fn one(
@@ -109,6 +111,8 @@ fn one(
     let source = rendition.read(book, name, renditions)?;
     if let Some(key) = opening.key() {
         protection::samples(book, place, &spec.profile, key, packaged.encryption.as_ref());
+        let vector = keys.and_then(|keys| keys.agreed_vector(key.id));
+        protection::agreed(book, place, vector, packaged.encryption.as_ref());
         let wrong = opening.with_a_wrong_key();
         let opened = track::opens(media_dir, stated, wrong.decryption(), &source);
         book.check(Check::Protection, place, !opened, "a wrong key that opens nothing", "one that opens it");

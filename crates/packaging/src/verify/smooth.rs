@@ -3,19 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use reelfarm_drm::{ContentKey, Secret, TitleKeys};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use reelfarm_drm::{ContentKey, TitleKeys};
 use reelfarm_model::profile::DrmSystem;
 use reelfarm_model::task::VerifySpec;
-use reelfarm_model::{ArtifactKey, KeyUse};
+use reelfarm_model::{ArtifactKey, KeyId, KeyUse};
 
 use super::finding::{Book, Check, Place};
+use super::protection;
 use super::report::RenditionReport;
 use super::segmented::{files, together};
 use super::source::Rendition;
 use super::track::{Compared, PackagedTrack, Segment};
 use crate::layout;
-use crate::readback::{AccessUnit, Codec, Track};
-use crate::smooth::read::{Chunk, Format, Fragment, Level, Manifest, Stream};
+use crate::readback::encryption::Encryption;
+use crate::readback::{AccessUnit, Codec};
+use crate::smooth::read::{Chunk, Format, Fragment, Level, Manifest, Reader, Stream};
 use crate::smooth::{self, time};
 
 /// Reads the profile back.
@@ -35,8 +39,18 @@ pub(super) fn verify(
         return Vec::new();
     };
     accounted(book, &manifest, media_dir);
-    let key = spec.profile.scheme.and(keys).and_then(|keys| keys.key(KeyUse::All));
-    told(book, spec, &manifest, keys, key);
+    let key = match spec.profile.scheme {
+        None => None,
+        Some(_) => {
+            let key = keys.and_then(|keys| keys.key(KeyUse::All)).ok_or("none");
+            let Some(key) = book.done(Check::Protection, Place::PROFILE, "one key for all tracks", key)
+            else {
+                return Vec::new();
+            };
+            Some(key)
+        }
+    };
+    told(book, &manifest, keys, key);
 
     let expected = Rendition::all(&spec.package);
     let tracks: Vec<_> = manifest
@@ -46,24 +60,19 @@ pub(super) fn verify(
         .collect();
     book.equal(Check::Renditions, Place::PROFILE, "quality levels", expected.len(), tracks.len());
     let mut compared = Vec::new();
-    for ((name, rendition), (stream, level)) in expected.iter().zip(tracks) {
-        let Some(result) = one(book, spec, (name, *rendition), (stream, level), media_dir, (renditions, key))
-        else {
-            continue;
-        };
-        compared.push((name.as_str(), *rendition, result));
+    let mut encryptions = Vec::new();
+    for ((name, rendition), track) in expected.iter().zip(tracks) {
+        if let Some((result, encryption)) =
+            one(book, spec, (name, *rendition), track, media_dir, (renditions, key))
+        {
+            compared.push((name.as_str(), *rendition, result));
+            encryptions.extend(encryption.map(|encryption| (name.as_str(), encryption)));
+        }
     }
+    protection::streams(book, &encryptions);
     together(book, &compared);
     duration(book, &manifest, &compared);
-    compared
-        .into_iter()
-        .map(|(name, _, result)| RenditionReport {
-            track: name.to_owned(),
-            segments: result.segments,
-            frames: result.units,
-            duration_us: (result.end_ns / 1_000).max(0).cast_unsigned(),
-        })
-        .collect()
+    RenditionReport::of(&compared)
 }
 
 fn one(
@@ -73,7 +82,7 @@ fn one(
     (stream, level): (&Stream, &Level),
     media_dir: &Path,
     (renditions, key): (&BTreeMap<ArtifactKey, PathBuf>, Option<&ContentKey>),
-) -> Option<Compared> {
+) -> Option<(Compared, Option<Encryption>)> {
     let place = Place::rendition(name);
     let seconds =
         book.done(Check::Manifest, place, "a segment length", spec.profile.segment_seconds.ok_or("none"))?;
@@ -81,14 +90,13 @@ fn one(
         let language = stream.language.clone().unwrap_or_else(|| "none".to_owned());
         book.equal(Check::Attributes, place, "the language", smooth::language(&audio.language), language);
     }
+    let mut reader = Reader::new(&level.format, key);
     let mut segments = Vec::with_capacity(stream.chunks.len());
     for (index, chunk) in stream.chunks.iter().enumerate() {
         let place = place.segment(index);
         let bytes = fs_err::read(media_dir.join(stream.path(level, *chunk)));
         let bytes = book.done(Check::Reference, place, "a fragment", bytes)?;
-        let read = |key: Option<&Secret<16>>| Fragment::parse(&level.format, *chunk, &bytes, key);
-        let opened = read(key.map(|key| &key.key));
-        let fragment = book.done(Check::Structure, place, "a whole fragment", opened)?;
+        let fragment = book.done(Check::Structure, place, "a whole fragment", reader.read(*chunk, &bytes))?;
         book.equal(
             Check::Structure,
             place,
@@ -98,37 +106,33 @@ fn one(
         );
         book.equal(Check::Protection, place, "encrypted samples:", key.is_some(), fragment.is_encrypted);
         if let (Some(key), 0) = (key, index) {
-            sealed(book, place, key, &fragment, read);
+            shut(book, place, (level, *chunk, &bytes), key, &fragment);
         }
         segments.push(segment(*chunk, &fragment));
     }
+    if let Some(key) = key {
+        protection::samples(book, place, &spec.profile, key, reader.encryption());
+    }
+    let encryption = reader.encryption().cloned();
     let packaged = PackagedTrack::new(time::TIMESCALE, codec(&level.format), segments);
-    let source: Track = rendition.read(book, name, renditions)?;
-    packaged.compare_media(book, place, rendition, &source, seconds)
+    let source = rendition.read(book, name, renditions)?;
+    let compared = packaged.compare_media(book, place, rendition, &source, seconds)?;
+    Some((compared, encryption))
 }
 
-/// Neither as they stand nor with a wrong key do the samples give what they give with the right one.
-fn sealed<E>(
+/// A wrong key does not give the samples that the right one gives.
+fn shut(
     book: &mut Book,
     place: Place<'_>,
+    (level, chunk, bytes): (&Level, Chunk, &[u8]),
     key: &ContentKey,
     opened: &Fragment,
-    read: impl Fn(Option<&Secret<16>>) -> Result<Fragment, E>,
 ) {
-    let mut wrong = *key.key.expose();
-    wrong[0] ^= 1;
-    for (what, key) in [("as they stand", None), ("with a wrong key", Some(&Secret::new(wrong)))] {
-        let same = read(key).is_ok_and(|other| {
-            other.samples.iter().zip(&opened.samples).all(|(other, opened)| other.payload == opened.payload)
-        });
-        book.check(
-            Check::Protection,
-            place,
-            !same,
-            format_args!("samples that are not readable {what}"),
-            "samples that are",
-        );
-    }
+    let other = Reader::new(&level.format, Some(&protection::wrong(key))).read(chunk, bytes);
+    let same = other.is_ok_and(|other| {
+        other.samples.iter().zip(&opened.samples).all(|(other, opened)| other.payload == opened.payload)
+    });
+    book.check(Check::Protection, place, !same, "a wrong key that opens nothing", "one that opens it");
 }
 
 fn segment(chunk: Chunk, fragment: &Fragment) -> Segment {
@@ -157,26 +161,39 @@ fn codec(format: &Format) -> Codec {
 }
 
 /// PlayReady is told of the right key where the profile is encrypted, and nobody of any where it is clear.
-fn told(
-    book: &mut Book,
-    spec: &VerifySpec,
-    manifest: &Manifest,
-    keys: Option<&TitleKeys>,
-    key: Option<&ContentKey>,
-) {
-    let expected = spec.profile.scheme.map(|_| {
-        let object = keys.zip(key).and_then(|(keys, key)| keys.signal(DrmSystem::Playready, key.id));
-        object.and_then(|signal| signal.playready_object.clone()).unwrap_or_default()
-    });
-    let same =
-        expected == manifest.playready_object && expected.as_ref().is_none_or(|object| !object.is_empty());
+fn told(book: &mut Book, manifest: &Manifest, keys: Option<&TitleKeys>, key: Option<&ContentKey>) {
+    let found = manifest.playready_object.as_deref();
+    let Some(key) = key else {
+        book.equal(Check::Protection, Place::PROFILE, "protection headers", 0, usize::from(found.is_some()));
+        return;
+    };
+    let signal = keys.and_then(|keys| keys.signal(DrmSystem::Playready, key.id));
+    let expected = signal.and_then(|signal| signal.playready_object.as_deref());
     book.check(
         Check::Protection,
         Place::PROFILE,
-        same,
-        format_args!("a PlayReady Object of the title's key: {}", expected.is_some()),
-        format_args!("{:?} bytes", manifest.playready_object.as_ref().map(Vec::len)),
+        expected.is_some() && expected == found,
+        "the PlayReady Object of the title's key",
+        format_args!("another of {} bytes", found.map_or(0, <[u8]>::len)),
     );
+    book.check(
+        Check::Protection,
+        Place::PROFILE,
+        found.is_some_and(|object| names(object, key.id)),
+        format_args!("a PlayReady Object that names the key {}", key.id),
+        "another key or none",
+    );
+}
+
+/// Whether a PlayReady Object's header, which is little-endian UTF-16, holds the id as PlayReady writes it: a GUID, whose
+/// first three groups are little-endian, in base64.
+fn names(object: &[u8], id: KeyId) -> bool {
+    let mut guid = id.0;
+    guid[..4].reverse();
+    guid[4..6].reverse();
+    guid[6..8].reverse();
+    let text: Vec<u8> = BASE64.encode(guid).encode_utf16().flat_map(u16::to_le_bytes).collect();
+    object.windows(text.len()).any(|window| window == text)
 }
 
 /// Every fragment that the manifest names is there, and every file is named.

@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use reelfarm_model::task::PackageSpec;
-use reelfarm_model::{ArtifactKey, Code, Failure, FailureClass};
+use reelfarm_drm::{ContentKey, Secret, TitleKeys};
+use reelfarm_model::key::Digest;
+use reelfarm_model::profile::Scheme;
+use reelfarm_model::task::{Encryption, PackageSpec};
+use reelfarm_model::{ArtifactKey, Code, Failure, FailureClass, KeyId, KeyUse};
 use reelfarm_packaging::manifest;
 use reelfarm_packaging::shaka::Packager;
 use tempfile::TempDir;
@@ -43,6 +46,7 @@ async fn run(packager: &Packager, title: &Title, spec: &PackageSpec, output: &Pa
 #[tokio::test]
 async fn equal_inputs_give_equal_bytes_in_any_folder() {
     let title = Title::encode();
+    title.write_subtitles();
     for id in ["dash-clr-2s", "od-clr-4s", "ts-clr-2s"] {
         let (one, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
         let profile = profile(id);
@@ -52,12 +56,9 @@ async fn equal_inputs_give_equal_bytes_in_any_folder() {
         let files = (files(one.path()), files(&other.path().join("deeper/still")));
         assert!(files.0.len() > 5);
         assert!(files.0 == files.1, "{id}: {:?}", files.0.keys());
-        let derived = manifest::derive(&title.manifest_spec(&profile), one.path(), None).unwrap();
-        assert_eq!(
-            derived,
-            manifest::derive(&title.manifest_spec(&profile), &other.path().join("deeper/still"), None)
-                .unwrap()
-        );
+        let manifests = title.manifest_spec(&profile);
+        let derive = |media| manifest::derive(&manifests, media, &title.subtitle_folders(), None).unwrap();
+        assert_eq!(derive(one.path()), derive(&other.path().join("deeper/still")));
     }
 }
 
@@ -167,6 +168,30 @@ async fn a_packager_that_writes_nothing_is_stopped_with_all_it_started() {
     assert_eq!(failure.code, Code::PackagerHung);
     assert!(!runs(&folder.path().join("parent")));
     wait_for(|| !runs(&folder.path().join("child"))).await;
+}
+
+/// Whatever it was doing: before it read the keys, after, and with its work begun.
+#[tokio::test]
+async fn a_packager_that_hangs_with_keys_in_its_hands_leaves_none() {
+    let title = Title::encode();
+    let key = ContentKey { id: KeyId([0x11; 16]), key: Secret::new(*b"a key of 16 byte") };
+    let keys = TitleKeys::new([(KeyUse::All, key)].into(), BTreeMap::new());
+    let encryption = Encryption { scheme: Scheme::Cenc, keys: ArtifactKey(Digest::of(b"keys")) };
+    let spec = PackageSpec { encryption: Some(encryption), ..title.package_spec(&profile("dash-clr-2s")) };
+    let digits = hex::encode(b"a key of 16 byte");
+    for begins in
+        ["", "cat >&2;", "read flag; echo \"$flag\" | fold -w 20 >&2;", "cat > /dev/null; echo work > v.mp4;"]
+    {
+        let folder = TempDir::new().unwrap();
+        let hangs = script(&format!("{begins} {HANGS}")).with_patience(Duration::from_millis(500));
+        let packaged = hangs.package(&spec, title.renditions(), Some(&keys), folder.path(), |_| {});
+        let failure = packaged.await.unwrap_err();
+        assert_eq!(failure.code, Code::PackagerHung, "{begins}");
+        wait_for(|| !runs(&folder.path().join("child"))).await;
+        for text in [failure.to_string(), failure.log, format!("{:?}", files(folder.path()))] {
+            assert!(!text.contains(&digits) && !text.contains(&digits[..20]), "{begins}: {text}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -8,11 +8,12 @@ use reelfarm_model::ArtifactKey;
 use reelfarm_model::key::Digest;
 use reelfarm_model::ladder::ChannelLayout;
 use reelfarm_model::profile::{Container, MediaFormat, Profile};
+use reelfarm_model::subtitles::{SubtitlePurpose, SubtitleTrack};
 use reelfarm_model::task::{AudioRendition, ManifestSpec, PackageSpec, VerifySpec, VideoRendition};
 use reelfarm_packaging::profiles::{BUILT_IN, ProfileList};
 use reelfarm_packaging::shaka::Packager;
 use reelfarm_packaging::verify::{Finding, VerificationReport, verify};
-use reelfarm_packaging::{layout, manifest, progressive};
+use reelfarm_packaging::{layout, manifest, progressive, subtitles};
 use tempfile::TempDir;
 
 /// Frames a second of every picture.
@@ -20,13 +21,18 @@ pub(crate) const FRAME_RATE: u32 = 25;
 /// Frames of every picture: 11 s, so that the last segment is short.
 pub(crate) const FRAMES: u64 = 275;
 
-/// A title with three rungs, stereo and 5.1 sound.
+/// A title with three rungs, stereo and 5.1 sound, and two tracks of subtitles.
 pub(crate) struct Title {
     folder: TempDir,
     renditions: BTreeMap<ArtifactKey, PathBuf>,
     video: Vec<VideoRendition>,
     audio: Vec<AudioRendition>,
+    subtitles: Vec<SubtitleTrack>,
 }
+
+/// Subtitles for all of the film, one of which is still seen when it has ended.
+const SUBTITLES: &str =
+    "1\n00:00:00,500 --> 00:00:02,000\nHello\n\n2\n00:00:09,960 --> 00:00:12,000\nGoodbye\n";
 
 /// The packager under test.
 pub(crate) fn packager() -> Packager {
@@ -61,7 +67,19 @@ impl Title {
     /// AAC with its priming in an edit list.
     pub(crate) fn encode() -> Self {
         let folder = TempDir::new().unwrap();
-        let mut title = Self { folder, renditions: BTreeMap::new(), video: Vec::new(), audio: Vec::new() };
+        let mut title = Self {
+            folder,
+            renditions: BTreeMap::new(),
+            video: Vec::new(),
+            audio: Vec::new(),
+            subtitles: Vec::new(),
+        };
+        for purpose in [SubtitlePurpose::Dialogue, SubtitlePurpose::HardOfHearing] {
+            let id = SubtitleTrack::id_of("eng", purpose);
+            let artifact = ArtifactKey(Digest::of(id.as_bytes()));
+            let path = format!("media/{id}/0f3a");
+            title.subtitles.push(SubtitleTrack { id, artifact, path, language: "eng".into(), purpose });
+        }
         for (name, width, height) in [("180p", 320, 180), ("144p", 256, 144), ("108p", 192, 108)] {
             let source = format!("testsrc2=s={width}x{height}:r={FRAME_RATE}:d=11");
             let (artifact, path) = title.add(name);
@@ -164,6 +182,22 @@ impl Title {
         }
     }
 
+    /// The folders of the subtitles.
+    pub(crate) fn subtitle_folders(&self) -> BTreeMap<ArtifactKey, PathBuf> {
+        self.subtitles.iter().map(|track| (track.artifact, self.origin().join(&track.path))).collect()
+    }
+
+    /// Writes the subtitles, where they are not there yet.
+    pub(crate) fn write_subtitles(&self) {
+        for folder in self.subtitle_folders().values().filter(|folder| !folder.exists()) {
+            for (path, content) in subtitles::track_files(SUBTITLES.as_bytes(), FRAMES * 40).unwrap() {
+                let path = folder.join(path);
+                fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+                fs_err::write(path, content).unwrap();
+            }
+        }
+    }
+
     /// Makes the profile's media set and manifests, and lays them out as at an origin.
     pub(crate) fn publish(&self, profile: &Profile) {
         let media = self.origin().join(Self::media_path(profile));
@@ -175,7 +209,9 @@ impl Title {
             let runtime = tokio::runtime::Runtime::new().unwrap();
             runtime.block_on(packager().package(&spec, &self.renditions, None, &media, |_| {})).unwrap();
         }
-        for file in manifest::derive(&self.manifest_spec(profile), &media, None).unwrap() {
+        self.write_subtitles();
+        let spec = self.manifest_spec(profile);
+        for file in manifest::derive(&spec, &media, &self.subtitle_folders(), None).unwrap() {
             let path = self.origin().join(&profile.id).join(file.path);
             fs_err::create_dir_all(path.parent().unwrap()).unwrap();
             fs_err::write(path, file.content).unwrap();
@@ -213,6 +249,7 @@ impl Title {
             media_path: Self::media_path(profile),
             keys: None,
             key_uses: BTreeMap::new(),
+            subtitles: self.subtitles.clone(),
         }
     }
 
@@ -224,9 +261,14 @@ impl Title {
             media_path: Self::media_path(profile),
             media: ArtifactKey(Digest::of(b"media")),
             package: self.package_spec(profile),
+            subtitles: match profile.container {
+                Container::Progressive | Container::Smooth => Vec::new(),
+                _ => self.subtitles.clone(),
+            },
         };
         let manifests = self.origin().join(&profile.id);
         let manifests = profile.segment_seconds.map(|_| manifests.as_path());
-        verify(&spec, &self.origin().join(Self::media_path(profile)), manifests, &self.renditions, None)
+        let media = self.origin().join(Self::media_path(profile));
+        verify(&spec, &media, manifests, &self.renditions, &self.subtitle_folders(), None)
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use reelfarm_drm::Secret;
+use reelfarm_drm::{ContentKey, Secret};
 use reelfarm_model::KeyId;
 use reelfarm_model::key::{ArtifactKey, Digest};
 use reelfarm_model::ladder::ChannelLayout;
@@ -17,8 +17,8 @@ pub(crate) const KEY_ID: KeyId = KeyId([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
 pub(crate) const KEY_BYTES: [u8; 16] = *b"sixteen bytes ..";
 
 /// The key of encrypted sets.
-pub(crate) fn key() -> Secret<16> {
-    Secret::new(KEY_BYTES)
+pub(crate) fn key() -> ContentKey {
+    ContentKey { id: KEY_ID, key: Secret::new(KEY_BYTES) }
 }
 
 /// What encrypted presentations tell clients.
@@ -184,6 +184,11 @@ impl Renditions {
 
     /// Packages the renditions as CMAF, into a folder of this name.
     pub(crate) fn cmaf(&self, name: &str, seconds: u32, is_encrypted: bool) -> PathBuf {
+        self.cmaf_with(name, seconds, is_encrypted.then_some(&[]))
+    }
+
+    /// Packages the renditions as CMAF, encrypted where there are `encryption` arguments for it.
+    pub(crate) fn cmaf_with(&self, name: &str, seconds: u32, encryption: Option<&[&str]>) -> PathBuf {
         let folder = self.path(name);
         fs_err::create_dir(&folder).unwrap();
         let mut command = Command::new(packager());
@@ -200,11 +205,12 @@ impl Renditions {
             .arg(format!("--fragment_duration={seconds}"))
             .args(["--generate_static_live_mpd", "--generate_sidx_in_media_segments=false"])
             .args(["--mpd_output=manifests/manifest.mpd", "--use_fake_clock_for_muxer"]);
-        if is_encrypted {
+        if let Some(arguments) = encryption {
             let keys = format!("label=:key_id={KEY_ID}:key={}", hex::encode(KEY_BYTES));
             command
                 .args(["--enable_raw_key_encryption", "--protection_scheme=cenc", "--clear_lead=0"])
-                .args(["--mp4_include_pssh_in_stream=false", "--keys", &keys]);
+                .args(["--mp4_include_pssh_in_stream=false", "--keys", &keys])
+                .args(arguments);
         }
         let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

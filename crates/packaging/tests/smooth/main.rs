@@ -9,3 +9,4 @@ mod readback;
 #[path = "../it/server.rs"]
 mod server;
 mod synchronisation;
+mod verification;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use reelfarm_drm::Secret;
+use reelfarm_drm::{ContentKey, Secret};
 use reelfarm_model::ladder::ChannelLayout;
-use reelfarm_packaging::smooth::read::{Format, Fragment, Manifest, Sample, Stream};
+use reelfarm_packaging::smooth::read::{Format, Fragment, Manifest, Reader, Sample, Stream};
 use reelfarm_packaging::smooth::{SmoothError, package};
 
 use crate::cmaf::{CLIP, Clip, Picture, Renditions, Sound, ffmpeg, key, protection};
@@ -19,18 +19,19 @@ pub(crate) fn fragments(
     folder: &Path,
     stream: &Stream,
     level: usize,
-    decrypt: Option<&Secret<16>>,
+    key: Option<&ContentKey>,
 ) -> Vec<Fragment> {
     let level = &stream.levels[level];
-    let read = |chunk| {
+    let mut reader = Reader::new(&level.format, key);
+    let mut read = |chunk| {
         let bytes = fs_err::read(folder.join(stream.path(level, chunk))).unwrap();
-        Fragment::parse(&level.format, chunk, &bytes, decrypt).unwrap()
+        reader.read(chunk, &bytes).unwrap()
     };
     stream.chunks.iter().map(|chunk| read(*chunk)).collect()
 }
 
-fn samples(folder: &Path, stream: &Stream, level: usize, decrypt: Option<&Secret<16>>) -> Vec<Sample> {
-    fragments(folder, stream, level, decrypt).into_iter().flat_map(|fragment| fragment.samples).collect()
+fn samples(folder: &Path, stream: &Stream, level: usize, key: Option<&ContentKey>) -> Vec<Sample> {
+    fragments(folder, stream, level, key).into_iter().flat_map(|fragment| fragment.samples).collect()
 }
 
 pub(crate) fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -190,7 +191,7 @@ fn the_right_key_alone_gives_the_clear_samples() {
     let (clear_manifest, manifest) = (manifest(&clear), manifest(&encrypted));
     assert_eq!(manifest.playready_object.as_deref(), Some(&b"a PlayReady Object"[..]));
     assert_eq!(manifest.duration, clear_manifest.duration);
-    let wrong = Secret::new([7; 16]);
+    let wrong = ContentKey { key: Secret::new([7; 16]), ..key() };
     for (clear_stream, stream) in clear_manifest.streams.iter().zip(&manifest.streams) {
         assert_eq!(clear_stream.chunks, stream.chunks);
         for level in 0..stream.levels.len() {
@@ -213,7 +214,7 @@ fn the_right_key_alone_gives_the_clear_samples() {
     }
     let (stream, level) = (&clear_manifest.streams[0], &clear_manifest.streams[0].levels[0]);
     let bytes = fs_err::read(clear.join(stream.path(level, stream.chunks[0]))).unwrap();
-    let refused = Fragment::parse(&level.format, stream.chunks[0], &bytes, Some(&key())).unwrap_err();
+    let refused = Reader::new(&level.format, Some(&key())).read(stream.chunks[0], &bytes).unwrap_err();
     assert!(refused.place.contains("sample encryption"), "{refused}");
 }
 

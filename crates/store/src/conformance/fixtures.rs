@@ -34,6 +34,7 @@ pub fn submission(name: &str, variant: u32) -> Submission {
         ladder: LadderText { file: "default.toml".to_owned(), text: "name = \"default\"".to_owned() },
         profiles: vec!["dash-clr-2s".to_owned()],
         audio_language: Some("en".to_owned()),
+        subtitles: Vec::new(),
         protection: None,
         origin: "/origin".to_owned(),
         tools: ToolVersions::default(),

@@ -21,7 +21,14 @@ fn unconditional(spec: TaskSpec) -> PlannedTask {
 
 fn publish(origin: &str, source: Digest) -> PlannedTask {
     let (origin, title) = (origin.to_owned(), title("film"));
-    unconditional(TaskSpec::Publish(PublishSpec { origin, title, source, profiles: Vec::new() }))
+    unconditional(TaskSpec::Publish(PublishSpec {
+        origin,
+        title,
+        source,
+        profiles: Vec::new(),
+        subtitles: Vec::new(),
+        subtitles_left_out: Vec::new(),
+    }))
 }
 
 fn fingerprint(path: &str) -> PlannedTask {

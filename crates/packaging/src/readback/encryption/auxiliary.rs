@@ -75,6 +75,35 @@ impl Entry<'_> {
 }
 
 impl<'a> Auxiliary<'a> {
+    /// No entries: all samples are protected whole with one vector.
+    const fn none(vectors: Vectors) -> Self {
+        Self {
+            entries: Cursor::new(&[]),
+            left: 0,
+            has_subsamples: false,
+            sizes: None,
+            vectors,
+            is_there: false,
+        }
+    }
+
+    /// Those of a box `senc` (ISO/IEC 23001-7 clause 7.2) that no other box leads to.
+    pub(crate) fn of_payload(senc: &'a [u8], vectors: Vectors) -> Result<Self, ReadError> {
+        const SUBSAMPLES: u32 = 0x2;
+        let mut cursor = Cursor::new(senc);
+        let (version, flags) = cursor.full_box()?;
+        if version != 0 || flags & !SUBSAMPLES != 0 {
+            return Err(ReadError::new(format!("version {version} with flags {flags:#x} is not used")));
+        }
+        Ok(Self {
+            has_subsamples: flags & SUBSAMPLES != 0,
+            left: cursor.u32()?,
+            entries: cursor,
+            is_there: true,
+            ..Self::none(vectors)
+        })
+    }
+
     /// Those of `container`, which is a `traf` or an `stbl` of a track with this protection. `track` is the `trak` around
     /// the latter, which is the standard's place for `senc` (clause 7.2); some writers put it beside the others. `at`
     /// gives bytes of the file from an offset that `saio` states; they must be the entries.
@@ -87,14 +116,6 @@ impl<'a> Auxiliary<'a> {
         refuse_groups(container)?;
         let sizes = find(container, b"saiz")?;
         let offsets = find(container, b"saio")?;
-        let mut auxiliary = Self {
-            entries: Cursor::new(&[]),
-            left: 0,
-            has_subsamples: false,
-            sizes: None,
-            vectors: protection.vectors,
-            is_there: false,
-        };
         let senc = match find(container, b"senc")? {
             None => track.map(|track| find(track, b"senc")).transpose()?.flatten(),
             found => found,
@@ -104,10 +125,10 @@ impl<'a> Auxiliary<'a> {
             if matches!(protection.vectors, Vectors::PerSample(_)) || sizes.is_some() || offsets.is_some() {
                 return Err(ReadError::new("there is no box senc"));
             }
-            return Ok(auxiliary);
+            return Ok(Self::none(protection.vectors));
         };
-        auxiliary.is_there = true;
-        auxiliary.entries(senc).map_err(|error| error.of_box(b"senc"))?;
+        let mut auxiliary =
+            Self::of_payload(senc, protection.vectors).map_err(|error| error.of_box(b"senc"))?;
         let entries = auxiliary.entries.rest();
         match (sizes, offsets) {
             (None, None) if entries.is_empty() => {}
@@ -122,20 +143,6 @@ impl<'a> Auxiliary<'a> {
             _ => return Err(ReadError::new("the boxes saiz and saio do not lead to the box senc")),
         }
         Ok(auxiliary)
-    }
-
-    /// `senc` (ISO/IEC 23001-7 clause 7.2).
-    fn entries(&mut self, senc: &'a [u8]) -> Result<(), ReadError> {
-        const SUBSAMPLES: u32 = 0x2;
-        let mut cursor = Cursor::new(senc);
-        let (version, flags) = cursor.full_box()?;
-        if version != 0 || flags & !SUBSAMPLES != 0 {
-            return Err(ReadError::new(format!("version {version} with flags {flags:#x} is not used")));
-        }
-        self.has_subsamples = flags & SUBSAMPLES != 0;
-        self.left = cursor.u32()?;
-        self.entries = cursor;
-        Ok(())
     }
 
     fn sizes(&self, saiz: &'a [u8], protection: &Protection) -> Result<Sizes<'a>, ReadError> {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use reelfarm_drm::ContentKey;
 use reelfarm_model::profile::Scheme;
 
 use super::super::movie::TrackHeader;
@@ -43,18 +44,25 @@ impl Decryptor {
         let id = protection.key_id;
         let key = keys.by_id(id);
         let key = key.ok_or_else(|| ReadError::new(format!("there is no key {id}")).of_box(b"tenc"))?;
-        let mut found = Encryption::new(protection.scheme, Some(id), protection.pattern);
+        let length_size = matches!(track.codec, Codec::Avc { .. }).then_some(track.nal_length_size);
+        Ok(Some(Self::new(protection.clone(), key, length_size)))
+    }
+
+    /// A decryptor of samples that are encrypted so with this key: of pictures whose NAL units have lengths of
+    /// `length_size` bytes, or of sound.
+    pub(crate) fn new(protection: Protection, key: &ContentKey, length_size: Option<usize>) -> Self {
+        let mut found = Encryption::new(protection.scheme, Some(protection.key_id), protection.pattern);
         if let Vectors::Constant(vector) = protection.vectors {
             found.first_vector = vector.to_vec();
         }
-        Ok(Some(Self {
-            protection: protection.clone(),
+        Self {
+            protection,
             cipher: Cipher::new(&key.key),
-            length_size: matches!(track.codec, Codec::Avc { .. }).then_some(track.nal_length_size),
+            length_size,
             found,
             protected: Vec::new(),
             clear: Vec::new(),
-        }))
+        }
     }
 
     /// How the track is encrypted, as its header states it.

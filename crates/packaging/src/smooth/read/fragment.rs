@@ -1,17 +1,18 @@
 //! Fragments back into samples.
 
-use std::borrow::Cow;
-
-use reelfarm_drm::Secret;
+use reelfarm_drm::ContentKey;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{Chunk, Format};
+use crate::malformed::Malformed;
+use crate::readback::ReadError;
+use crate::readback::encryption::Encryption;
+use crate::readback::encryption::auxiliary::Auxiliary;
+use crate::readback::encryption::decryptor::Decryptor;
 use crate::readback::movie::SampleDefaults;
-use crate::readback::nal::Picture;
-use crate::smooth::encryption;
-use crate::smooth::error::Malformed;
-use crate::smooth::moof;
+use crate::readback::nal::{Picture, units_by_length};
 use crate::smooth::picture::Dependency;
+use crate::smooth::{encryption, moof};
 
 /// A fragment, read. Times are in ticks of [`TIMESCALE`](crate::smooth::time::TIMESCALE).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,18 +43,38 @@ pub struct Sample {
     pub payload: u128,
 }
 
-impl Fragment {
-    /// Reads the file of a fragment that the manifest states, of a quality level with this format. `decrypt` is the key
-    /// (AES-128) that its samples are decrypted with; without one, the samples are taken as they stand.
+/// Reads the fragments of one quality level in order.
+#[derive(Clone, Debug)]
+pub struct Reader<'a> {
+    format: &'a Format,
+    decryptor: Option<Decryptor>,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader of fragments of this format, whose samples are decrypted with `key`; without one, they are taken as they
+    /// stand.
+    pub fn new(format: &'a Format, key: Option<&ContentKey>) -> Self {
+        let length_size = match format {
+            Format::Video { nal_length_size, .. } => Some(*nal_length_size),
+            Format::Audio { .. } => None,
+        };
+        let decryptor = key.map(|key| Decryptor::new(encryption::protection(key.id), key, length_size));
+        Self { format, decryptor }
+    }
+
+    /// What was found of the encryption of the samples read so far; `None` where they are taken as they stand.
+    pub(crate) fn encryption(&self) -> Option<&Encryption> {
+        self.decryptor.as_ref().map(Decryptor::found)
+    }
+
+    /// Reads the file of the next fragment, as the manifest states it.
     ///
     /// # Errors
-    /// The bytes are no whole fragment, are not of the stated time and length, or a key is given for a clear one.
-    pub fn parse(
-        format: &Format,
-        chunk: Chunk,
-        bytes: &[u8],
-        decrypt: Option<&Secret<16>>,
-    ) -> Result<Self, Malformed> {
+    /// The bytes are no whole fragment, are not of the stated time and length, or there is a key and the fragment is
+    /// clear, or a sample of it has the key stream of one before.
+    pub fn read(&mut self, chunk: Chunk, bytes: &[u8]) -> Result<Fragment, Malformed> {
+        const ENCRYPTION: &str = "moof/traf/uuid (sample encryption)";
+
         let fragment = moof::Fragment::parse(bytes, SampleDefaults::default())?;
         if fragment.decode_time.is_some() {
             return Err(Malformed::new("moof/traf/tfdt", "Smooth Streaming has no such box"));
@@ -64,26 +85,33 @@ impl Fragment {
             let reason = format!("{times:?} is not the {chunk:?} of the manifest");
             return Err(Malformed::new("moof/traf/uuid (times)", reason));
         }
-        let encryption = fragment
-            .encryption
-            .map(|payload| {
-                encryption::parse(payload, fragment.samples.iter().map(|sample| sample.data.len()))
-            })
-            .transpose()
-            .map_err(Malformed::at("moof/traf/uuid (sample encryption)"))?;
-        if decrypt.is_some() && encryption.is_none() {
-            return Err(Malformed::new("moof/traf/uuid (sample encryption)", "there is none"));
-        }
+        let sizes = fragment.samples.iter().map(|sample| sample.data.len());
+        let checked = fragment.encryption.map_or(Ok(()), |payload| encryption::check(payload, sizes));
+        checked.map_err(Malformed::at(ENCRYPTION))?;
+        let mut opening = match &mut self.decryptor {
+            None => None,
+            Some(decryptor) => {
+                let payload = fragment.encryption;
+                let payload = payload.ok_or_else(|| Malformed::new(ENCRYPTION, "there is none"))?;
+                let entries = Auxiliary::of_payload(payload, encryption::VECTORS);
+                Some((decryptor, entries.map_err(Malformed::at(ENCRYPTION))?))
+            }
+        };
 
         let mut samples = Vec::with_capacity(fragment.samples.len());
         let mut time = chunk.time;
         for (index, sample) in fragment.samples.iter().enumerate() {
-            let mut data = Cow::Borrowed(sample.data);
-            if let (Some(key), Some(entries)) = (decrypt, &encryption) {
-                entries[index].decrypt(key, data.to_mut());
-            }
+            let data = match &mut opening {
+                None => sample.data,
+                Some((decryptor, entries)) => {
+                    whole_units(self.format, sample.data).map_err(Malformed::at("mdat"))?;
+                    let entry = entries.next();
+                    let opened = entry.and_then(|entry| decryptor.open(sample.data, &entry));
+                    opened.map_err(Malformed::at(ENCRYPTION))?
+                }
+            };
             let stated = fragment.dependencies.map(|bytes| bytes[index]);
-            let (is_idr, payload) = content(format, &data, sample.flags, stated)?;
+            let (is_idr, payload) = content(self.format, data, sample.flags, stated)?;
             let presentation_time = time.checked_add_signed(sample.composition);
             let end = time.checked_add(u64::from(sample.duration));
             let (Some(presentation_time), Some(end)) = (presentation_time, end) else {
@@ -98,12 +126,22 @@ impl Fragment {
                 format!("the samples are {} long, the fragment {}", time - chunk.time, chunk.duration);
             return Err(Malformed::new("moof/traf/trun", reason));
         }
-        Ok(Self {
+        Ok(Fragment {
             sequence: fragment.sequence,
             track: fragment.track,
-            is_encrypted: encryption.is_some(),
+            is_encrypted: fragment.encryption.is_some(),
             samples,
         })
+    }
+}
+
+/// The lengths before NAL units, which are never encrypted, fit a picture's sample.
+fn whole_units(format: &Format, data: &[u8]) -> Result<(), ReadError> {
+    match format {
+        Format::Video { nal_length_size, .. } => {
+            units_by_length(data, *nal_length_size).try_for_each(|unit| unit.map(drop))
+        }
+        Format::Audio { .. } => Ok(()),
     }
 }
 

@@ -8,15 +8,15 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-pub use self::fragment::{Fragment, Sample};
+pub use self::fragment::{Fragment, Reader, Sample};
 
 use super::codec;
-use super::error::Malformed;
 use super::manifest::{
     AAC_LC, BITS_PER_SAMPLE, ClientManifest, H264, PLAYREADY, QualityLevel, RAW_AAC, StreamIndex, StreamType,
     fragment_name, level_folder, packet_size, url_pattern,
 };
 use super::time::TIMESCALE;
+use crate::malformed::Malformed;
 
 /// What a client manifest states. Times are in ticks of [`TIMESCALE`].
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -201,6 +201,20 @@ fn damaged_playlists_are_found() {
                 None,
             ),
             (
+                "a group of sound has other members",
+                &|t| replace(&t.join(&master), "NAME=\"English\",", "NAME=\"Englisch\","),
+                Check::Manifest,
+                None,
+                None,
+            ),
+            (
+                "a group of sound has another default",
+                &|t| replace(&t.join(&master), "DEFAULT=YES", "DEFAULT=NO"),
+                Check::Manifest,
+                None,
+                None,
+            ),
+            (
                 "the header is not named",
                 &|t| cut_element(&t.join(&video), "#EXT-X-MAP", "\n"),
                 Check::Structure,

@@ -3,6 +3,7 @@
 mod cmaf;
 mod files;
 mod manifests;
+mod subtitles;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -45,6 +45,11 @@ def faults(root):
             yield name
     if len(set(schemes)) != 1 or schemes[0] not in ("cenc", "cbcs", "cbc1"):
         yield scheme_attribute
+    fairplay = any(system.get("systemId") == FAIRPLAY for system in root.iter(CPIX + "DRMSystem"))
+    for key in root.iter(CPIX + "ContentKey"):
+        vector = key.get("explicitIV")
+        if (vector is not None) != fairplay or vector and len(base64.b64decode(vector, validate=True)) != 16:
+            yield "explicitIV is for FairPlay"
     kids = [key.get("kid") for key in root.iter(CPIX + "ContentKey")]
     if any(str(uuid.UUID(kid)) != kid for kid in kids) or len(set(kids)) != len(kids):
         yield "kid"

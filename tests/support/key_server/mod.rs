@@ -1,4 +1,8 @@
-//! A key server on a port of its own, which answers what a test has it answer.
+//! A key server on a port of its own, which answers what a test has it answer. Shared by the tests of the client of key
+//! servers and those of the whole farm.
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::panic)] // each test binary uses a part of it
+
+pub mod oracle;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -18,11 +22,9 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-
-use crate::oracle;
 
 /// A request as it came.
 pub struct Received {
@@ -91,6 +93,13 @@ impl KeyServer {
         Self::serve("https", TlsListener { listener, acceptor }, script)
     }
 
+    /// The place of a server that is not there yet: connections are refused, and nobody else gets its port.
+    pub fn absent() -> AbsentServer {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        AbsentServer { url: format!("https://{}/speke", socket.local_addr().unwrap()), socket }
+    }
+
     /// A server without TLS.
     pub async fn start_plain(script: impl Fn(usize, &Received) -> Reply + Send + Sync + 'static) -> Self {
         Self::serve("http", TcpListener::bind("127.0.0.1:0").await.unwrap(), script)
@@ -111,6 +120,24 @@ impl KeyServer {
     /// What came so far.
     pub fn received(&self) -> Vec<Arc<Received>> {
         self.shared.received.lock().unwrap().clone()
+    }
+}
+
+/// See [`KeyServer::absent`].
+pub struct AbsentServer {
+    pub url: String,
+    socket: TcpSocket,
+}
+
+impl AbsentServer {
+    /// The server comes, over TLS.
+    pub fn start(
+        self,
+        authority: &Authority,
+        script: impl Fn(usize, &Received) -> Reply + Send + Sync + 'static,
+    ) -> KeyServer {
+        let acceptor = authority.server_certificate("127.0.0.1", None);
+        KeyServer::serve("https", TlsListener { listener: self.socket.listen(16).unwrap(), acceptor }, script)
     }
 }
 

@@ -28,10 +28,11 @@ impl Judgement {
 }
 
 pub fn judge(request: &str) -> Judgement {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = root.join("../../.tools/oracle/bin/python");
+    // Of whichever package the test belongs to.
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let python = root.join(".tools/oracle/bin/python");
     let mut child = Command::new(&python)
-        .arg(root.join("tests/speke/oracle.py"))
+        .arg(root.join("tests/support/key_server/oracle.py"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -28,13 +28,14 @@ impl Exit {
     pub fn of(failure: &Failure) -> Self {
         match failure.code {
             Code::SourceNotFound | Code::TitleNotFound => Self::NotFound,
-            Code::TitleNameTaken | Code::KeysDiffer => Self::NotAllowed,
+            Code::TitleNameTaken | Code::KeysDiffer | Code::TitleRightsLeaveNothing => Self::NotAllowed,
             Code::LadderInvalid
             | Code::ProfilesInvalid
             | Code::PolicyInvalid
             | Code::UnknownName
             | Code::KeysFileInvalid
             | Code::RightsLeaveNothing
+            | Code::KeyOutOfReach
             | Code::SettingsInvalid => Self::Usage,
             Code::OriginUnreachable
             | Code::OriginFull

@@ -13,6 +13,7 @@ mod exit;
 mod farm;
 mod printer;
 mod progress;
+mod rights;
 mod side_files;
 mod signals;
 mod tools;

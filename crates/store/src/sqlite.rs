@@ -11,6 +11,7 @@ mod open;
 mod planning;
 mod queries;
 mod rows;
+mod standing;
 mod submissions;
 #[cfg(test)]
 mod tests;
@@ -25,7 +26,7 @@ use reelfarm_model::attempt::ArtifactRecord;
 use reelfarm_model::message::TaskMessage;
 use reelfarm_model::title::Submission;
 use reelfarm_model::{
-    ArtifactKey, Digest, Failure, Fence, Progress, TaskKey, Title, TitleId, TitleState, WorkerId,
+    ArtifactKey, Digest, Failure, Fence, Progress, Standing, TaskKey, Title, TitleId, TitleState, WorkerId,
 };
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
@@ -166,6 +167,10 @@ impl Store for SqliteStore {
 
     async fn title(&self, title: &TitleId) -> Result<Option<Title>, StoreError> {
         read!(self, "read a title", queries::title, title)
+    }
+
+    async fn standing(&self, title: &TitleId) -> Result<Standing, StoreError> {
+        read!(self, "look for what stands for a title", standing::standing, title)
     }
 
     async fn titles(&self) -> Result<Vec<Title>, StoreError> {

@@ -111,6 +111,7 @@ impl Farm {
             audio_language: None,
             subtitles: Vec::new(),
             protection: None,
+            rights: Default::default(),
             origin: self.folder.path().join("origin").to_string_lossy().into_owned(),
             tools: ToolVersions::default().with_recipes(),
         }

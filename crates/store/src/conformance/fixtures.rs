@@ -8,8 +8,8 @@ use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::task::{QcSpec, TaskSpec};
 use reelfarm_model::title::{LadderText, Submission};
 use reelfarm_model::{
-    Code, Digest, Failure, Fence, Progress, SourceReference, Task, TaskKey, TaskState, TitleId, TitleState,
-    WorkerId,
+    Code, Digest, Failure, Fence, Progress, Rights, SourceReference, Task, TaskKey, TaskState, TitleId,
+    TitleState, WorkerId,
 };
 
 use crate::records::TaskRecord;
@@ -35,6 +35,7 @@ pub fn submission(name: &str, variant: u32) -> Submission {
         audio_language: Some("en".to_owned()),
         subtitles: Vec::new(),
         protection: None,
+        rights: Rights::default(),
         origin: "/origin".to_owned(),
         tools: ToolVersions::default(),
     }

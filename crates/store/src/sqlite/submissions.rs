@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 
 use super::fault::Fault;
 use super::rows::{to_generation, to_json};
-use super::{queries, titles};
+use super::{queries, standing, titles};
 use crate::store::{SubmitOutcome, Submitted};
 
 /// See [`Store::submit`](crate::Store::submit).
@@ -62,5 +62,6 @@ pub(super) async fn submit(
     .bind(now)
     .execute(&mut *connection)
     .await?;
+    standing::accept(connection, submission).await?;
     Ok(Submitted { title, stopped, outcome })
 }

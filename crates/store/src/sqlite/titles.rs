@@ -6,6 +6,7 @@ use sqlx::SqliteConnection;
 
 use super::fault::Fault;
 use super::rows::{from_text, to_generation, to_json, to_optional_json};
+use super::standing;
 use crate::error::StoreError;
 use crate::records::AttemptEnd;
 use crate::store::{Advanced, TitleChange};
@@ -44,6 +45,9 @@ pub(super) async fn advance(
         return Ok(None);
     }
     let Some(to) = change.to else { return Ok(Some(Advanced::default())) };
+    if to == TitleState::Published {
+        standing::publish(connection, title).await?;
+    }
     // The generation is planned or over: it is known what it wants of what an earlier one began.
     let mut released = keep_nothing(connection, title).await?;
     if to.is_final() || to == TitleState::Withdrawing {

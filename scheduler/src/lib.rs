@@ -11,6 +11,7 @@ pub mod event;
 pub mod order;
 pub mod plan;
 pub mod retry;
+pub mod rights;
 pub mod service;
 
 mod attempts;

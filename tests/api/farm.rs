@@ -10,10 +10,10 @@ use reelfarm_model::message::{FORMAT, Slots, WorkerEvent, WorkerPhase, WorkerRep
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::title::LadderText;
 use reelfarm_model::{
-    Code, Digest, Failure, KeyDivision, KeySource, KeyUris, Pool, Protection, TitleId, WorkerId,
+    Code, Digest, Failure, KeyDivision, KeySource, KeyUris, Pool, Profile, Protection, Rights, TitleId,
+    WorkerId,
 };
 use reelfarm_packaging::profiles::{BUILT_IN, ProfileList};
-use reelfarm_packaging::rights::Rights;
 use reelfarm_qc::Policy;
 use reelfarm_queue::{Broker, InProcessBroker};
 use reelfarm_scheduler::api::{
@@ -72,6 +72,10 @@ impl Protect for Fixed {
             division: KeyDivision::Title,
             uris: KeyUris { fairplay: uris(), clearkey: uris(), verimatrix: uris() },
         })
+    }
+
+    fn are_in_reach(&self, _: &TitleId, _: &Protection, _: &[Profile], _: &[Profile]) -> Result<(), Failure> {
+        Ok(())
     }
 }
 

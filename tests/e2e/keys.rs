@@ -95,6 +95,89 @@ fn a_title_keeps_its_keys_unless_it_is_told_to_take_others() {
     assert_eq!(tree(&bench.origin()), renewed);
 }
 
+/// Runs that must not end well; answers what was said.
+fn refused(bench: &Bench, arguments: &[&str], exit: i32, code: &str) -> String {
+    let output = bench.output(arguments);
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(exit), "{}", describe(&output));
+    assert!(words.contains(code), "{code}: {words}");
+    words
+}
+
+/// A submission that is accepted and then fails: the subtitles beside the film are another film's.
+fn fails(bench: &Bench, profiles: &str, more: &[&str]) {
+    let foreign = bench.path("film.en.srt");
+    fs_err::write(&foreign, "1\n01:00:00,000 --> 01:00:02,000\nOf another film\n").unwrap();
+    refused(bench, &run(profiles, more), 1, "RF-SUB-003");
+    assert_eq!(bench.json(["status", "film", "--json"])["title"]["state"], "failed", "it was accepted");
+    fs_err::remove_file(&foreign).unwrap();
+}
+
+/// A submission that is accepted and then rejected: another delivery of the film has no sound.
+fn is_rejected(bench: &Bench, profiles: &str, more: &[&str]) {
+    let (film, kept) = (bench.path("film.mp4"), bench.path("kept.mp4"));
+    fs_err::rename(&film, &kept).unwrap();
+    clips::make(&film, "-f lavfi -i testsrc2=size=640x360:rate=25:duration=4 -c:v libx264 -b:v 1500k");
+    refused(bench, &run(profiles, more), 1, "RF-QC-008");
+    assert_eq!(bench.json(["status", "film", "--json"])["title"]["state"], "rejected");
+    fs_err::rename(&kept, &film).unwrap();
+}
+
+#[test]
+fn a_title_keeps_its_keys_whatever_becomes_of_later_submissions() {
+    let bench = bench();
+    bench.keys(KEY_ID, KEY);
+    let keys = ["--keys", "keys.json"];
+    bench.json(run("dash-wv-2s", &keys));
+    let online = tree(&bench.origin());
+    let stands = |after: &str| {
+        refused(&bench, &run("dash-wv-2s", &[]), 4, "RF-KEY-006");
+        assert_eq!(tree(&bench.origin()), online, "{after}");
+    };
+    fails(&bench, "dash-wv-2s", &keys);
+    stands("a submission that failed");
+    is_rejected(&bench, "dash-wv-2s", &keys);
+    stands("a submission that was rejected");
+    // Other keys that came to nothing are not the title's.
+    fails(&bench, "dash-wv-2s", &["--new-keys"]);
+    stands("new keys that were never online");
+    bench.json(run("dash-wv-2s", &keys));
+    assert_eq!(tree(&bench.origin()), online);
+    // Clear profiles alone take the encrypted ones off, and not the keys.
+    bench.json(run("dash-clr-2s", &[]));
+    refused(&bench, &run("dash-wv-2s", &[]), 4, "RF-KEY-006");
+    fails(&bench, "dash-clr-2s", &[]);
+    refused(&bench, &run("dash-wv-2s", &[]), 4, "RF-KEY-006");
+    bench.json(run("dash-wv-2s", &keys));
+    assert_eq!(tree(&bench.origin()), online);
+    bench.json(run("dash-wv-2s", &["--new-keys"]));
+    assert_ne!(tree(&bench.origin()), online);
+    refused(&bench, &run("dash-wv-2s", &keys), 4, "RF-KEY-006");
+}
+
+#[test]
+fn keys_of_a_title_that_was_never_published_are_not_forgotten() {
+    let bench = bench();
+    bench.keys(KEY_ID, KEY);
+    fails(&bench, "dash-wv-2s", &["--keys", "keys.json"]);
+    refused(&bench, &run("dash-wv-2s", &[]), 4, "RF-KEY-006");
+    bench.json(run("dash-wv-2s", &["--keys", "keys.json"]));
+}
+
+#[test]
+fn a_title_keeps_the_division_of_its_keys() {
+    let bench = bench();
+    bench.json(run("dash-wv-2s", &[]));
+    let online = tree(&bench.origin());
+    fs_err::write(bench.path("reelfarm.toml"), "[drm]\ndivision = \"quality\"\n").unwrap();
+    bench.json(run("dash-wv-2s", &[]));
+    assert_eq!(tree(&bench.origin()), online);
+    bench.json(run("dash-wv-2s", &["--new-keys"]));
+    let mpd = fs_err::read_to_string(bench.origin().join("film/dash-wv-2s/manifest.mpd")).unwrap();
+    let kids: BTreeSet<_> = mpd.split("default_KID=\"").skip(1).map(|rest| &rest[..36]).collect();
+    assert_eq!(kids.len(), 2, "sound and picture: {kids:?}");
+}
+
 #[test]
 fn what_cannot_be_a_file_of_keys_is_refused_before_anything_starts() {
     let bench = bench();
@@ -157,4 +240,40 @@ fn rights_rules_leave_only_what_they_allow() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("RF-CFG-006"));
     let output = bench.output(run("mp4-clr", &["--drm", "adobe"]));
     assert!(String::from_utf8_lossy(&output.stderr).contains("widevine"), "{}", describe(&output));
+}
+
+#[test]
+fn rights_rules_are_the_titles_and_grow_only_where_that_is_said() {
+    const PROFILES: &str = "dash-clr-2s,dash-wv-2s,dash-pr-2s";
+    let bench = bench();
+    let online = || -> Vec<String> {
+        let index = bench.index("film");
+        let profiles = index["profiles"].as_array().unwrap();
+        profiles.iter().map(|profile| profile["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let narrow = ["--no-clear", "--drm", "widevine"];
+    // They are the title's before anything of it is online.
+    fails(&bench, PROFILES, &narrow);
+    let output = bench.output(run(PROFILES, &[]));
+    assert!(output.status.success(), "{}", describe(&output));
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    for part in ["dash-clr-2s, dash-pr-2s", "nothing in clear", "only widevine", "--new-rights"] {
+        assert!(words.contains(part), "{part}: {words}");
+    }
+    assert_eq!(online(), ["dash-wv-2s"]);
+    // Nothing that they allow.
+    let words = refused(&bench, &run("dash-clr-2s", &["--drm", "playready"]), 4, "RF-CFG-007");
+    assert!(words.contains("title film") && words.contains("--new-rights"), "{words}");
+    assert_eq!(online(), ["dash-wv-2s"]);
+    // Wider ones that never came online, however the submission ended.
+    fails(&bench, PROFILES, &["--new-rights"]);
+    is_rejected(&bench, PROFILES, &["--new-rights"]);
+    bench.json(run(PROFILES, &[]));
+    assert_eq!(online(), ["dash-wv-2s"]);
+    bench.json(run(PROFILES, &["--new-rights"]));
+    assert_eq!(online(), ["dash-clr-2s", "dash-wv-2s", "dash-pr-2s"]);
+    // Narrower ones hold at once, also where they came from a submission that failed.
+    fails(&bench, PROFILES, &["--drm", "playready"]);
+    bench.json(run(PROFILES, &[]));
+    assert_eq!(online(), ["dash-clr-2s", "dash-pr-2s"]);
 }

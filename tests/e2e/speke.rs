@@ -198,12 +198,20 @@ async fn a_published_key_of_whole_segments_is_never_the_servers() {
     assert!(playlist.contains(&format!("URI=\"https://keys.example/{id}\"")), "{playlist}");
     assert!(common.iter().all(|(other, other_key)| other != id && other_key != key));
 
-    // One that knows only Verimatrix leaves a key that has no place for all to fetch it from.
+    // One that knows only Verimatrix leaves a key that has no place for all to fetch it from: said before anything
+    // begins, also where other profiles could be made.
     farm.ask(&server.url, "systems = [\"widevine\", \"verimatrix\"]");
-    let output = farm.run("verimatrix.mp4", "ts-aes-2s");
-    let words = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{words}");
-    assert!(words.contains("RF-PKG-004") && words.contains("clearkey"), "{words}");
+    let asked = server.received().len();
+    for profiles in ["ts-aes-2s", "dash-wv-2s,ts-aes-*,mp4-clr"] {
+        let output = farm.run("verimatrix.mp4", profiles);
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{words}");
+        for part in ["RF-KEY-008", "clearkey", "ts-aes-2s", &server.url] {
+            assert!(words.contains(part), "{part}: {words}");
+        }
+    }
+    assert_eq!(farm.bench.output(["status", "verimatrix"]).status.code(), Some(3), "it was never submitted");
+    assert_eq!(server.received().len(), asked);
     assert!(tree(&farm.bench.origin().join("verimatrix")).is_empty());
     farm.made("verimatrix.mp4", "ts-vmx-2s");
     assert!(key_files("verimatrix").is_empty());

@@ -28,6 +28,24 @@ pub fn ffmpeg_frames(manifest: &Path) -> u64 {
     count.unwrap_or_else(|| panic!("no frame count for {}: {text:?}", manifest.display()))
 }
 
+/// Packets of a file with one track: its frames of picture or sound.
+pub fn packets(file: &Path) -> u64 {
+    let text = tool(
+        Command::new("ffprobe")
+            .args([
+                "-v",
+                "error",
+                "-count_packets",
+                "-show_entries",
+                "stream=nb_read_packets",
+                "-of",
+                "csv=p=0",
+            ])
+            .arg(file),
+    );
+    text.trim().trim_end_matches(',').parse().unwrap_or_else(|_| panic!("{}: {text:?}", file.display()))
+}
+
 /// Frames of a file's video, decrypted by FFmpeg with this key in hexadecimal, of which it must find nothing to complain.
 pub fn frames_with_key(file: &Path, key: &str) -> u64 {
     let output = Command::new("ffprobe")

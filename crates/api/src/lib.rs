@@ -19,7 +19,7 @@ pub use event::{TaskResult, WatchEvent, WatchedTask, WatchedTitle};
 pub use problem::Problem;
 pub use standing::{BlockedTask, FailedAttempt, NextTask, PoolSlots, Reason, RunningTask, Standing};
 pub use status::{AttemptEnd, AttemptStatus, TaskStatus, TitleStatus};
-pub use submission::{SubtitlesRequest, LadderRequest, SourceRequest, SubmitRequest};
+pub use submission::{LadderRequest, SourceRequest, SubmitRequest, SubtitlesRequest};
 pub use titles::{ListQuery, TitlePage};
 pub use token::{CreatedToken, Scope, TokenRequest, TokenStatus};
 pub use upload::UploadStatus;

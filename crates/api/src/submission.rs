@@ -38,6 +38,9 @@ pub struct SubmitRequest {
     /// Let a title that has keys from elsewhere already have others, which makes its licences useless.
     #[serde(default)]
     pub new_keys: bool,
+    /// Let the rights rules of this request take the place of those that the title has, which otherwise it can only narrow.
+    #[serde(default)]
+    pub new_rights: bool,
 }
 
 /// A file of subtitles.

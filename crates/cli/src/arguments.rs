@@ -113,10 +113,11 @@ pub struct Run {
     pub audio_lang: Option<String>,
     #[command(flatten)]
     pub subtitles: Subtitles,
-    /// The only DRM systems that profiles may name, such as `widevine,playready` [default: all].
+    /// The only DRM systems that profiles may name, such as `widevine,playready` [default: all]. A title keeps this rule:
+    /// later calls can narrow it.
     #[arg(long, env = "REELFARM_DRM", value_name = "SYSTEM,…", value_delimiter = ',', value_parser = drm_system)]
     pub drm: Option<Vec<DrmSystem>>,
-    /// Make no profile in clear.
+    /// Make no profile in clear. A title keeps this rule.
     #[arg(long, env = "REELFARM_NO_CLEAR")]
     pub no_clear: bool,
     /// A file of content keys, which only its owner may read: JSON {"TITLE or *": {"kid": …, "key": …}}, each of 32
@@ -126,13 +127,17 @@ pub struct Run {
     /// Let titles that have keys already have others: from --keys, another key server or another master secret.
     #[arg(long)]
     pub new_keys: bool,
+    /// Give titles the rules of this call (--drm, --no-clear) in place of those that they have, also where these allow
+    /// more.
+    #[arg(long)]
+    pub new_rights: bool,
+    /// Serve Prometheus metrics at this address while running, such as 127.0.0.1:9180.
+    #[arg(long, env = "REELFARM_METRICS_ADDR", value_name = "ADDRESS")]
+    pub metrics_addr: Option<SocketAddr>,
     #[command(flatten)]
     pub state: State,
     #[command(flatten)]
     pub json: Json,
-    /// Serve Prometheus metrics at this address while running, such as 127.0.0.1:9180.
-    #[arg(long, env = "REELFARM_METRICS_ADDR", value_name = "ADDRESS")]
-    pub metrics_addr: Option<SocketAddr>,
 }
 
 /// `reelfarm scheduler`.

@@ -9,8 +9,7 @@ use std::time::Duration;
 use reelfarm_drm::speke::{ClientCertificate, SpekeOptions, SpekeServer};
 use reelfarm_drm::{GivenKeys, KeyProvider, MasterSecret};
 use reelfarm_model::profile::DrmSystem;
-use reelfarm_model::{Code, Failure, KeyDivision, KeySource, KeyUris, Protection, TitleId};
-use reelfarm_packaging::rights::Rights;
+use reelfarm_model::{Code, Failure, KeyDivision, KeySource, KeyUris, Profile, Protection, Rights, TitleId};
 use reelfarm_workers::KeyRing;
 use serde::Deserialize;
 
@@ -63,6 +62,8 @@ struct KeyServer {
 pub struct Keys {
     /// What workers have.
     pub ring: KeyRing,
+    /// The key server of the ring.
+    server: Option<Arc<SpekeServer>>,
     division: KeyDivision,
     uris: KeyUris,
 }
@@ -119,10 +120,11 @@ impl DrmSettings {
                 let options = settings.options().map_err(refuse)?;
                 let server =
                     SpekeServer::new(&options, checked).map_err(|error| refuse(error.to_string()))?;
-                Some((server.url().to_owned(), Arc::new(server) as Arc<dyn KeyProvider>))
+                Some(Arc::new(server))
             }
         };
-        Ok(Keys { ring: KeyRing { master, given, server }, division: self.division, uris })
+        let asked = server.clone().map(|server| (server.url().to_owned(), server as Arc<dyn KeyProvider>));
+        Ok(Keys { ring: KeyRing { master, given, server: asked }, server, division: self.division, uris })
     }
 
     /// The templates, those left out as they are by default.
@@ -148,6 +150,16 @@ impl reelfarm_scheduler::api::Protect for Keys {
         new_keys: bool,
     ) -> Result<Protection, Failure> {
         Keys::protection(self, title, before, new_keys)
+    }
+
+    fn are_in_reach(
+        &self,
+        title: &TitleId,
+        protection: &Protection,
+        profiles: &[Profile],
+        list: &[Profile],
+    ) -> Result<(), Failure> {
+        Keys::are_in_reach(self, title, protection, profiles, list)
     }
 }
 
@@ -182,7 +194,7 @@ impl KeyServer {
 impl Keys {
     /// How a title with encrypted profiles gets its keys: from the operator's file before the key server, and from that
     /// before the master secret. `before` is how it got them so far: an older version of the master secret goes on, and
-    /// any other change must be wished for, because it makes every licence useless.
+    /// so does its division; any other change must be wished for, because it makes every licence useless.
     ///
     /// # Errors
     /// [`Code::KeyMissing`]: the operator's file has none for it. [`Code::KeysDiffer`]: they would not be those of before.
@@ -192,7 +204,7 @@ impl Keys {
         before: Option<&Protection>,
         new_keys: bool,
     ) -> Result<Protection, Failure> {
-        let mut source = match (&self.ring.given, &self.ring.server) {
+        let mut source = match (&self.ring.given, &self.server) {
             (Some(given), _) => {
                 let key = given.fingerprint(title).ok_or_else(|| {
                     let reason = "the file given as --keys has neither the title nor \"*\"";
@@ -203,10 +215,11 @@ impl Keys {
                 })?;
                 KeySource::Given { key }
             }
-            (None, Some((url, _))) => KeySource::Server { url: url.clone() },
+            (None, Some(server)) => KeySource::Server { url: server.url().to_owned() },
             (None, None) => KeySource::MasterSecret { secret: self.ring.master.fingerprint() },
         };
-        if let Some(before) = before.filter(|_| !new_keys) {
+        let before = before.filter(|_| !new_keys);
+        if let Some(before) = before {
             if let (KeySource::MasterSecret { .. }, KeySource::MasterSecret { secret }) =
                 (&source, &before.source)
                 && self.ring.master.version_of(secret).is_some()
@@ -229,6 +242,43 @@ impl Keys {
                 ));
             }
         }
-        Ok(Protection { source, division: self.division, uris: self.uris.clone() })
+        let division = before.map_or(self.division, |before| before.division);
+        Ok(Protection { source, division, uris: self.uris.clone() })
+    }
+
+    /// Refuses profiles whose players could not get the title's keys: better now than after the encodes. `list` are all
+    /// profiles of the farm: a server is asked for their systems together.
+    ///
+    /// # Errors
+    /// [`Code::KeyOutOfReach`].
+    pub fn are_in_reach(
+        &self,
+        title: &TitleId,
+        protection: &Protection,
+        profiles: &[Profile],
+        list: &[Profile],
+    ) -> Result<(), Failure> {
+        let (Some(server), KeySource::Server { .. }) = (&self.server, &protection.source) else {
+            return Ok(());
+        };
+        let is_out_of_reach = |profile: &&Profile| {
+            let Some(scheme) = profile.scheme else { return false };
+            let of_scheme = list.iter().filter(|other| other.scheme == Some(scheme));
+            let systems = of_scheme.flat_map(|other| other.drm.iter().copied()).collect();
+            profile.drm.iter().any(|system| !server.can_tell(*system, scheme, &systems))
+        };
+        let lost: Vec<_> =
+            profiles.iter().filter(is_out_of_reach).map(|profile| profile.id.as_str()).collect();
+        if lost.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Code::KeyOutOfReach,
+            format!(
+                "title {title}: players of {} could not get their key: the key server {} gives it, and \"clearkey\" is not among its systems; name it there if the server knows it, or ask for other profiles (--profiles, --no-clear)",
+                lost.join(", "),
+                server.url(),
+            ),
+        ))
     }
 }

@@ -33,6 +33,7 @@ impl Exit {
             Code::TitleNameTaken
             | Code::TitleStateWrong
             | Code::KeysDiffer
+            | Code::TitleRightsLeaveNothing
             | Code::TokenRefused
             | Code::ScopeTooSmall => Self::NotAllowed,
             Code::LadderInvalid
@@ -41,6 +42,7 @@ impl Exit {
             | Code::UnknownName
             | Code::KeysFileInvalid
             | Code::RightsLeaveNothing
+            | Code::KeyOutOfReach
             | Code::SettingsInvalid
             | Code::RequestInvalid
             | Code::RequestTooLarge

@@ -39,10 +39,17 @@ use self::options::Address;
 pub use self::options::{ClientCertificate, Patience, SpekeOptions, SpekeSetupError};
 use self::request::Asked;
 use self::scrub::Scrubber;
+use self::system::SystemAsked;
 use crate::keys::TitleKeys;
 use crate::provider::{KeyError, KeyProvider, KeyRequest};
 use crate::signal::{signal, title_keys};
 use crate::uris::KeyUris;
+
+/// Whether only a server can say where a key of its own is: where there is none, anybody may fetch it from a file beside
+/// the playlists.
+fn needs_server(system: DrmSystem, scheme: Scheme) -> bool {
+    (system, scheme) == (DrmSystem::Clearkey, Scheme::Aes128)
+}
 
 /// A key server.
 ///
@@ -90,6 +97,14 @@ impl SpekeServer {
         })
     }
 
+    /// Whether players of a system learn in this scheme where the key is, when it is asked for `systems` together: from
+    /// the server, or because that follows from the key's id. They do not where the server gives the key of AES-128
+    /// itself and does not know ClearKey: a key of its own must not lie in a file for all.
+    pub fn can_tell(&self, system: DrmSystem, scheme: Scheme, systems: &BTreeSet<DrmSystem>) -> bool {
+        let gives_key = || !SystemAsked::all(systems.intersection(&self.systems).copied(), scheme).is_empty();
+        !needs_server(system, scheme) || self.systems.contains(&system) || !gives_key()
+    }
+
     /// The server's URL without query: what tells its keys from another server's.
     pub fn url(&self) -> &str {
         self.exchange.shown()
@@ -126,8 +141,7 @@ impl KeyProvider for SpekeServer {
             return Ok(title_keys(keys.collect(), request, &self.uris));
         }
         for system in &request.systems {
-            // Without a server, anybody may fetch this key from a file beside the playlists: not the server's own.
-            if (*system, request.scheme) == (DrmSystem::Clearkey, Scheme::Aes128) {
+            if needs_server(*system, request.scheme) {
                 continue;
             }
             for key in keys.values() {

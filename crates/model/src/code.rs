@@ -77,6 +77,7 @@ codes! {
 
     SettingsInvalid = "RF-CFG-005", Permanent, "a setting is refused";
     RightsLeaveNothing = "RF-CFG-006", Permanent, "the rights rules leave no profile";
+    TitleRightsLeaveNothing = "RF-CFG-007", Permanent, "the title's own rights rules leave no profile";
 
     EncodeFailed = "RF-ENC-001", Transient, "the encoder failed";
     EncodeFrameCount = "RF-ENC-002", Permanent, "the encoder's frame count differs from the source's";
@@ -94,6 +95,7 @@ codes! {
     KeyMissing = "RF-KEY-005", Permanent, "there is no content key for the title";
     KeysDiffer = "RF-KEY-006", Permanent, "the title has keys from elsewhere already";
     KeyServerLoginRefused = "RF-KEY-007", Environment, "the key server refuses the farm's credentials";
+    KeyOutOfReach = "RF-KEY-008", Permanent, "a profile's players could not get the key server's key";
 
     VerifyFailed = "RF-VER-001", Permanent, "a profile did not read back as it was meant to be";
 

@@ -46,6 +46,7 @@ pub enum Container {
 /// DRM systems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum DrmSystem {
     /// Google Widevine.
     Widevine,

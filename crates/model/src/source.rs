@@ -49,8 +49,12 @@ mod tests {
 
     #[test]
     fn people_tell_what_reads_one_delivered_file_from_what_reads_another() {
-        let source =
-            |name: &str| SourceReference { path: format!("/films/{name}").into(), size: 1, modified_ns: 1, etag: None };
+        let source = |name: &str| SourceReference {
+            path: format!("/films/{name}").into(),
+            size: 1,
+            modified_ns: 1,
+            etag: None,
+        };
         let fingerprint = TaskSpec::Fingerprint(FingerprintSpec { source: source("film.mp4") });
         assert_eq!(fingerprint.label(), "fingerprint film.mp4");
         let subtitles = TaskSpec::Subtitles(SubtitlesSpec { source: Digest::of(b"bytes"), duration_ms: 1 });
@@ -61,7 +65,8 @@ mod tests {
     #[test]
     fn a_source_survives_json_inside_a_task() {
         for modified_ns in [0, -1, 1_700_000_000_123_456_789, i64::MIN, i64::MAX] {
-            let source = SourceReference { path: "/film.mov".into(), size: u64::MAX, modified_ns, etag: None };
+            let source =
+                SourceReference { path: "/film.mov".into(), size: u64::MAX, modified_ns, etag: None };
             let task = Task::new(TaskSpec::Fingerprint(FingerprintSpec { source }), &ToolVersions::default());
             let text = serde_json::to_string(&task).unwrap();
             assert_eq!(serde_json::from_str::<Task>(&text).unwrap(), task);
@@ -71,7 +76,8 @@ mod tests {
 
     #[test]
     fn the_source_of_an_older_scheduler_is_read_and_an_objects_etag_is_kept() {
-        let older: SourceReference = serde_json::from_str(r#"{"path":"/a","size":1,"modified_ns":2}"#).unwrap();
+        let older: SourceReference =
+            serde_json::from_str(r#"{"path":"/a","size":1,"modified_ns":2}"#).unwrap();
         assert_eq!(older.etag, None);
         let object = SourceReference { etag: Some("\"abc-2\"".to_owned()), ..older };
         let text = serde_json::to_string(&object).unwrap();

@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::key::Digest;
 use crate::qc::QcReport;
 use crate::recipe::ToolVersions;
+use crate::rights::Rights;
 use crate::source::SourceReference;
 use crate::subtitles::SubtitlePurpose;
 
@@ -92,6 +93,9 @@ pub struct Submission {
     /// How its encrypted profiles get their keys; `None` where it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protection: Option<Protection>,
+    /// What its rights allow; its profiles keep to that.
+    #[serde(default, skip_serializing_if = "Rights::are_unlimited")]
+    pub rights: Rights,
     /// The origin's URL or absolute path.
     pub origin: String,
     /// The tools of the farm when it was submitted: what it is planned with. After an upgrade the same submission is

@@ -12,7 +12,6 @@ pub mod profiles;
 pub mod progressive;
 pub mod protected_progressive;
 pub mod protection;
-pub mod rights;
 pub mod shaka;
 pub mod smooth;
 pub mod subtitles;

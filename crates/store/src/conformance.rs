@@ -17,6 +17,7 @@ pub mod needs;
 pub mod outbox;
 pub mod plans;
 pub mod publications;
+pub mod standing;
 pub mod submissions;
 pub mod titles;
 
@@ -42,6 +43,10 @@ macro_rules! store_conformance {
             kept::what_two_titles_keep_goes_on_until_both_are_planned,
             publications::what_was_put_online_from_a_path_is_known_for_ever,
             publications::a_publication_that_never_began_is_none,
+            standing::a_title_begins_without_promises,
+            standing::what_was_accepted_stands_however_it_ended,
+            standing::what_was_published_stands_until_something_else_is,
+            standing::an_old_generation_changes_nothing_that_stands,
             titles::a_change_needs_the_right_generation_and_state,
             titles::forbidden_transitions_are_errors,
             titles::what_a_change_leaves_out_stays,

@@ -9,8 +9,8 @@ use reelfarm_model::attempt::ArtifactRecord;
 use reelfarm_model::message::TaskMessage;
 use reelfarm_model::title::Submission;
 use reelfarm_model::{
-    ArtifactKey, Digest, Failure, Fence, Pool, Progress, QcReport, SourceReference, Task, TaskKey, Title,
-    TitleId, TitleState, WorkerId,
+    ArtifactKey, Digest, Failure, Fence, Pool, Progress, QcReport, SourceReference, Standing, Task, TaskKey,
+    Title, TitleId, TitleState, WorkerId,
 };
 
 use crate::access::Access;
@@ -246,6 +246,14 @@ pub trait Store: Access {
     /// # Errors
     /// The database.
     async fn titles_by_name(&self, filter: &TitleFilter, limit: usize) -> Result<Vec<Title>, StoreError>;
+
+    /// Where a title's keys come from and what its rights allow, by all its submissions: each that was taken by
+    /// [`submit`](Self::submit), and each that [`advance`](Self::advance) took to published. Nothing of either for an
+    /// unknown title.
+    ///
+    /// # Errors
+    /// The database.
+    async fn standing(&self, title: &TitleId) -> Result<Standing, StoreError>;
 
     /// Every title, in the order of submission.
     ///

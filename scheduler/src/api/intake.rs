@@ -7,9 +7,12 @@ use reelfarm_api::{LadderRequest, SubmitRequest};
 use reelfarm_model::profile::DrmSystem;
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::title::{LadderText, Submission, SubtitleFile};
-use reelfarm_model::{Code, Failure, Ladder, Protection, SourceReference, Title, TitleId, TitleState};
+use reelfarm_model::{
+    Code, Failure, Ladder, Profile, Protection, Rights, SourceReference, Standing, TitleId,
+};
 use reelfarm_packaging::profiles::ProfileList;
-use reelfarm_packaging::rights::Rights;
+
+use crate::rights::{Allowed, CallRights};
 
 /// Says how titles get their keys.
 pub trait Protect: Send + Sync + 'static {
@@ -24,6 +27,18 @@ pub trait Protect: Send + Sync + 'static {
         before: Option<&Protection>,
         new_keys: bool,
     ) -> Result<Protection, Failure>;
+
+    /// Whether players of these profiles could get the title's keys. `list` are all profiles of the farm.
+    ///
+    /// # Errors
+    /// They could not.
+    fn are_in_reach(
+        &self,
+        title: &TitleId,
+        protection: &Protection,
+        profiles: &[Profile],
+        list: &[Profile],
+    ) -> Result<(), Failure>;
 }
 
 /// What a farm makes of titles that nobody says more about.
@@ -50,7 +65,7 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// The submission that a request stands for. `before` is the title of this name as it stands.
+    /// The submission that a request stands for. `standing` is what stands for the title of this name.
     ///
     /// # Errors
     /// The request names what there is not, or the rights leave no profile; as of [`Protect::protection`].
@@ -59,7 +74,7 @@ impl Intake {
         request: &SubmitRequest,
         source: SourceReference,
         subtitles: Vec<SourceReference>,
-        before: Option<&Title>,
+        standing: &Standing,
     ) -> Result<Submission, Failure> {
         let ladder = self.ladder(request.ladder.as_ref())?;
         let patterns = request.profiles.as_ref().unwrap_or(&self.profiles);
@@ -72,14 +87,19 @@ impl Intake {
                 format!("none of the {count} profiles asked for is one that the rights rules allow"),
             ));
         }
-        let has_keys = |title: &&Title| {
-            !matches!(title.state, TitleState::Rejected | TitleState::Failed | TitleState::Cancelled)
-        };
-        let before = before.filter(has_keys).and_then(|title| title.submission.protection.as_ref());
+        let call = CallRights { rights, are_new: request.new_rights };
+        let Allowed { rights, profiles, left_out } =
+            call.of_title(&request.title, &profiles, &standing.rights())?;
+        if !left_out.is_empty() {
+            tracing::info!(title = %request.title, ?left_out, "the title's rights rules leave out profiles");
+        }
         let is_encrypted = profiles.iter().any(|profile| profile.scheme.is_some());
         let protection = is_encrypted
-            .then(|| self.keys.protection(&request.title, before, request.new_keys))
+            .then(|| self.keys.protection(&request.title, standing.protection(), request.new_keys))
             .transpose()?;
+        if let Some(protection) = &protection {
+            self.keys.are_in_reach(&request.title, protection, &profiles, self.profile_list.all())?;
+        }
         Ok(Submission {
             title: request.title.clone(),
             source,
@@ -88,6 +108,7 @@ impl Intake {
             audio_language: self.audio_language(request.audio_language.as_deref())?,
             subtitles: subtitle_files(request, subtitles)?,
             protection,
+            rights,
             origin: self.origin.clone(),
             tools: self.tools.clone(),
         })

@@ -34,8 +34,8 @@ pub(super) async fn submit(
         for wanted in &request.subtitles {
             subtitles.push(api.sources.look(&wanted.source).await?);
         }
-        let before = api.store.title(&request.title).await?;
-        let submission = api.intake.submission(&request, source, subtitles, before.as_ref())?;
+        let standing = api.store.standing(&request.title).await?;
+        let submission = api.intake.submission(&request, source, subtitles, &standing)?;
         let title = handle.submit(submission).await?;
         Ok((StatusCode::ACCEPTED, title))
     };

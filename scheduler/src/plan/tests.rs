@@ -177,7 +177,8 @@ fn a_progressive_file_holds_the_largest_picture_and_the_stereo_sound() {
 }
 
 fn subtitles(language: &str, content: &str) -> (SubtitleFile, Digest) {
-    let file = SourceReference { path: format!("/film.{language}.srt").into(), size: 1, modified_ns: 0, etag: None };
+    let file =
+        SourceReference { path: format!("/film.{language}.srt").into(), size: 1, modified_ns: 0, etag: None };
     let subtitles = SubtitleFile { file, language: language.to_owned(), purpose: SubtitlePurpose::Dialogue };
     (subtitles, Digest::of(content.as_bytes()))
 }

@@ -128,6 +128,7 @@ impl Farm {
             audio_language: None,
             subtitles: Vec::new(),
             protection: None,
+            rights: Default::default(),
             origin: self.folder.path().join("origin").to_string_lossy().into_owned(),
             tools: ToolVersions::default().with_recipes(),
         }
@@ -135,8 +136,12 @@ impl Farm {
 
     /// The same with subtitles in English, whose bytes are equal as well.
     pub(super) fn submission_with_subtitles(&self, name: &str) -> Submission {
-        let file =
-            SourceReference { path: format!("/films/{name}.en.srt").into(), size: 1_000, modified_ns: 1, etag: None };
+        let file = SourceReference {
+            path: format!("/films/{name}.en.srt").into(),
+            size: 1_000,
+            modified_ns: 1,
+            etag: None,
+        };
         let subtitles = SubtitleFile { file, language: "en".into(), purpose: SubtitlePurpose::Dialogue };
         Submission {
             subtitles: vec![subtitles],

@@ -113,10 +113,7 @@ impl Execution {
     }
 
     /// The folders of a profile's subtitles, by their artifacts.
-    pub(crate) async fn subtitle_folders(
-        &self,
-        tracks: &[SubtitleTrack],
-    ) -> Result<Held, Failure> {
+    pub(crate) async fn subtitle_folders(&self, tracks: &[SubtitleTrack]) -> Result<Held, Failure> {
         let mut folders = Held::default();
         for track in tracks {
             let artifact = self.intact_artifact(track.artifact).await?;

@@ -19,7 +19,8 @@ pub(super) async fn run(execution: &Execution, spec: &PackageSpec) -> Result<(),
     if let Some(base) = spec.base {
         let base = execution.intact_artifact(base).await?;
         let (spec, share_done) = (spec.clone(), execution.share_done());
-        return blocking(move || derived::package(&spec, &base.folder, keys.as_ref(), &output, share_done)).await;
+        return blocking(move || derived::package(&spec, &base.folder, keys.as_ref(), &output, share_done))
+            .await;
     }
     let Held { files: inputs, _held } = renditions(execution, spec).await?;
     match spec.format {
@@ -33,10 +34,7 @@ pub(super) async fn run(execution: &Execution, spec: &PackageSpec) -> Result<(),
 
 /// The files of a media set's renditions, each of which was read and found as it was encoded: a media set that reads back
 /// as its renditions is right only if they are.
-pub(super) async fn renditions(
-    execution: &Execution,
-    spec: &PackageSpec,
-) -> Result<Held, Failure> {
+pub(super) async fn renditions(execution: &Execution, spec: &PackageSpec) -> Result<Held, Failure> {
     let video = spec.video.iter().map(|video| (video.artifact, VIDEO_FILE));
     let audio = spec.audio.iter().map(|audio| (audio.artifact, AUDIO_FILE));
     let mut renditions = Held::default();

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use reelfarm_artifacts::Origin;
 use reelfarm_model::title::{LadderText, Submission, SubtitleFile};
-use reelfarm_model::{Code, Failure, SourceReference, Title, TitleId, TitleState};
+use reelfarm_model::{Code, Failure, Profile, SourceReference, Title, TitleId};
+use reelfarm_packaging::profiles::ProfileList;
 use reelfarm_telemetry::metrics::Metrics;
 use reelfarm_workers::source::source_reference;
 
@@ -18,38 +19,53 @@ use crate::farm::Farm;
 use crate::printer::Printer;
 use crate::side_files::SideFiles;
 use crate::signals::Signals;
+use reelfarm_scheduler::rights::{Allowed, CallRights};
 
 /// What is asked of every title of the call.
 struct Wish {
     ladder: LadderText,
-    profiles: Vec<String>,
-    /// Whether any of them is encrypted.
-    has_encrypted: bool,
+    /// As far as the call's own rights rules allow them.
+    profiles: Vec<Profile>,
+    rights: CallRights,
+    list: ProfileList,
     new_keys: bool,
     audio_language: Option<String>,
     origin: String,
 }
 
 impl Wish {
-    async fn submission(&self, candidate: Candidate, farm: &Farm) -> Result<Submission, Failure> {
+    async fn submission(
+        &self,
+        candidate: Candidate,
+        farm: &Farm,
+        printer: &Printer,
+    ) -> Result<Submission, Failure> {
         let Candidate { title, source, subtitles, .. } = candidate;
-        let before = farm.store.title(&title).await?;
-        let has_keys = |title: &Title| {
-            !matches!(title.state, TitleState::Rejected | TitleState::Failed | TitleState::Cancelled)
-        };
-        let before = before.filter(has_keys).and_then(|title| title.submission.protection);
-        let protection = self
-            .has_encrypted
-            .then(|| farm.keys.protection(&title, before.as_ref(), self.new_keys))
+        let standing = farm.store.standing(&title).await?;
+        let Allowed { rights, profiles, left_out } =
+            self.rights.of_title(&title, &self.profiles, &standing.rights())?;
+        if !left_out.is_empty() {
+            let left_out = left_out.join(", ");
+            printer.line(&format!(
+                "{title}: its rights rules leave out {left_out}; it may have {rights} (--new-rights changes that)"
+            ));
+        }
+        let is_encrypted = profiles.iter().any(|profile| profile.scheme.is_some());
+        let protection = is_encrypted
+            .then(|| farm.keys.protection(&title, standing.protection(), self.new_keys))
             .transpose()?;
+        if let Some(protection) = &protection {
+            farm.keys.are_in_reach(&title, protection, &profiles, self.list.all())?;
+        }
         Ok(Submission {
             title,
             source,
             ladder: self.ladder.clone(),
-            profiles: self.profiles.clone(),
+            profiles: profiles.into_iter().map(|profile| profile.id).collect(),
             audio_language: self.audio_language.clone(),
             subtitles,
             protection,
+            rights,
             origin: self.origin.clone(),
             tools: farm.tools.clone(),
         })
@@ -119,9 +135,9 @@ fn wish(verb: &Run, project: &Project) -> Result<Wish, Failure> {
     let (ladder, _) = project.ladder(verb.ladder.as_deref())?;
     let all = || vec!["all".to_owned()];
     let patterns = verb.profiles.clone().or_else(|| project.profiles.clone()).unwrap_or_else(all);
-    let selected = super::profile_list(project)?
-        .select(&patterns)
-        .map_err(|error| Failure::new(Code::UnknownName, error.to_string()))?;
+    let list = super::profile_list(project)?;
+    let selected =
+        list.select(&patterns).map_err(|error| Failure::new(Code::UnknownName, error.to_string()))?;
     let rights = project.drm.rights(verb.drm.as_deref(), verb.no_clear);
     let count = selected.len();
     let profiles: Vec<_> = selected.into_iter().filter(|profile| rights.allow(profile)).collect();
@@ -136,8 +152,9 @@ fn wish(verb: &Run, project: &Project) -> Result<Wish, Failure> {
     Ok(Wish {
         ladder,
         new_keys: verb.new_keys,
-        has_encrypted: profiles.iter().any(|profile| profile.scheme.is_some()),
-        profiles: profiles.into_iter().map(|profile| profile.id).collect(),
+        profiles,
+        list,
+        rights: CallRights { rights, are_new: verb.new_rights },
         audio_language: super::audio_language(verb.audio_lang.as_deref(), project)?,
         origin: project.origin(verb.origin.as_deref())?,
     })
@@ -225,7 +242,7 @@ async fn make(
         .map_err(|error| Failure::new(Code::Internal, error.to_string()))?;
     let server = super::serve_metrics(verb.metrics_addr, &metrics, printer).await?;
     let state = project.state(verb.state.state.as_ref());
-    let (policy, profiles) = (super::policy(project)?, super::profile_list(project)?);
+    let (policy, profiles) = (super::policy(project)?, wish.list.clone());
     let mut farm = Farm::start(&state, project, policy, profiles, verb.keys.as_deref(), metrics).await?;
 
     let unfinished: Vec<Title> = farm.store.live_titles().await?;
@@ -237,7 +254,7 @@ async fn make(
             let file = file.path.display();
             printer.line(&format!("{title}: subtitles in {language} ({}) from {file}", purpose.as_str()));
         }
-        match wish.submission(candidate, &farm).await {
+        match wish.submission(candidate, &farm, printer).await {
             Ok(submission) => {
                 if watch.submit(&farm, file, submission).await {
                     submitted.insert(title);

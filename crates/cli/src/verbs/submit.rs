@@ -55,6 +55,9 @@ pub struct Submit {
     /// Let titles that have keys already have others, which makes their licences useless.
     #[arg(long)]
     pub new_keys: bool,
+    /// Give titles the rights rules of this call, in place of those that they have, which otherwise it can only narrow.
+    #[arg(long)]
+    pub new_rights: bool,
     /// Wait until the titles have ended.
     #[arg(long)]
     pub wait: bool,
@@ -180,6 +183,7 @@ async fn submit(
         drm: verb.drm.clone(),
         no_clear: verb.no_clear,
         new_keys: verb.new_keys,
+        new_rights: verb.new_rights,
     };
     // One key for all tries: an answer that was lost is given again, and nothing is done twice.
     let key = hex::encode(rand::random::<[u8; 16]>());

@@ -108,6 +108,15 @@ async fn key_of(server: &KeyServer, authority: &Authority, systems: &[DrmSystem]
     let here = |system: &DrmSystem| {
         keys.signal(*system, key.id) == Some(&signal(*system, scheme, &key, &wanted.title, &uris))
     };
+    if scheme == Scheme::Aes128 {
+        for system in &wanted.systems {
+            assert_eq!(
+                client.can_tell(*system, scheme, &wanted.systems),
+                uri(*system).is_some(),
+                "{system:?}"
+            );
+        }
+    }
     let known = oracle::answer(&server.received().last().unwrap().body).keys;
     Given {
         is_the_servers: known.get(&key.id.to_uuid()) == Some(key.key.expose()),
@@ -148,6 +157,10 @@ async fn a_key_of_the_servers_for_whole_segments_opens_nothing_else_and_lies_in_
         };
         assert_eq!(whole.uris, [expected(clearkey), expected(verimatrix), None], "{systems:?}");
     }
+    // Where nobody asks for what the server knows of whole segments, their key follows from another of its keys.
+    let options = SpekeOptions { systems: [DrmSystem::Verimatrix].into(), ..options(&server, &authority) };
+    let client = SpekeServer::new(&options, KeyUris::default()).unwrap();
+    assert!(client.can_tell(DrmSystem::Clearkey, Scheme::Aes128, &[DrmSystem::Clearkey].into()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::task::{QcSpec, TaskSpec};
 use reelfarm_model::title::{LadderText, Submission};
 use reelfarm_model::{
-    Code, Digest, Failure, Fence, Pool, Progress, SourceReference, Task, TaskKey, TaskState, TitleId,
+    Code, Digest, Failure, Fence, Pool, Progress, Rights, SourceReference, Task, TaskKey, TaskState, TitleId,
     TitleState, WorkerId,
 };
 
@@ -36,6 +36,7 @@ pub fn submission(name: &str, variant: u32) -> Submission {
         audio_language: Some("en".to_owned()),
         subtitles: Vec::new(),
         protection: None,
+        rights: Rights::default(),
         origin: "/origin".to_owned(),
         tools: ToolVersions::default(),
     }

@@ -13,6 +13,7 @@ mod planning;
 mod queries;
 mod retries;
 mod sql;
+mod standing;
 mod submissions;
 mod titles;
 mod tokens;
@@ -26,7 +27,7 @@ use async_trait::async_trait;
 use reelfarm_model::attempt::ArtifactRecord;
 use reelfarm_model::message::TaskMessage;
 use reelfarm_model::title::Submission;
-use reelfarm_model::{ArtifactKey, Digest, Fence, Pool, TaskKey, Title, TitleId, TitleState};
+use reelfarm_model::{ArtifactKey, Digest, Fence, Pool, Standing, TaskKey, Title, TitleId, TitleState};
 
 use super::open::known_schema;
 use super::{Form, dialect};
@@ -152,6 +153,10 @@ impl Store for Form {
 
     async fn title(&self, title: &TitleId) -> Result<Option<Title>, StoreError> {
         read!(self, "read a title", queries::title, title)
+    }
+
+    async fn standing(&self, title: &TitleId) -> Result<Standing, StoreError> {
+        read!(self, "look for what stands for a title", standing::standing, title)
     }
 
     async fn titles_by_name(&self, filter: &TitleFilter, limit: usize) -> Result<Vec<Title>, StoreError> {

@@ -4,7 +4,7 @@ use reelfarm_model::title::Submission;
 use reelfarm_model::{Title, TitleState};
 
 use super::dialect::Connection;
-use super::{queries, titles};
+use super::{queries, standing, titles};
 use crate::fault::Fault;
 use crate::rows::{to_generation, to_json};
 use crate::store::{SubmitOutcome, Submitted};
@@ -64,5 +64,6 @@ pub(super) async fn submit(
     .bind(now)
     .execute(&mut *connection)
     .await?;
+    standing::accept(connection, submission).await?;
     Ok(Submitted { title, stopped, outcome })
 }

@@ -4,7 +4,7 @@ use reelfarm_model::{Fence, Title, TitleId, TitleState};
 
 use super::dialect::{Connection, one_of};
 use super::endings::{end, to_fence};
-use super::queries;
+use super::{queries, standing};
 use crate::error::StoreError;
 use crate::fault::Fault;
 use crate::records::AttemptEnd;
@@ -45,6 +45,9 @@ pub(super) async fn advance(
         return Ok(None);
     }
     let Some(to) = change.to else { return Ok(Some(Advanced::default())) };
+    if to == TitleState::Published {
+        standing::publish(connection, title).await?;
+    }
     // The generation is planned or over: it is known what it wants of what an earlier one began.
     let mut released = keep_nothing(connection, title).await?;
     if to.is_final() || to == TitleState::Withdrawing {

@@ -3,14 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reelfarm_model::{Code, Failure, TaskState};
+use reelfarm_model::title::Submission;
+use reelfarm_model::{
+    Code, Digest, Failure, KeyDivision, KeySource, KeyUris, Protection, Standing, TaskState, TitleState,
+};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
 use super::open::MIGRATIONS;
 use super::*;
 use crate::conformance::fixtures::{
-    finish, planned, start, state, submission, submit, submit_and_plan, title,
+    finish, planned, start, state, submission, submit, submit_and_plan, title, to,
 };
 use crate::conformance::publications;
 use crate::store::{Store as _, SubmitOutcome};
@@ -266,6 +269,41 @@ async fn what_an_older_program_put_online_is_known() {
     store.close().await;
     let store = SqliteStore::open(&path(&folder)).await.unwrap();
     assert_eq!(store.publications(&title("film"), "/origin", film).await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn titles_of_an_older_program_keep_their_keys() {
+    let (store, folder) = store().await;
+    let uris =
+        KeyUris { fairplay: "skd://{kid}".to_owned(), clearkey: "k".to_owned(), verimatrix: "v".to_owned() };
+    let of = |key: &[u8]| Protection {
+        source: KeySource::Given { key: Digest::of(key) },
+        division: KeyDivision::Quality,
+        uris: uris.clone(),
+    };
+    let encrypted = |name: &str, key: &[u8]| Submission { protection: Some(of(key)), ..submission(name, 0) };
+    for name in ["online", "failed"] {
+        store.submit(&encrypted(name, b"a")).await.unwrap();
+    }
+    store.submit(&submission("clear", 0)).await.unwrap();
+    for (name, from, next) in [
+        ("online", TitleState::Checking, TitleState::Preparing),
+        ("online", TitleState::Preparing, TitleState::Published),
+        ("failed", TitleState::Checking, TitleState::Failed),
+    ] {
+        store.advance(&title(name), 1, from, to(next)).await.unwrap().unwrap();
+    }
+    MIGRATIONS.undo(&store.writer, 3).await.unwrap();
+    store.close().await;
+
+    let store = SqliteStore::open(&path(&folder)).await.unwrap();
+    assert_eq!(store.standing(&title("clear")).await.unwrap(), Standing::default());
+    // Other keys that come to nothing replace those that were to be, and not those that are online.
+    for (name, expected) in [("online", b"a"), ("failed", b"b")] {
+        assert_eq!(store.standing(&title(name)).await.unwrap().protection(), Some(&of(b"a")), "{name}");
+        store.submit(&encrypted(name, b"b")).await.unwrap();
+        assert_eq!(store.standing(&title(name)).await.unwrap().protection(), Some(&of(expected)), "{name}");
+    }
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ pub async fn run(verb: WorkerArguments, printer: &Printer) -> Result<Exit, Failu
     }
     match ended {
         Ok(Ok(())) => Ok(exit),
-        Ok(Err(error)) => Err(broker_failure(error)),
+        Ok(Err(error)) => Err(broker_failure(&error)),
         Err(error) => Err(Failure::new(Code::Internal, format!("the worker died: {error}"))),
     }
 }

@@ -14,9 +14,9 @@ use crate::farm::{Farm, PATIENCE, Wish, wait_until};
 use crate::support::describe;
 
 /// The command line of a person with a token.
-struct Person<'a> {
-    farm: &'a Farm,
-    scope: Scope,
+pub(crate) struct Person<'a> {
+    pub(crate) farm: &'a Farm,
+    pub(crate) scope: Scope,
 }
 
 impl Person<'_> {
@@ -43,8 +43,8 @@ impl Person<'_> {
         command
     }
 
-    async fn run(&self, arguments: &[&str]) -> Output {
-        tokio::time::timeout(PATIENCE, self.command(arguments).output()).await.unwrap().unwrap()
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Output {
+        tokio::time::timeout(3 * PATIENCE, self.command(arguments).output()).await.unwrap().unwrap()
     }
 
     async fn exit(&self, arguments: &[&str]) -> (i32, String) {
@@ -52,7 +52,7 @@ impl Person<'_> {
         (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
     }
 
-    async fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) async fn json(&self, arguments: &[&str]) -> Value {
         let output = self.run(&[arguments, &["--json"]].concat()).await;
         assert!(output.status.success(), "{arguments:?}: {}", describe(&output));
         serde_json::from_slice(&output.stdout).unwrap()

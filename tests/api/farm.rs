@@ -1,4 +1,4 @@
-//! A farm without workers, whose interface is served: scheduler, store and broker in this process.
+//! A farm without workers, or with one where a test wants titles made, whose interface is served: scheduler, store and broker in this process.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reelfarm_artifacts::ArtifactStore;
+use reelfarm_drm::MasterSecret;
 use reelfarm_model::message::{FORMAT, Slots, WorkerEvent, WorkerPhase, WorkerReport};
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::title::LadderText;
@@ -14,8 +15,9 @@ use reelfarm_model::{
     WorkerId,
 };
 use reelfarm_packaging::profiles::{BUILT_IN, ProfileList};
+use reelfarm_packaging::shaka::Packager;
 use reelfarm_qc::Policy;
-use reelfarm_queue::{Broker, InProcessBroker};
+use reelfarm_queue::{Broker, BrokerError, InProcessBroker};
 use reelfarm_scheduler::api::{
     ApiLimits, ApiParts, FarmSources, FolderUploads, Intake, Protect, Server, TokenSecret, client_settings,
     enrol, serve,
@@ -26,6 +28,7 @@ use reelfarm_scheduler::{Handle, Options, Scheduler, SchedulerError};
 use reelfarm_store::{Scope, SqliteStore, Store};
 use reelfarm_telemetry::metrics::Metrics;
 use reelfarm_workers::source::source_reference;
+use reelfarm_workers::{KeyRing, MediaProcess, Worker};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -47,6 +50,8 @@ pub(crate) struct Farm {
     base: String,
     scheduler: JoinHandle<Result<(), SchedulerError>>,
     stop: CancellationToken,
+    worker: Option<JoinHandle<Result<(), BrokerError>>>,
+    drain: CancellationToken,
 }
 
 /// What a test wants otherwise.
@@ -54,11 +59,13 @@ pub(crate) struct Wish {
     pub(crate) limits: ApiLimits,
     pub(crate) tls: Option<rustls::ServerConfig>,
     pub(crate) largest_upload: u64,
+    /// Whether titles are made.
+    pub(crate) worker: bool,
 }
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { limits: ApiLimits::default(), tls: None, largest_upload: 1 << 20 }
+        Self { limits: ApiLimits::default(), tls: None, largest_upload: 1 << 20, worker: false }
     }
 }
 
@@ -87,7 +94,15 @@ fn profiles() -> ProfileList {
     ProfileList::parse("profiles.toml", BUILT_IN).unwrap()
 }
 
-fn intake(origin: String) -> Intake {
+fn media() -> MediaProcess {
+    MediaProcess {
+        executable: env!("CARGO_BIN_EXE_reelfarm").into(),
+        hang_after: Duration::from_secs(60),
+        memory_bytes: 32 << 30,
+    }
+}
+
+fn intake(origin: String, tools: ToolVersions) -> Intake {
     let text = include_str!("../../ladders/fast.toml").to_owned();
     Intake {
         ladders: BTreeMap::from([("fast".to_owned(), LadderText { file: "fast.toml".to_owned(), text })]),
@@ -97,7 +112,7 @@ fn intake(origin: String) -> Intake {
         rights: Rights::default(),
         audio_language: None,
         origin,
-        tools: tools(),
+        tools,
         keys: Arc::new(Fixed),
     }
 }
@@ -114,8 +129,14 @@ impl Farm {
         fs_err::create_dir_all(&films).unwrap();
         let store = Arc::new(SqliteStore::open(&root.join("farm.db")).await.unwrap());
         let broker = Arc::new(InProcessBroker::new(Pool::ALL));
+        let packager = Packager::new(crate::support::packager(), media().launcher());
+        let mut tools = tools();
+        if wish.worker {
+            tools = reelfarm_media::versions().with_recipes();
+            tools.0.insert(ToolVersions::PACKAGER.to_owned(), packager.version().await.unwrap());
+        }
         let options = Options {
-            tools: tools(),
+            tools: tools.clone(),
             policy: Policy::parse("qc.toml", reelfarm_qc::BUILT_IN).unwrap(),
             profiles: profiles(),
             lease: Duration::from_secs(60),
@@ -123,8 +144,25 @@ impl Farm {
         };
         let artifacts = ArtifactStore::open(&root).unwrap();
         let metrics = Metrics::new("test").unwrap();
-        let (scheduler, handle) = Scheduler::new(store.clone(), broker.clone(), artifacts, metrics, options);
+        let (scheduler, handle) =
+            Scheduler::new(store.clone(), broker.clone(), artifacts.clone(), metrics.clone(), options);
         let stop = CancellationToken::new();
+        let drain = CancellationToken::new();
+        let worker = wish.worker.then(|| {
+            let master = Arc::new(MasterSecret::load_or_create(&root.join("master")).unwrap());
+            let worker = Worker {
+                id: WorkerId("worker-1".to_owned()),
+                slots: Pool::ALL.map(|pool| (pool, 2)).into(),
+                broker: broker.clone(),
+                artifacts,
+                media: media(),
+                packager,
+                keys: KeyRing { master, given: None, server: None },
+                tools: tools.clone(),
+                metrics,
+            };
+            tokio::spawn(worker.run(CancellationToken::new(), drain.clone()))
+        });
         let scheduler = tokio::spawn(scheduler.run(CancellationToken::new(), stop.clone()));
         let (leader, led) = watch::channel(Leader::Here(handle.clone()));
         let uploads = Arc::new(FolderUploads::open(&root.join("uploads"), wish.largest_upload).unwrap());
@@ -133,7 +171,7 @@ impl Farm {
             store: store.clone(),
             broker: broker.clone(),
             leader: led,
-            intake: intake(root.join("origin").to_string_lossy().into_owned()),
+            intake: intake(root.join("origin").to_string_lossy().into_owned(), tools),
             sources: Arc::new(FarmSources {
                 folders: vec![films],
                 objects: None,
@@ -157,12 +195,30 @@ impl Farm {
             .timeout(PATIENCE)
             .build()
             .unwrap();
-        Self { folder, store, broker, handle, leader, server, tokens, http, base, scheduler, stop }
+        Self {
+            folder,
+            store,
+            broker,
+            handle,
+            leader,
+            server,
+            tokens,
+            http,
+            base,
+            scheduler,
+            stop,
+            worker,
+            drain,
+        }
     }
 
     /// Ends everything, and finds that nothing broke meanwhile.
     pub(crate) async fn stop(self) {
         self.server.stop().await;
+        self.drain.cancel();
+        if let Some(worker) = self.worker {
+            worker.await.unwrap().unwrap();
+        }
         self.stop.cancel();
         self.scheduler.await.unwrap().unwrap();
     }

@@ -11,6 +11,7 @@ mod farm;
 mod idempotency;
 mod leader;
 mod limits;
+mod making;
 mod refusals;
 mod titles;
 mod tokens;

@@ -288,6 +288,7 @@ mod tests {
                 ladder: LadderText { file: "l.toml".into(), text: String::new() },
                 profiles: Vec::new(),
                 audio_language: None,
+                rights: reelfarm_model::Rights::default(),
                 subtitles: Vec::new(),
                 protection: None,
                 origin: "/origin".into(),

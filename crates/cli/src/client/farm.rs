@@ -25,7 +25,7 @@ const LONGEST_PROBLEM: usize = 1 << 16;
 /// Which farm, and who asks.
 #[derive(Clone, Debug, Args)]
 pub struct FarmArguments {
-    /// The farm's address, such as https://farm.example:8180 [default: this folder's own state].
+    /// The farm's address, such as `https://farm.example:8180` [default: this folder's own state].
     #[arg(long, env = "REELFARM_FARM", value_name = "URL")]
     pub farm: Option<String>,
     /// A file with the token, which only its owner may read.

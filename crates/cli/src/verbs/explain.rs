@@ -31,7 +31,7 @@ pages! {
     "RF-ART-001" "RF-ART-002" "RF-STO-001" "RF-STO-002"
     "RF-API-001" "RF-API-002" "RF-API-003" "RF-API-004" "RF-API-005" "RF-API-006" "RF-API-007" "RF-API-008"
     "RF-API-009" "RF-API-010"
-    "RF-WRK-001" "RF-WRK-002" "RF-INT-001"
+    "RF-BRK-001" "RF-WRK-001" "RF-WRK-002" "RF-INT-001"
 }
 
 /// Prints a code's page, or all codes.

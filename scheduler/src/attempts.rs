@@ -58,7 +58,10 @@ impl Next {
 
 /// Whether a title goes on when a task of this kind is done; with all others, tasks alone become ready.
 const fn moves_titles_on(kind: TaskKind) -> bool {
-    matches!(kind, TaskKind::Fingerprint | TaskKind::Qc | TaskKind::Publish | TaskKind::Withdraw)
+    matches!(
+        kind,
+        TaskKind::Fingerprint | TaskKind::Subtitles | TaskKind::Qc | TaskKind::Publish | TaskKind::Withdraw
+    )
 }
 
 impl Scheduler {

@@ -144,14 +144,14 @@ impl Farm {
 
     /// Starts a worker for all pools.
     pub(crate) fn worker(&mut self, name: &str) {
-        self.worker_with_broker(name, &self.path("worker-url").to_string_lossy().into_owned());
+        self.worker_with_broker(name, &self.path("worker-url").to_string_lossy());
     }
 
     /// Starts a worker that reaches the broker through a proxy.
     pub(crate) fn worker_through(&mut self, name: &str, proxy: &Proxy) {
         let file = format!("{name}-url");
         self.secret(&file, &self.broker.url_through(proxy.address(), User::Worker, VIRTUAL_HOST));
-        self.worker_with_broker(name, &self.path(&file).to_string_lossy().into_owned());
+        self.worker_with_broker(name, &self.path(&file).to_string_lossy());
     }
 
     fn worker_with_broker(&mut self, name: &str, url_file: &str) {

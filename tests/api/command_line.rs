@@ -76,7 +76,7 @@ async fn a_person_submits_looks_and_steers() {
     assert_eq!(person.json(&["list"]).await[0]["submission"]["title"], "film");
     assert_eq!(person.json(&["list", "--in", "published"]).await, serde_json::json!([]));
     wait_until("it is planned", async || {
-        person.text(&["status", "film"]).await.contains("next   fingerprint waits for a worker")
+        person.text(&["status", "film"]).await.contains("next   fingerprint film.mov waits for a worker")
     })
     .await;
     assert_eq!(person.text(&["hold", "film"]).await, "film  checking, held\n");

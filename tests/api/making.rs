@@ -52,8 +52,8 @@ async fn one_rendition_is_made_again_and_the_others_are_not() {
     let after = attempts(&status);
     for (label, count) in &before {
         // An encode of the missing rendition alone is a task of its own.
-        let again =
-            usize::from(!matches!(label.as_str(), "fingerprint" | "qc" | "encode-audio" | "encode-video"));
+        let is_before = ["fingerprint ", "qc", "encode-"].iter().any(|kind| label.starts_with(kind));
+        let again = usize::from(!is_before);
         assert_eq!(after[label], count + again, "{label}");
     }
     let tasks = status["tasks"].as_array().unwrap();

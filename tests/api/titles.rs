@@ -75,7 +75,7 @@ async fn status_says_why_a_title_waits() {
     // The scheduler plans after it has answered.
     wait_until("it is planned", async || standing().await["next"] != json!([])).await;
     let alone = standing().await;
-    assert_eq!(alone["next"][0]["label"], "fingerprint");
+    assert_eq!(alone["next"][0]["label"], "fingerprint film.mov");
     assert_eq!(alone["next"][0]["because"], "no-worker");
     assert!(alone["summary"].as_str().unwrap().contains("none serves the pool light"), "{alone}");
 
@@ -130,7 +130,7 @@ async fn a_task_is_tried_again_by_its_label_or_its_key() {
     farm.submit("film").await;
     wait_until("it is planned", async || farm.get("/api/v1/titles/film").await["tasks"] != json!([])).await;
     let key = farm.get("/api/v1/titles/film").await["tasks"][0]["task"]["key"].as_str().unwrap().to_owned();
-    for task in ["fingerprint", &key, &key[..12]] {
+    for task in ["fingerprint film.mov", &key, &key[..12]] {
         let answer = farm.post("/api/v1/titles/film/retry", &json!({ "task": task })).await;
         let answer = body(answer, StatusCode::ACCEPTED).await;
         assert_eq!(answer["title"]["state"], "checking", "{task}");

@@ -68,7 +68,7 @@ async fn a_watcher_is_told_how_a_title_stands_and_then_what_happens() {
     let worker = WorkerId("host-1".to_owned());
     farm.broker.send_event(&WorkerEvent::Started { fence, worker: worker.clone() }).await.unwrap();
     let started = stream.until("task-started").await;
-    assert_eq!((&started["title"], &started["label"]), (&json!("film"), &json!("fingerprint")));
+    assert_eq!((&started["title"], &started["label"]), (&json!("film"), &json!("fingerprint film.mov")));
     let progress = Progress { fraction: 0.5, ..Progress::default() };
     farm.broker.send_event(&WorkerEvent::Heartbeat { fence, worker, beat: 1, progress }).await.unwrap();
     assert_eq!(stream.until("task-progress").await["progress"]["fraction"], 0.5);

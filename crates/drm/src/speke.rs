@@ -89,8 +89,9 @@ impl SpekeServer {
             Credentials::read(file).map_err(SpekeSetupError::File)?;
         }
         let tls = tls::configuration(options, address.url.scheme() == "https")?;
+        let shows_certificate = options.client_certificate.is_some();
         Ok(Self {
-            exchange: Exchange::new(address, tls, options.patience.clone())?,
+            exchange: Exchange::new(address, tls, options.patience.clone(), shows_certificate)?,
             credentials_file: options.credentials_file.clone(),
             systems: options.systems.clone(),
             uris,

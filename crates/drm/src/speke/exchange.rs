@@ -59,6 +59,8 @@ pub(super) struct Exchange {
     client: Client,
     address: Address,
     patience: Patience,
+    /// Whether we show a certificate of our own.
+    shows_certificate: bool,
 }
 
 impl Exchange {
@@ -66,6 +68,7 @@ impl Exchange {
         address: Address,
         tls: rustls::ClientConfig,
         patience: Patience,
+        shows_certificate: bool,
     ) -> Result<Self, SpekeSetupError> {
         let mut builder = Client::builder()
             .tls_backend_preconfigured(tls)
@@ -81,7 +84,7 @@ impl Exchange {
             builder = builder.no_proxy();
         }
         let client = builder.build().map_err(|error| SpekeSetupError::Tls(chain(&error)))?;
-        Ok(Self { client, address, patience })
+        Ok(Self { client, address, patience, shows_certificate })
     }
 
     /// The server's URL, as it may be shown.
@@ -159,7 +162,15 @@ impl Exchange {
             let longest = if error.is_connect() { self.patience.connect } else { self.patience.exchange };
             return Trouble::passing(format!("it did not answer within {longest:?}"));
         }
-        let reason = chain(&error.without_url());
+        // A server of TLS 1.3 learns after the handshake who asks (RFC 8446, 4.4.2.4), and what it then says of a
+        // certificate is often lost with the connection.
+        let ended = self.address.url.scheme() == "https" && error.is_request() && !error.is_connect();
+        let hint = match (ended, self.shows_certificate) {
+            (false, _) => "",
+            (true, false) => "; the server may want to see a client certificate",
+            (true, true) => "; the server may not accept the client certificate",
+        };
+        let reason = format!("{}{hint}", chain(&error.without_url()));
         match reason.find("invalid peer certificate") {
             // It will be no more valid in a moment; and whoever answers there may not be the server.
             Some(at) => Trouble { failure: NoAnswer::Unreachable(reason[at..].to_owned()), again: None },

@@ -225,13 +225,18 @@ async fn a_server_may_want_to_see_a_certificate() {
     let acceptor = servers.server_certificate("127.0.0.1", Some(&clients));
     let server = KeyServer::start_as(acceptor, right).await;
     let mut options = options(&server, &servers);
-    says(&unreachable(&options).await, &["CertificateRequired"]);
+    says(&unreachable(&options).await, &["may want to see a client certificate"]);
 
     let (certificate, key) = clients.issue("farm.example");
     let certificate_file = servers.file("client.pem", &certificate);
     let key_file = servers.file("client.key", &key);
     options.client_certificate = Some(ClientCertificate { certificate_file, key_file: key_file.clone() });
     ask(&options).await.unwrap();
+    let stranger = Authority::new().issue("farm.example");
+    servers.file("client.pem", &stranger.0);
+    servers.file("client.key", &stranger.1);
+    says(&unreachable(&options).await, &["may not accept the client certificate"]);
+    servers.file("client.pem", &certificate);
 
     let (_, other) = clients.issue("farm.example");
     for (content, reason) in [(other.as_str(), "client.pem"), ("no key", "no private key")] {

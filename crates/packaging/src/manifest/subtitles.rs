@@ -1,7 +1,7 @@
 //! What manifests say of subtitles, which lie in folders of their own that all profiles share.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use reelfarm_model::ArtifactKey;
 use reelfarm_model::profile::Container;
@@ -9,7 +9,8 @@ use reelfarm_model::subtitles::{SubtitlePurpose, SubtitleTrack};
 
 use super::{ManifestError, is_plain};
 use crate::language;
-use crate::subtitles::{MediaClock, SEGMENT_MS, WHOLE};
+use crate::playlist::Media;
+use crate::subtitles::{MediaClock, WHOLE};
 
 /// The group of subtitles that every variant stream plays with.
 const GROUP: &str = "subtitles";
@@ -183,13 +184,18 @@ fn name(track: &SubtitleTrack, all: &[SubtitleTrack]) -> String {
     if details.is_empty() { english } else { format!("{english} ({})", details.join(" ")) }
 }
 
-/// The most bits a second that a segment of the track has, at least 1.
-fn peak(folder: &std::path::Path) -> Result<u64, std::io::Error> {
-    let mut largest = 0;
-    for entry in fs_err::read_dir(folder.join(MediaClock::Ts.folder()))? {
-        largest = largest.max(entry?.metadata()?.len());
+/// The most bits a second that a segment of the track has, at least 1: by its own length, because the last one, or the only
+/// one of a short film, is shorter than the others.
+fn peak(folder: &Path) -> Result<u64, ManifestError> {
+    let file = folder.join(MediaClock::Ts.playlist());
+    let playlist = Media::parse(&fs_err::read(&file)?)
+        .map_err(|error| ManifestError::Unexpected { file, reason: error.to_string() })?;
+    let mut most = 1;
+    for segment in playlist.segments {
+        let bits = fs_err::metadata(folder.join(&segment.uri))?.len().saturating_mul(8);
+        most = most.max(bits.saturating_mul(1_000_000).div_ceil(segment.duration_us.max(1)));
     }
-    Ok((largest * 8).div_ceil(SEGMENT_MS / 1_000).max(1))
+    Ok(most)
 }
 
 #[cfg(test)]
@@ -197,6 +203,7 @@ mod tests {
     use reelfarm_model::Digest;
 
     use super::*;
+    use crate::subtitles::track_files;
 
     fn track(language: &str, purpose: SubtitlePurpose) -> SubtitleTrack {
         let id = SubtitleTrack::id_of(language, purpose);
@@ -218,6 +225,22 @@ mod tests {
             bandwidth: 7,
         });
         Subtitles { tracks: named.collect(), bandwidth: 7 }
+    }
+
+    #[test]
+    fn the_peak_is_of_the_segment_that_is_densest_for_its_length() {
+        const SRT: &[u8] =
+            b"1\n00:00:01,000 --> 00:00:02,000\nfirst\n\n2\n00:01:00,500 --> 00:01:01,000\nsecond\n";
+        let folder = tempfile::tempdir().unwrap();
+        for (path, content) in track_files(SRT, 62_000).unwrap() {
+            let path = folder.path().join(path);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, content).unwrap();
+        }
+        let bytes = |name: &str| fs_err::metadata(folder.path().join(name)).unwrap().len();
+        // The first lasts a minute, the second two seconds.
+        assert!(bytes("ts/1.vtt").abs_diff(bytes("ts/2.vtt")) < 5);
+        assert_eq!(peak(folder.path()).unwrap(), bytes("ts/2.vtt") * 8 / 2);
     }
 
     #[test]

@@ -22,7 +22,7 @@ mod properties;
 pub use self::cue::{Cue, Line, Span, Style};
 pub use self::error::SubtitleError;
 pub use self::settings::{Align, Settings};
-pub(crate) use self::track::{MediaClock, SEGMENT_MS, WHOLE, cues_of, seen, segments};
+pub(crate) use self::track::{MediaClock, WHOLE, cues_of, seen, segments};
 pub use self::track::{TrackError, track_files};
 pub(crate) use self::webvtt::read_segment;
 

@@ -11,7 +11,7 @@ use crate::layout::DELIVERED;
 pub(crate) const WHOLE: &str = "subtitles.vtt";
 /// How long a segment is, in milliseconds. Segments of subtitles may be longer than those of the picture (RFC 8216
 /// clause 6.2.4), and a player takes a minute of text in one small request.
-pub(crate) const SEGMENT_MS: u64 = 60_000;
+const SEGMENT_MS: u64 = 60_000;
 
 /// The clock of the media that subtitles are shown with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,6 +20,7 @@ use reelfarm_telemetry::metrics::Metrics;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::housekeeping::Housekeeping;
 use crate::service::{Handle, Options, Scheduler, SchedulerError};
 
 /// Who leads, as this process knows it.
@@ -49,6 +50,8 @@ pub struct Standby {
     pub metrics: Metrics,
     /// How it schedules.
     pub options: Options,
+    /// What the leader keeps in order besides.
+    pub housekeeping: Housekeeping,
 }
 
 /// Why a term ended.
@@ -115,6 +118,7 @@ impl Standby {
         let end = tokio::select! {
             ended = &mut running => return end_of(ended, stop),
             end = self.keep(term, asked) => end,
+            never = self.housekeeping.run() => match never {},
         };
         // At once, wherever it is: whatever it writes is refused, and what it sends is fenced.
         running.abort();

@@ -8,6 +8,7 @@ pub mod api;
 pub mod cost;
 mod delivered;
 pub mod event;
+pub mod housekeeping;
 pub mod order;
 pub mod plan;
 pub mod retry;

@@ -11,6 +11,7 @@ pub mod source;
 
 mod attempt;
 mod execute;
+mod fitness;
 mod lease;
 mod make;
 mod report;

@@ -189,6 +189,18 @@ impl ArtifactStore {
         }
     }
 
+    /// Bytes that may still be written where attempts stage their work. Blocks, shortly.
+    ///
+    /// # Errors
+    /// The folder cannot be looked at.
+    pub fn free_disk(&self) -> Result<u64, ArtifactError> {
+        let staging = match &self.form {
+            Form::Folder(folders) => folders.staging.as_path(),
+            Form::Bucket(objects) => objects.cache.staging_folder(),
+        };
+        Ok(folder::free_bytes(staging)?)
+    }
+
     /// Makes `folder`, which lies in a [`Staging`], the artifact `key`: digests every file, gets everything onto the
     /// disk or into the bucket, and puts it into its place in one step. Where the artifact is there already, that one stays
     /// and is answered. `folder` is gone afterwards. Whenever the process dies, the artifact is there whole or not at all.

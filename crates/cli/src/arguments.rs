@@ -183,6 +183,12 @@ pub struct SchedulerArguments {
     /// How long the leadership's lease runs, in seconds: a leader that died is followed after that long.
     #[arg(long, env = "REELFARM_LEADER_LEASE", value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub leader_lease: u64,
+    /// Days for which what a title was made of is kept after the title has ended; submitted again, it is made from that.
+    #[arg(long, env = "REELFARM_KEEP_DAYS", value_name = "DAYS", default_value_t = 7)]
+    pub keep_days: u64,
+    /// Seconds after which unfinished work and artifacts that no title refers to are removed: more than any task takes.
+    #[arg(long, env = "REELFARM_COLLECT_AFTER", value_name = "SECONDS", default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(60..))]
+    pub collect_after: u64,
     #[command(flatten)]
     pub state: State,
     /// Serve Prometheus metrics at this address while running, such as 127.0.0.1:9180.
@@ -209,6 +215,9 @@ pub struct WorkerArguments {
     /// Seconds that tasks at work may take after the signal that ends the worker; then they are handed back.
     #[arg(long, env = "REELFARM_DRAIN_LIMIT", value_name = "SECONDS", default_value_t = 600)]
     pub drain_limit: u64,
+    /// MiB: while less is free where work is staged, no task is taken.
+    #[arg(long, env = "REELFARM_LEAST_FREE_DISK_MIB", value_name = "MIB", default_value_t = 2048)]
+    pub least_free_disk_mib: u64,
     /// A file of content keys, as of `reelfarm run`.
     #[arg(long, env = "REELFARM_KEYS_FILE", value_name = "FILE")]
     pub keys: Option<PathBuf>,

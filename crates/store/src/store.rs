@@ -316,6 +316,13 @@ pub trait Store: Access {
     /// The database.
     async fn attempts_of(&self, task: &TaskKey) -> Result<Vec<AttemptRecord>, StoreError>;
 
+    /// The artifacts that tasks of titles make or made, as far as the titles are not final or became so less than `ended`
+    /// ago.
+    ///
+    /// # Errors
+    /// The database.
+    async fn referenced_artifacts(&self, ended: Duration) -> Result<BTreeSet<ArtifactKey>, StoreError>;
+
     /// How many titles and tasks are in each state.
     ///
     /// # Errors

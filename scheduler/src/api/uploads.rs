@@ -4,6 +4,7 @@ mod folder;
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Json as Answer;
@@ -118,6 +119,12 @@ pub trait Uploads: Send + Sync + 'static {
     /// # Errors
     /// The place cannot be used.
     async fn file(&self, upload: &Digest) -> Result<Option<PathBuf>, UploadError>;
+
+    /// Removes uploads that were begun and to which nothing was added for so long. Answers how many.
+    ///
+    /// # Errors
+    /// The place cannot be used.
+    async fn collect(&self, age: Duration) -> Result<usize, UploadError>;
 }
 
 /// How far an upload is, in the body and in the headers `upload-offset` and `upload-length`; `HEAD` has these alone.
@@ -174,7 +181,7 @@ pub(super) async fn send(
 }
 
 /// The bytes of a body; an error where none come for too long.
-fn bytes(body: Body, silence: std::time::Duration) -> UploadBody {
+fn bytes(body: Body, silence: Duration) -> UploadBody {
     let stream = body.into_data_stream().map_err(io::Error::other).boxed();
     futures::stream::try_unfold(stream, move |mut stream| async move {
         match tokio::time::timeout(silence, stream.next()).await {

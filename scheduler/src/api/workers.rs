@@ -88,5 +88,6 @@ fn worker_status(report: WorkerReport) -> WorkerStatus {
         processors: report.processors,
         speed: report.speed,
         free_disk: report.free_disk,
+        aside: report.aside,
     }
 }

@@ -21,6 +21,8 @@ use reelfarm_model::{
 use reelfarm_packaging::profiles::{BUILT_IN, ProfileList};
 use reelfarm_qc::Policy;
 use reelfarm_queue::{Broker, ControlStream, InProcessBroker};
+use reelfarm_scheduler::api::FolderUploads;
+use reelfarm_scheduler::housekeeping::{Housekeeping, Retention};
 use reelfarm_scheduler::retry::RetryPolicy;
 use reelfarm_scheduler::{FarmEvent, Handle, Options, Scheduler, SchedulerError};
 use reelfarm_store::{SqliteStore, Store};
@@ -88,6 +90,7 @@ impl Farm {
             processors: 4,
             speed: BTreeMap::new(),
             free_disk: None,
+            aside: None,
         };
         broker.send_event(&WorkerEvent::Report(Box::new(report))).await.unwrap();
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
@@ -104,6 +107,21 @@ impl Farm {
         let database = self.folder.path().join("farm.db");
         let recovered = SqliteStore::open(&database).await.unwrap().recover().await.unwrap();
         (Self::start_in(self.folder, LEASE).await, recovered)
+    }
+
+    pub(super) fn artifacts(&self) -> ArtifactStore {
+        ArtifactStore::open(self.folder.path()).unwrap()
+    }
+
+    pub(super) fn housekeeping(&self, retention: Retention) -> Housekeeping {
+        let uploads = FolderUploads::open(&self.folder.path().join("uploads"), 1000).unwrap();
+        Housekeeping {
+            store: self.store.clone(),
+            artifacts: self.artifacts(),
+            uploads: Arc::new(uploads),
+            metrics: Metrics::new("test").unwrap(),
+            retention,
+        }
     }
 
     pub(super) fn submission(&self) -> Submission {

@@ -5,6 +5,7 @@
 
 mod attempts;
 mod farm;
+mod housekeeping;
 mod resubmission;
 mod sharing;
 mod subtitles;

@@ -15,6 +15,7 @@ use reelfarm_scheduler::Options;
 use reelfarm_scheduler::api::{
     self, ApiLimits, ApiParts, FarmSources, FolderUploads, Intake, TokenSecret, Uploads,
 };
+use reelfarm_scheduler::housekeeping::{Housekeeping, Retention};
 use reelfarm_scheduler::leader::{Leader, Standby};
 use reelfarm_scheduler::retry::RetryPolicy;
 use reelfarm_store::{Candidate, PostgresStore, Scope};
@@ -29,6 +30,10 @@ use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::signals::Signals;
 use crate::{distributed, tools};
+
+/// A task whose attempts fail for reasons of the hosts' is tried so often: with the waits in between, for more than an
+/// hour, in which a person can mend them.
+const HOST_FAILURES_LIMIT: u32 = 20;
 
 /// Takes part until a signal.
 pub async fn run(verb: SchedulerArguments, printer: &Printer) -> Result<Exit, Failure> {
@@ -46,7 +51,7 @@ pub async fn run(verb: SchedulerArguments, printer: &Printer) -> Result<Exit, Fa
         policy: super::policy(&project)?,
         profiles: super::profile_list(&project)?,
         lease: Duration::from_secs(verb.lease),
-        retry: RetryPolicy::default(),
+        retry: RetryPolicy { host_failures_limit: HOST_FAILURES_LIMIT, ..RetryPolicy::default() },
     };
     let intake = tokio::task::block_in_place(|| intake(&verb, &project, &options, &state))?;
     let store = verb.database.open().await?;
@@ -57,12 +62,23 @@ pub async fn run(verb: SchedulerArguments, printer: &Printer) -> Result<Exit, Fa
     let (leader, mut led) = watch::channel(Leader::Nobody);
     let parts =
         parts(&verb, &state, (store.clone(), broker.clone(), artifacts.clone()), intake, leader.subscribe())?;
+    let uploads = parts.uploads.clone();
     let server = api::serve(parts, verb.listen, tls(&verb)?)
         .await
         .map_err(|error| Failure::new(Code::SettingsInvalid, error.to_string()))?;
     let scheme = if verb.tls_certificate_file.is_some() { "https" } else { "http" };
     let address = verb.advertise.clone().unwrap_or_else(|| format!("{scheme}://{}", server.address()));
     printer.line(&format!("scheduler {holder}: API at {scheme}://{}", server.address()));
+    let housekeeping = Housekeeping {
+        store: store.clone(),
+        artifacts: artifacts.clone(),
+        uploads,
+        metrics: metrics.clone(),
+        retention: Retention {
+            ended: Duration::from_secs(verb.keep_days.saturating_mul(24 * 3600)),
+            age: Duration::from_secs(verb.collect_after),
+        },
+    };
     let standby = Standby {
         leadership: store.clone(),
         candidate: Candidate { holder, address },
@@ -71,6 +87,7 @@ pub async fn run(verb: SchedulerArguments, printer: &Printer) -> Result<Exit, Fa
         artifacts,
         metrics,
         options,
+        housekeeping,
     };
     let stop = CancellationToken::new();
     let taking_part = tokio::spawn(standby.run(leader, stop.clone()));

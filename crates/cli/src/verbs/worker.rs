@@ -47,6 +47,7 @@ pub async fn run(verb: WorkerArguments, printer: &Printer) -> Result<Exit, Failu
         packager,
         keys: keys.ring,
         tools: versions,
+        least_free_disk: verb.least_free_disk_mib << 20,
         metrics,
     };
     let (drain, stop) = (CancellationToken::new(), CancellationToken::new());

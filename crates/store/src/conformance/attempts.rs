@@ -1,11 +1,11 @@
 //! Attempts, from dispatch to their end.
 
 use reelfarm_model::attempt::ArtifactRecord;
-use reelfarm_model::{ArtifactKey, Code, Digest, Progress, TaskKind, TaskState, TitleState};
+use reelfarm_model::{ArtifactKey, Code, Digest, Failure, Progress, TaskKind, TaskState, TitleState};
 
 use super::fixtures::{
     LONG, NONE, dispatch, failure, finish, key, planned, ready, record, refused_everywhere, start, state,
-    submit, submit_and_plan, title, to, worker,
+    submission, submit, submit_and_plan, title, to, worker,
 };
 use crate::records::{AttemptEnd, Counts, ExpiredAttempt};
 use crate::report::RetryDecision;
@@ -86,6 +86,45 @@ pub async fn a_failed_attempt_waits_for_its_back_off<S: Store>(store: &S) {
         failures,
         [(Some(AttemptEnd::Failed), Some(failure("one"))), (Some(AttemptEnd::Failed), Some(failure("two")))]
     );
+}
+
+/// A failure of the host's says nothing about the task: it is counted apart, until the task is planned anew.
+pub async fn a_failure_of_the_hosts_is_counted_apart<S: Store>(store: &S) {
+    submit_and_plan(store, "film", &[planned(1, &[])]).await;
+    let of_host = Failure::new(Code::DiskFull, "no space");
+    for (failure, counted) in [(&of_host, (0, 1)), (&failure("a"), (1, 1)), (&of_host, (1, 2))] {
+        let fence = start(store, 1).await;
+        let failed = store.fail(&fence, failure, RetryDecision::After(NONE)).await.expect("asked");
+        assert!(failed.is_some());
+        let record = record(store, 1).await;
+        assert_eq!((record.failures, record.host_failures), counted);
+    }
+    let fence = start(store, 1).await;
+    store.fail(&fence, &of_host, RetryDecision::Never).await.expect("asked").expect("current");
+    assert_eq!(state(store, 1).await, TaskState::Failed);
+    let film = title("film");
+    store
+        .advance(&film, 1, TitleState::Checking, to(TitleState::Failed))
+        .await
+        .expect("asked")
+        .expect("changed");
+    store.submit(&submission("film", 0)).await.expect("submitted");
+    assert!(store.plan(&film, 2, &[planned(1, &[])]).await.expect("asked").is_some());
+    let afresh = record(store, 1).await;
+    assert_eq!((afresh.state, afresh.failures, afresh.host_failures), (TaskState::Ready, 0, 0));
+}
+
+/// What a title is made of is referred to until the title has been over for a while.
+pub async fn artifacts_are_referred_to_until_their_titles_are_over<S: Store>(store: &S) {
+    let output = |number| planned(number, &[]).task.outputs.into_iter().map(|output| output.key);
+    let of = |numbers: &[u32]| numbers.iter().copied().flat_map(output).collect();
+    let film = submit_and_plan(store, "film", &[planned(1, &[]), planned(2, &[])]).await;
+    submit_and_plan(store, "other", &[planned(2, &[]), planned(3, &[])]).await;
+    assert_eq!(store.referenced_artifacts(NONE).await.expect("asked"), of(&[1, 2, 3]));
+    let over = to(TitleState::Cancelled);
+    store.advance(&film, 1, TitleState::Checking, over).await.expect("asked").expect("changed");
+    assert_eq!(store.referenced_artifacts(LONG).await.expect("asked"), of(&[1, 2, 3]));
+    assert_eq!(store.referenced_artifacts(NONE).await.expect("asked"), of(&[2, 3]));
 }
 
 /// What is given up is given up, and what needs it does not start.

@@ -127,6 +127,10 @@ impl Store for Form {
         read!(self, "look for the end of a back-off", queries::next_ready_in)
     }
 
+    async fn referenced_artifacts(&self, ended: Duration) -> Result<BTreeSet<ArtifactKey>, StoreError> {
+        read!(self, "look for what is referred to", queries::referenced_artifacts, ended)
+    }
+
     async fn dispatch_all(&self, tasks: &[TaskKey], lease: Duration) -> Result<Vec<TaskMessage>, StoreError> {
         write!(self, "dispatch tasks", dispatch::dispatch_all, tasks, lease)
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use reelfarm_model::attempt::ArtifactRecord;
-use reelfarm_model::{ArtifactKey, Digest, Pool, TaskKey, Title, TitleId, TitleState};
+use reelfarm_model::{ArtifactKey, Digest, Pool, Task, TaskKey, Title, TitleId, TitleState};
 
 use super::dialect::{Connection, now, one_of, position};
 use super::endings::to_fence;
@@ -150,6 +150,32 @@ pub(super) async fn expired(connection: &mut Connection) -> Result<Vec<ExpiredAt
         attempt.titles = titles.remove(&attempt.fence.task).unwrap_or_default();
     }
     Ok(expired)
+}
+
+/// See [`Store::referenced_artifacts`](crate::Store::referenced_artifacts).
+pub(super) async fn referenced_artifacts(
+    connection: &mut Connection,
+    ended: Duration,
+) -> Result<BTreeSet<ArtifactKey>, Fault> {
+    let live: Vec<_> = TitleState::ALL.into_iter().filter(|state| !state.is_final()).collect();
+    let tasks: Vec<String> = sqlx::query_scalar(concat!(
+        "SELECT specification FROM tasks WHERE task IN (SELECT title_tasks.task FROM title_tasks \
+         JOIN titles USING (title) WHERE titles.changed_ms > ",
+        now!(),
+        " - $2 OR titles.state ",
+        one_of!("$1"),
+        ")"
+    ))
+    .bind(to_json("states", &live)?)
+    .bind(i64::try_from(ended.as_millis()).unwrap_or(i64::MAX))
+    .fetch_all(connection)
+    .await?;
+    let mut artifacts = BTreeSet::new();
+    for task in tasks {
+        let task: Task = from_json("a task", &task)?;
+        artifacts.extend(task.outputs.iter().map(|output| output.key));
+    }
+    Ok(artifacts)
 }
 
 /// The titles that want each of the tasks, in the order of submission.

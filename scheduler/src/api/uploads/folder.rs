@@ -38,29 +38,6 @@ impl FolderUploads {
         Ok(Self { folder: fs_err::canonicalize(folder)?, largest })
     }
 
-    /// Removes uploads that were begun and to which nothing was added for so long. Answers how many.
-    ///
-    /// # Errors
-    /// The folder cannot be read, or one of them not be removed.
-    pub async fn collect(&self, age: Duration) -> io::Result<usize> {
-        let folder = self.folder.clone();
-        let collected = tokio::task::spawn_blocking(move || {
-            let mut removed = 0;
-            for entry in fs_err::read_dir(&folder)? {
-                let entry = entry?;
-                let is_part = entry.path().extension().is_some_and(|end| end == PART);
-                let modified = entry.metadata()?.modified()?;
-                let is_old = SystemTime::now().duration_since(modified).is_ok_and(|passed| passed >= age);
-                if is_part && is_old {
-                    fs_err::remove_file(entry.path())?;
-                    removed += 1;
-                }
-            }
-            Ok(removed)
-        });
-        collected.await.map_err(io::Error::other)?
-    }
-
     fn complete(&self, upload: &Digest) -> PathBuf {
         self.folder.join(upload.to_string())
     }
@@ -192,6 +169,25 @@ impl Uploads for FolderUploads {
     async fn file(&self, upload: &Digest) -> Result<Option<PathBuf>, UploadError> {
         let status = self.status(upload).await?;
         Ok(status.filter(|status| status.complete).map(|_| self.complete(upload)))
+    }
+
+    async fn collect(&self, age: Duration) -> Result<usize, UploadError> {
+        let folder = self.folder.clone();
+        let collected = tokio::task::spawn_blocking(move || {
+            let mut removed = 0;
+            for entry in fs_err::read_dir(&folder)? {
+                let entry = entry?;
+                let is_part = entry.path().extension().is_some_and(|end| end == PART);
+                let modified = entry.metadata()?.modified()?;
+                let is_old = SystemTime::now().duration_since(modified).is_ok_and(|passed| passed >= age);
+                if is_part && is_old {
+                    fs_err::remove_file(entry.path())?;
+                    removed += 1;
+                }
+            }
+            Ok(removed)
+        });
+        collected.await.map_err(|error| disk(io::Error::other(error)))?.map_err(disk)
     }
 }
 

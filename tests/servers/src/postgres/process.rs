@@ -25,7 +25,11 @@ shift
 "$@" </dev/null &
 server=$!
 exec 2>/dev/null
-read -r word && [ "$word" = keep ] && exit
+# Waited for, because the next server takes a process without a parent to fetch it for one that runs.
+read -r word && [ "$word" = keep ] && {
+    wait "$server"
+    exit
+}
 kill -QUIT "$server"
 kill -CONT "$server"
 wait "$server"

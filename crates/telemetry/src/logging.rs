@@ -12,6 +12,9 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::util::SubscriberInitExt;
 
+/// Libraries that log as errors what their callers handle and tell in words, unless the filter names them.
+const QUIET: &str = "lapin=off";
+
 /// How a line of the log looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
@@ -121,7 +124,9 @@ fn parse_filter(text: &str) -> Result<EnvFilter, LoggingError> {
             return Err(refused(directive));
         }
     }
-    EnvFilter::builder().parse(directives.join(",")).map_err(|_| refused(text))
+    // In front, so that who names one of them has the last word.
+    let all = format!("{QUIET},{}", directives.join(","));
+    EnvFilter::builder().parse(all).map_err(|_| refused(text))
 }
 
 #[cfg(test)]
@@ -182,6 +187,13 @@ mod tests {
         let _title = tracing::info_span!("title", title = "a film").entered();
         let _task = tracing::info_span!("task", kind = "encode-video", attempt = 2).entered();
         tracing::info!(frames = 750, "encoded");
+    }
+
+    #[test]
+    fn a_library_that_cries_wolf_is_heard_only_if_it_is_named() {
+        let cry = || tracing::error!(target: "lapin::channel", "Channel closed");
+        assert_eq!(logged(LogFormat::Pretty, "debug", cry), Vec::<String>::new());
+        assert_eq!(logged(LogFormat::Pretty, "info,lapin=error", cry).len(), 3);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -154,10 +154,27 @@ impl Farm {
         self.worker_with_broker(name, &self.path(&file).to_string_lossy());
     }
 
+    /// Starts a worker that packages with this tool.
+    pub(crate) fn worker_with_packager(&mut self, name: &str, tool: &Path) {
+        let mut command = self.worker_command(name, &self.path("worker-url").to_string_lossy());
+        command.env("REELFARM_PACKAGER", tool);
+        self.launch(name, command, None);
+    }
+
     fn worker_with_broker(&mut self, name: &str, url_file: &str) {
+        self.launch(name, self.worker_command(name, url_file), None);
+    }
+
+    fn worker_command(&self, name: &str, url_file: &str) -> Command {
         let mut command = self.reelfarm(&["worker", "--name", name, "--slots", "1", "--drain-limit", "60"]);
         command.env("REELFARM_BROKER_URL_FILE", url_file);
-        self.launch(name, command, None);
+        command
+    }
+
+    /// The workers that the farm knows.
+    pub(crate) fn workers(&self) -> Vec<Value> {
+        let workers = self.json("scheduler-1", &["workers", "--json"]);
+        workers.as_array().unwrap().clone()
     }
 
     pub(crate) fn process(&self, name: &str) -> &Process {

@@ -8,5 +8,6 @@ mod support;
 
 mod farm;
 mod faults;
+mod hosts;
 mod judge;
 mod titles;

@@ -281,6 +281,7 @@ impl Scheduler {
 
     pub(crate) async fn on_tick(&mut self) -> Result<(), SchedulerError> {
         self.rescue().await?;
+        self.litter.collect(&self.artifacts, self.options.litter_age);
         let now = Instant::now();
         let over: Vec<_> = self
             .stopping

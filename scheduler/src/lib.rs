@@ -18,6 +18,7 @@ mod attempts;
 mod commands;
 mod dispatch;
 pub mod leader;
+mod litter;
 mod name;
 mod reconcile;
 mod workers;

@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::attempts::Active;
 use crate::commands::{Again, explain, wrong_state};
 use crate::event::FarmEvent;
+use crate::litter::Litter;
 use crate::retry::RetryPolicy;
 use crate::workers::Workers;
 
@@ -46,6 +47,13 @@ pub struct Options {
     pub lease: Duration,
     /// How often failed tasks are tried again.
     pub retry: RetryPolicy,
+    /// The age at which what attempts left that died is taken away: longer than any attempt runs.
+    pub litter_age: Duration,
+}
+
+impl Options {
+    /// The age of litter where nothing else is said: a day.
+    pub const LITTER_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 }
 
 /// The scheduler cannot go on.
@@ -175,6 +183,7 @@ pub struct Scheduler {
     pub(crate) workers: Workers,
     /// It did not confirm what was sent to it, and is left alone until then.
     pub(crate) broker_rests_until: Option<Instant>,
+    pub(crate) litter: Litter,
     commands: mpsc::Receiver<Command>,
 }
 
@@ -207,6 +216,7 @@ impl Scheduler {
             active: HashMap::new(),
             titles_outdated: false,
             broker_rests_until: None,
+            litter: Litter::default(),
             workers,
             commands,
         };

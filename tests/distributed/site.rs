@@ -14,7 +14,7 @@ use crate::support::packager;
 
 /// What a killed worker left in staging is litter after so many seconds. No attempt of these tests is as long without a
 /// write.
-pub(crate) const LITTER_AGE: u64 = 30;
+pub(crate) const LITTER_AGE: u64 = 20;
 
 /// A farm's folder: settings, secrets, sources, artifacts, the origin and logs. Cheap to clone; it is removed with the last
 /// clone.
@@ -131,6 +131,7 @@ impl Site {
     pub(crate) fn scheduler(&self, host: &str, address: SocketAddr, broker_url: &str) -> Process {
         let mut command = self.reelfarm(&["scheduler", "--listen", &address.to_string()]);
         command.args(["--lease", &LEASE.to_string(), "--leader-lease", &LEADER_LEASE.to_string()]);
+        command.args(["--litter-age", &LITTER_AGE.to_string()]);
         command.env("REELFARM_DATABASE_URL_FILE", self.path("database-url"));
         command.env("REELFARM_ADMIN_TOKEN_FILE", self.path("admin-token"));
         command.env("REELFARM_SOURCES", self.path("films"));

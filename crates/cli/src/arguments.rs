@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use reelfarm_model::profile::DrmSystem;
 use reelfarm_model::{Pool, TitleState};
+use reelfarm_scheduler::Options;
 
 use crate::client::FarmArguments;
 use crate::distributed::{ArtifactArguments, BrokerArguments, DatabaseArguments};
@@ -183,6 +184,10 @@ pub struct SchedulerArguments {
     /// How long the leadership's lease runs, in seconds: a leader that died is followed after that long.
     #[arg(long, env = "REELFARM_LEADER_LEASE", value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub leader_lease: u64,
+    /// How old what attempts left that died with their worker has to be before it is taken away, in seconds: older than any
+    /// attempt.
+    #[arg(long, env = "REELFARM_LITTER_AGE", value_name = "SECONDS", default_value_t = Options::LITTER_AGE.as_secs(), value_parser = clap::value_parser!(u64).range(10..))]
+    pub litter_age: u64,
     #[command(flatten)]
     pub state: State,
     /// Serve Prometheus metrics at this address while running, such as 127.0.0.1:9180.

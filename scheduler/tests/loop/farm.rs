@@ -71,6 +71,7 @@ impl Farm {
                 environment_backoff: Duration::from_millis(10),
                 ..RetryPolicy::default()
             },
+            litter_age: Options::LITTER_AGE,
         };
         let artifacts = ArtifactStore::open(folder.path()).unwrap();
         let metrics = Metrics::new("test").unwrap();

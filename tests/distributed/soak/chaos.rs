@@ -309,7 +309,9 @@ async fn kill_child(site: &Site, choice: usize) -> bool {
     while start.elapsed() < CHILD_PATIENCE {
         let site = site.clone();
         let processes = tokio::task::spawn_blocking(move || site.processes()).await.unwrap();
-        let is_child = |command: &str| command.contains(" media-child ") || command.contains("packager --");
+        // Not the packager that says its version, without which nothing starts.
+        let is_child =
+            |command: &str| command.contains(" media-child ") || command.contains("packager --quiet ");
         let children: Vec<_> =
             processes.into_iter().filter(|(_, command)| is_child(command)).map(|(id, _)| id).collect();
         if let Some(at) = choice.checked_rem(children.len()) {

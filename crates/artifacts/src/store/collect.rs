@@ -29,9 +29,16 @@ pub struct Collection {
 
 /// What to take.
 pub(super) struct Rule<'a> {
-    pub(super) referenced: &'a BTreeSet<ArtifactKey>,
+    /// Artifacts that stay; all of them where it is `None`.
+    pub(super) referenced: Option<&'a BTreeSet<ArtifactKey>>,
     pub(super) age: Duration,
     pub(super) dry_run: bool,
+}
+
+impl Rule<'_> {
+    pub(super) fn keeps(&self, key: &ArtifactKey) -> bool {
+        self.referenced.is_none_or(|referenced| referenced.contains(key))
+    }
 }
 
 impl ArtifactStore {
@@ -53,12 +60,30 @@ impl ArtifactStore {
             Form::Folder(folders) => {
                 let (folders, referenced) = (folders.clone(), referenced.clone());
                 blocking(move || {
-                    let rule = Rule { referenced: &referenced, age, dry_run };
+                    let rule = Rule { referenced: Some(&referenced), age, dry_run };
                     Ok(folders.collect(&rule)?)
                 })
                 .await
             }
-            Form::Bucket(objects) => objects.collect(&Rule { referenced, age, dry_run }).await,
+            Form::Bucket(objects) => {
+                objects.collect(&Rule { referenced: Some(referenced), age, dry_run }).await
+            }
+        }
+    }
+
+    /// Removes what attempts left that died, and no artifact: what [`collect`](Self::collect) calls unfinished, where it is
+    /// older than `age`.
+    ///
+    /// # Errors
+    /// As of [`collect`](Self::collect).
+    pub async fn collect_unfinished(&self, age: Duration) -> Result<Collection, ArtifactError> {
+        let rule = Rule { referenced: None, age, dry_run: false };
+        match &self.form {
+            Form::Folder(folders) => {
+                let folders = folders.clone();
+                blocking(move || Ok(folders.collect(&rule)?)).await
+            }
+            Form::Bucket(objects) => objects.collect(&rule).await,
         }
     }
 }
@@ -76,7 +101,7 @@ impl Folders {
             let Some(key) = path.file_name().and_then(|name| name.to_str()).and_then(key_of) else {
                 continue;
             };
-            if rule.referenced.contains(&key) {
+            if rule.keeps(&key) {
                 continue;
             }
             let Some(taken_over) = modified(&path.join(LIST_NAME))?.or(modified(&path)?) else { continue };

@@ -47,6 +47,7 @@ pub async fn run(verb: SchedulerArguments, printer: &Printer) -> Result<Exit, Fa
         profiles: super::profile_list(&project)?,
         lease: Duration::from_secs(verb.lease),
         retry: RetryPolicy::default(),
+        litter_age: Duration::from_secs(verb.litter_age),
     };
     let intake = tokio::task::block_in_place(|| intake(&verb, &project, &options, &state))?;
     let store = verb.database.open().await?;

@@ -25,7 +25,7 @@ impl Objects {
         for object in self.list("artifacts").await? {
             let name = object.location.filename().and_then(|name| name.strip_suffix(".json"));
             let Some(key) = name.and_then(key_of) else { continue };
-            if rule.referenced.contains(&key) || object.last_modified > limit {
+            if rule.keeps(&key) || object.last_modified > limit {
                 staying.insert(key);
             } else {
                 self.collect_artifact(key, data.get_mut(&key), rule, &mut collection).await?;

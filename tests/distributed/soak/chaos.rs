@@ -283,15 +283,12 @@ impl Chaos {
         self.running.spawn(async move {
             match kind {
                 FaultKind::LinkCut => link.cut(),
-                _ => {
-                    if kind == FaultKind::LinkSlow {
-                        link.slow(SLOW)
-                    } else {
-                        link.stall()
-                    }
-                    tokio::time::sleep(lasts).await;
-                    link.heal();
-                }
+                FaultKind::LinkSlow => link.slow(SLOW),
+                _ => link.stall(),
+            }
+            if kind != FaultKind::LinkCut {
+                tokio::time::sleep(lasts).await;
+                link.heal();
             }
             Over { kind, happened: true, mended: Whole { links: vec![link], ..Whole::default() } }
         });

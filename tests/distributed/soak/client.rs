@@ -106,13 +106,28 @@ impl Client {
         }
     }
 
-    /// The same until there is an answer.
-    async fn insist(&self, method: Method, path: &str, key: Option<&str>, body: Option<&Value>) -> Answer {
+    /// The same until there is an answer. An earlier request may have been done although its answer was lost: such a
+    /// refusal is as good as an answer.
+    async fn insist(
+        &self,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        body: Option<&Value>,
+        done_already: &[Code],
+    ) -> Answer {
+        let mut was_lost = false;
         loop {
             match self.ask(method.clone(), path, key, body, PATIENCE).await {
-                Answer::Lost => tokio::time::sleep(PAUSE).await,
+                Answer::Lost => was_lost = true,
+                Answer::Refused(code)
+                    if was_lost && done_already.iter().any(|done| done.as_str() == code) =>
+                {
+                    return Answer::Done(Value::Null);
+                }
                 answer => return answer,
             }
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
@@ -130,7 +145,7 @@ impl Client {
         key: Option<&str>,
     ) {
         let body = self.submission(title, set, film);
-        match self.insist(Method::POST, "titles", key, Some(&body)).await {
+        match self.insist(Method::POST, "titles", key, Some(&body), &[]).await {
             Answer::Done(accepted) => {
                 let accepted: Title = serde_json::from_value(accepted).unwrap();
                 assert_eq!(accepted.submission.title.as_str(), title.name);
@@ -162,7 +177,7 @@ impl Client {
 
     /// Cancels, holds or releases a title. Answers whether the farm did; it refuses what comes too late.
     pub(super) async fn steer(&self, title: &str, how: &str) -> bool {
-        match self.insist(Method::POST, &format!("titles/{title}/{how}"), None, None).await {
+        match self.insist(Method::POST, &format!("titles/{title}/{how}"), None, None, &[]).await {
             Answer::Done(_) => true,
             Answer::Refused(code) if code == Code::TitleStateWrong.as_str() => false,
             answer @ (Answer::Refused(_) | Answer::Lost) => panic!("{title}, {how}: {answer:?}"),
@@ -172,13 +187,15 @@ impl Client {
     /// Has a rendition made again.
     pub(super) async fn remake(&self, title: &str, rendition: &str) {
         let body = json!({ "rendition": rendition });
-        let answer = self.insist(Method::POST, &format!("titles/{title}/retry"), None, Some(&body)).await;
+        let path = format!("titles/{title}/retry");
+        // Until it is planned again, a title has no renditions.
+        let answer = self.insist(Method::POST, &path, None, Some(&body), &[Code::NotFound]).await;
         assert!(matches!(answer, Answer::Done(_)), "{title}: {answer:?}");
     }
 
     /// A title as it stands; `None` where the farm does not know it.
     pub(super) async fn title(&self, title: &str) -> Option<Title> {
-        match self.insist(Method::GET, &format!("titles/{title}"), None, None).await {
+        match self.insist(Method::GET, &format!("titles/{title}"), None, None, &[]).await {
             Answer::Done(status) => Some(serde_json::from_value(status["title"].clone()).unwrap()),
             Answer::Refused(code) if code == Code::TitleNotFound.as_str() => None,
             answer @ (Answer::Refused(_) | Answer::Lost) => panic!("{title}: {answer:?}"),

@@ -26,6 +26,7 @@ use chaos::Chaos;
 use client::Client;
 use hosts::{Host, Role};
 use messages::Meddler;
+use plan::PlannedTitle;
 use producer::Producer;
 use report::Report;
 
@@ -78,14 +79,13 @@ async fn soak(seed: u64, lasts: Duration) -> Report {
         oracle: Arc::default(),
         over: Arc::new(AtomicBool::new(false)),
     };
-    let (oracle, over) = (Arc::clone(&producer.oracle), Arc::clone(&producer.over));
-    let mut producing = tokio::spawn(producer.run(plan::titles(seed)));
+    let mut producing = tokio::spawn(producer.clone().run(plan::titles(seed)));
 
     let mut chaos = Chaos::new(site.clone(), store.clone(), meddler, (broker, postgres), (hosts, links));
     let start = Instant::now();
     // A story that went wrong ends the soak.
     chaos.run(plan::faults(seed), lasts, || producing.is_finished()).await;
-    over.store(true, Ordering::Relaxed);
+    producer.over.store(true, Ordering::Relaxed);
     chaos.mend().await;
     let faults_for = start.elapsed();
     tokio::select! {
@@ -102,10 +102,10 @@ async fn soak(seed: u64, lasts: Duration) -> Report {
     let restarts = hosts.iter().map(|host| host.restarts).sum();
     let processes = hosts.into_iter().map(|host| (host.name, host.process)).collect();
     let mut farm = Farm { postgres, broker, site, processes, schedulers: 2, store };
-    let verdict = oracle.judge(&mut farm, &meddler).await;
-    farm.submit("scheduler-1", "afterwards", 2, "mp4-clr");
-    farm.reaches("afterwards", reelfarm_model::TitleState::Published).await;
-    farm.is_online_once("afterwards");
+    let verdict = producer.oracle.judge(&mut farm, &meddler).await;
+    let afterwards = PlannedTitle::plain("title-0");
+    tokio::time::timeout(SETTLING, producer.tell(&afterwards)).await.unwrap();
+    farm.is_online_once(&afterwards.name);
     let mut report = Report {
         seed,
         faults_for,

@@ -153,6 +153,14 @@ pub(super) struct PlannedTitle {
     pub(super) story: Story,
 }
 
+impl PlannedTitle {
+    /// A title that comes at once and is made.
+    pub(super) fn plain(name: &str) -> Self {
+        let (after, name) = (Duration::ZERO, name.to_owned());
+        Self { after, name, seconds: 2, profiles: PROFILES[0], story: Story::Plain }
+    }
+}
+
 /// Clear and encrypted, in segments and in one file; each second set has more or other profiles than the first.
 const PROFILES: [[&[&str]; 2]; 5] = [
     [&["dash-clr-2s"], &["dash-clr-2s", "mp4-clr"]],

@@ -62,7 +62,7 @@ impl Producer {
         }
     }
 
-    async fn tell(&self, title: &PlannedTitle) {
+    pub(super) async fn tell(&self, title: &PlannedTitle) {
         let (client, name) = (&self.client, title.name.as_str());
         let film = self.film(title, "25").await;
         let first = title.profiles[0];

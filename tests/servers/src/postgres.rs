@@ -277,7 +277,10 @@ fn installed() -> Result<PathBuf, PostgresError> {
 }
 
 /// Runs a program to its end, and answers what it printed.
-async fn output(program: &'static str, mut command: tokio::process::Command) -> Result<String, PostgresError> {
+async fn output(
+    program: &'static str,
+    mut command: tokio::process::Command,
+) -> Result<String, PostgresError> {
     let output = command.output().await.map_err(PostgresError::io("run a program of PostgreSQL"))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());

@@ -25,7 +25,11 @@ shift
 "$@" </dev/null &
 server=$!
 exec 2>/dev/null
-read -r word && [ "$word" = keep ] && exit
+if read -r word && [ "$word" = keep ]; then
+    # Otherwise its process is there until somebody else takes note of its end, and the next server believes it alive.
+    wait "$server"
+    exit
+fi
 kill -QUIT "$server"
 kill -CONT "$server"
 wait "$server"

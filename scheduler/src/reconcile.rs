@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use reelfarm_artifacts::{Artifact, Origin, Receipt};
+use reelfarm_model::index::Withdrawal;
 use reelfarm_model::ladder::Ladder;
 use reelfarm_model::qc::{Conclusion, QcReport, Verdict};
 use reelfarm_model::source::Fingerprint;
@@ -243,6 +244,11 @@ impl Scheduler {
             Some(record) if matches!(record.state, TaskState::Done | TaskState::Failed) => record,
             _ => return Ok(Step::Wait),
         };
+        if self.is_online_all_the_same(title, &record).await? {
+            tracing::warn!(title = %id, "its publication had taken place before it could be stopped");
+            let change = TitleChange { to: Some(TitleState::Published), ..TitleChange::default() };
+            return self.advance(title, change).await;
+        }
         let mut failure = title.failure.clone();
         if record.state == TaskState::Failed {
             let left = failure_of(&record);
@@ -255,6 +261,22 @@ impl Scheduler {
         }
         let to = if failure.is_some() { TitleState::Failed } else { TitleState::Cancelled };
         self.advance(title, TitleChange { to: Some(to), failure, ..TitleChange::default() }).await
+    }
+
+    /// Whether a withdrawal found online the very version that was to be withdrawn: the attempt that published it was stopped
+    /// or lost before it could say so. An older version may be gone by then, so there is no way back.
+    async fn is_online_all_the_same(
+        &self,
+        title: &Title,
+        withdrawal: &TaskRecord,
+    ) -> Result<bool, SchedulerError> {
+        let found = withdrawal.result.clone().and_then(|found| serde_json::from_value(found).ok());
+        let Some(Withdrawal { online: Some(online), .. }) = found else { return Ok(false) };
+        let tasks = self.store.tasks_of(&title.submission.title).await?;
+        Ok(tasks.iter().any(|record| match &record.task.spec {
+            TaskSpec::Publish(spec) => record.attempt > 0 && spec.version() == online,
+            _ => false,
+        }))
     }
 
     /// Ends a title that is under way: failed for `failure`, or cancelled where there is none.

@@ -1,11 +1,14 @@
 //! Submissions that come twice.
 
+use std::time::Duration;
+
 use reelfarm_model::Code;
 use reelfarm_store::Scope;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::farm::{Farm, body, problem};
+use crate::farm::{Farm, body, problem, wait_until};
 
 async fn submit(farm: &Farm, scope: Scope, key: &str, wish: &Value) -> Response {
     let request = farm.request(scope, Method::POST, "/api/v1/titles").header("idempotency-key", key);
@@ -93,5 +96,40 @@ async fn equal_requests_at_the_same_moment_make_one_title() {
         assert!(matches!(status.as_u16(), 202 | 409), "{status}");
     }
     assert_eq!(farm.get("/api/v1/titles/film").await["title"]["generation"], 1);
+    farm.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_goes_away_before_the_answer_finds_it_under_the_key() {
+    let farm = Farm::start().await;
+    let address = farm.url("").trim_start_matches("http://").to_owned();
+    let titles: Vec<_> = (0..50).map(|number| format!("film-{number}")).collect();
+    for (number, title) in (0..).zip(&titles) {
+        let mut wish = farm.submission("film");
+        wish["title"] = json!(title);
+        let wish = wish.to_string();
+        let request = format!(
+            "POST /api/v1/titles HTTP/1.1\r\nhost: {address}\r\nauthorization: {}\r\nidempotency-key: {title}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{wish}",
+            farm.bearer(Scope::Operator),
+            wish.len(),
+        );
+        let mut connection = tokio::net::TcpStream::connect(&address).await.unwrap();
+        connection.write_all(request.as_bytes()).await.unwrap();
+        // Some of them lose patience while it is being worked on.
+        drop(tokio::time::timeout(Duration::from_micros(200) * number, connection.read_u8()).await);
+    }
+    for title in &titles {
+        let mut wish = farm.submission("film");
+        wish["title"] = json!(title);
+        wait_until("the request is answered under its key", async || {
+            let answer = submit(&farm, Scope::Operator, title, &wish).await;
+            let status = answer.status();
+            assert!(matches!(status.as_u16(), 202 | 409), "{status}");
+            status == StatusCode::ACCEPTED
+        })
+        .await;
+        assert_eq!(farm.get(&format!("/api/v1/titles/{title}")).await["title"]["generation"], 1);
+    }
     farm.stop().await;
 }

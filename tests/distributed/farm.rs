@@ -1,9 +1,9 @@
 //! A whole farm of processes: a real PostgreSQL, a real RabbitMQ, schedulers and workers of the real program.
 
-use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Output;
 use std::time::{Duration, Instant};
 
 use reelfarm_model::{Title, TitleState};
@@ -11,13 +11,18 @@ use reelfarm_store::{PostgresStore, Store as _};
 use reelfarm_test_servers::postgres::Postgres;
 use reelfarm_test_servers::proxy::Proxy;
 use reelfarm_test_servers::rabbitmq::{RabbitMq, User};
-use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
-use crate::support::{clips, describe, packager};
+use crate::site::{Process, Site};
+use crate::support::{clips, describe};
 
 /// The only virtual host.
-const VIRTUAL_HOST: &str = "reelfarm";
+pub(crate) const VIRTUAL_HOST: &str = "reelfarm";
+/// Files with the broker's URL for schedulers and for workers.
+pub(crate) const SCHEDULER_URL: &str = "scheduler-url";
+pub(crate) const WORKER_URL: &str = "worker-url";
+/// Below the ports of the schedulers' APIs.
+const API_PORT: u16 = 8180;
 /// Nothing that these tests wait for takes as long; a hang is a failure.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// Seconds of an attempt's lease: short, so that what is lost is followed soon.
@@ -29,36 +34,11 @@ pub(crate) const LEADER_LEASE: u64 = 2;
 pub(crate) struct Farm {
     pub(crate) postgres: Postgres,
     pub(crate) broker: RabbitMq,
-    pub(crate) folder: tempfile::TempDir,
-    processes: BTreeMap<String, Process>,
+    pub(crate) site: Site,
+    pub(crate) processes: BTreeMap<String, Process>,
+    /// How many schedulers were ever started.
+    pub(crate) schedulers: u16,
     pub(crate) store: PostgresStore,
-}
-
-/// A scheduler or a worker.
-pub(crate) struct Process {
-    child: Child,
-    log: PathBuf,
-    /// A scheduler's API.
-    address: Option<SocketAddr>,
-}
-
-impl Process {
-    pub(crate) fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
-        rustix::process::kill_process(pid, signal).unwrap();
-    }
-
-    pub(crate) fn log(&self) -> String {
-        fs_err::read_to_string(&self.log).unwrap_or_default()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // A stopped process takes no other signal.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
 }
 
 impl Farm {
@@ -66,18 +46,14 @@ impl Farm {
     pub(crate) async fn servers() -> Self {
         let (postgres, broker) = tokio::join!(Postgres::start(), RabbitMq::start_with(&[VIRTUAL_HOST]));
         let (postgres, broker) = (postgres.unwrap(), broker.unwrap());
-        let folder = tempfile::tempdir().unwrap();
         // The first to open it makes the tables; afterwards it only looks.
         let store = PostgresStore::open(&postgres.url()).await.unwrap();
-        let farm = Self { postgres, broker, folder, processes: BTreeMap::new(), store };
-        farm.secret("master-secret", &format!("1:{}", "5a".repeat(32)));
-        farm.secret("database-url", &farm.postgres.url());
-        farm.secret("scheduler-url", &farm.broker.url(User::Scheduler, VIRTUAL_HOST));
-        farm.secret("worker-url", &farm.broker.url(User::Worker, VIRTUAL_HOST));
-        for name in ["artifacts", "films", "origin"] {
-            fs_err::create_dir(farm.path(name)).unwrap();
-        }
-        farm
+        let site = Site::new();
+        site.secret("master-secret", &format!("1:{}", "5a".repeat(32)));
+        site.secret("database-url", &postgres.url());
+        site.secret(SCHEDULER_URL, &broker.url(User::Scheduler, VIRTUAL_HOST));
+        site.secret(WORKER_URL, &broker.url(User::Worker, VIRTUAL_HOST));
+        Self { postgres, broker, site, processes: BTreeMap::new(), schedulers: 0, store }
     }
 
     /// The same with a scheduler and two workers, ready for titles.
@@ -90,51 +66,21 @@ impl Farm {
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.site.path(name)
     }
 
-    fn secret(&self, name: &str, text: &str) {
-        use std::os::unix::fs::PermissionsExt as _;
-        fs_err::write(self.path(name), format!("{text}\n")).unwrap();
-        fs_err::set_permissions(self.path(name), std::fs::Permissions::from_mode(0o600)).unwrap();
-    }
-
-    /// `reelfarm` with these arguments and no setting of the person who runs the tests.
-    pub(crate) fn reelfarm(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_reelfarm"));
-        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("REELFARM_") {
-                command.env_remove(name);
-            }
-        }
-        command.env("REELFARM_PACKAGER", packager()).env("NO_COLOR", "1").env("RUST_BACKTRACE", "1");
-        command.env("REELFARM_MASTER_SECRET_FILE", self.path("master-secret"));
-        command.env("REELFARM_ORIGIN", self.path("origin"));
-        command
-    }
-
-    fn launch(&mut self, name: &str, mut command: Command, address: Option<SocketAddr>) {
-        let log = self.path(&format!("{name}.log"));
-        let file = fs_err::OpenOptions::new().create(true).append(true).open(&log).unwrap().into_parts().0;
-        command
-            .env("REELFARM_STATE", self.path(&format!("state-{name}")))
-            .env("REELFARM_ARTIFACTS", self.path("artifacts"));
-        let child = command.stdout(Stdio::null()).stderr(Stdio::from(file)).spawn().unwrap();
-        self.processes.insert(name.to_owned(), Process { child, log, address });
+    /// The address of the API of the `number`-th scheduler, counted from 1. No other process uses the broker's address, so
+    /// a scheduler finds its port free however often it is started.
+    pub(crate) fn api(&self, number: u16) -> SocketAddr {
+        (self.broker.address().ip(), API_PORT + number).into()
     }
 
     /// Starts a scheduler, and waits until its API answers.
     pub(crate) async fn scheduler(&mut self, name: &str) {
-        // Free at this moment, and nobody else's: the address is this process's own.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let mut command = self.reelfarm(&["scheduler", "--listen", &address.to_string()]);
-        command.args(["--lease", &LEASE.to_string(), "--leader-lease", &LEADER_LEASE.to_string()]);
-        command.env("REELFARM_DATABASE_URL_FILE", self.path("database-url"));
-        command.env("REELFARM_BROKER_URL_FILE", self.path("scheduler-url"));
-        command.env("REELFARM_ADMIN_TOKEN_FILE", self.path("admin-token"));
-        command.env("REELFARM_SOURCES", self.path("films"));
-        self.launch(name, command, Some(address));
+        self.schedulers += 1;
+        let address = self.api(self.schedulers);
+        let process = self.site.scheduler(name, address, SCHEDULER_URL);
+        self.processes.insert(name.to_owned(), process);
         self.until(&format!("{name} answers"), async |farm| {
             farm.ended(name);
             tokio::net::TcpStream::connect(address).await.is_ok()
@@ -144,31 +90,19 @@ impl Farm {
 
     /// Starts a worker for all pools.
     pub(crate) fn worker(&mut self, name: &str) {
-        self.worker_with_broker(name, &self.path("worker-url").to_string_lossy());
+        self.processes.insert(name.to_owned(), self.site.worker(name, name, WORKER_URL));
     }
 
     /// Starts a worker that reaches the broker through a proxy.
     pub(crate) fn worker_through(&mut self, name: &str, proxy: &Proxy) {
         let file = format!("{name}-url");
-        self.secret(&file, &self.broker.url_through(proxy.address(), User::Worker, VIRTUAL_HOST));
-        self.worker_with_broker(name, &self.path(&file).to_string_lossy());
+        self.site.secret(&file, &self.broker.url_through(proxy.address(), User::Worker, VIRTUAL_HOST));
+        self.processes.insert(name.to_owned(), self.site.worker(name, name, &file));
     }
 
     /// Starts a worker that packages with this tool.
     pub(crate) fn worker_with_packager(&mut self, name: &str, tool: &Path) {
-        let mut command = self.worker_command(name, &self.path("worker-url").to_string_lossy());
-        command.env("REELFARM_PACKAGER", tool);
-        self.launch(name, command, None);
-    }
-
-    fn worker_with_broker(&mut self, name: &str, url_file: &str) {
-        self.launch(name, self.worker_command(name, url_file), None);
-    }
-
-    fn worker_command(&self, name: &str, url_file: &str) -> Command {
-        let mut command = self.reelfarm(&["worker", "--name", name, "--slots", "1", "--drain-limit", "60"]);
-        command.env("REELFARM_BROKER_URL_FILE", url_file);
-        command
+        self.processes.insert(name.to_owned(), self.site.worker_with_packager(name, tool));
     }
 
     /// The workers that the farm knows.
@@ -177,33 +111,28 @@ impl Farm {
         workers.as_array().unwrap().clone()
     }
 
+    /// The processes of the farm by their ids.
+    pub(crate) fn ids(&self) -> BTreeSet<u32> {
+        self.processes.values().map(Process::id).collect()
+    }
+
     pub(crate) fn process(&self, name: &str) -> &Process {
         &self.processes[name]
     }
 
     /// Waits for the end of a process that is about to end.
     pub(crate) async fn end_of(&mut self, name: &str) -> std::process::ExitStatus {
-        let start = Instant::now();
-        loop {
-            let process = self.processes.get_mut(name).unwrap();
-            if let Some(status) = process.child.try_wait().unwrap() {
-                self.processes.remove(name);
-                return status;
-            }
-            assert!(start.elapsed() < PATIENCE, "{name} does not end: {}", self.processes[name].log());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        self.processes.remove(name).unwrap().end().await
     }
 
     /// Kills a process as a power cut would.
     pub(crate) async fn kill(&mut self, name: &str) {
-        self.process(name).signal(Signal::KILL);
-        self.end_of(name).await;
+        self.processes.remove(name).unwrap().kill().await;
     }
 
     fn ended(&mut self, name: &str) {
         let process = self.processes.get_mut(name).unwrap();
-        let ended = process.child.try_wait().unwrap();
+        let ended = process.ended();
         assert!(ended.is_none(), "{name} ended: {ended:?}\n{}", process.log());
     }
 
@@ -215,7 +144,7 @@ impl Farm {
                 let logs: String = self
                     .processes
                     .iter()
-                    .map(|(name, process)| format!("--- {name}\n{}", tail(&process.log())))
+                    .map(|(name, process)| format!("--- {name}\n{}", process.tail()))
                     .collect();
                 panic!("waited in vain until {what}\n{logs}");
             }
@@ -232,11 +161,7 @@ impl Farm {
 
     /// Runs a verb against the farm's API, by way of this scheduler.
     pub(crate) fn ask(&self, scheduler: &str, arguments: &[&str]) -> Output {
-        let address = self.processes[scheduler].address.unwrap();
-        let mut command = self.reelfarm(arguments);
-        command.env("REELFARM_FARM", format!("http://{address}"));
-        command.env("REELFARM_TOKEN_FILE", self.path("admin-token"));
-        command.output().unwrap()
+        self.site.ask(self.processes[scheduler].address.unwrap(), arguments)
     }
 
     /// The same, which must succeed; answers what it printed as JSON.
@@ -286,9 +211,4 @@ impl Farm {
         .await;
         worker.unwrap()
     }
-}
-
-fn tail(log: &str) -> String {
-    let lines: Vec<_> = log.lines().collect();
-    lines[lines.len().saturating_sub(40)..].join("\n")
 }

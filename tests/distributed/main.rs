@@ -10,4 +10,6 @@ mod farm;
 mod faults;
 mod hosts;
 mod judge;
+mod site;
+mod soak;
 mod titles;

@@ -187,7 +187,7 @@ pub struct SchedulerArguments {
     #[arg(long, env = "REELFARM_KEEP_DAYS", value_name = "DAYS", default_value_t = 7)]
     pub keep_days: u64,
     /// Seconds after which unfinished work and artifacts that no title refers to are removed: more than any task takes.
-    #[arg(long, env = "REELFARM_COLLECT_AFTER", value_name = "SECONDS", default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(60..))]
+    #[arg(long, env = "REELFARM_COLLECT_AFTER", value_name = "SECONDS", default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(10..))]
     pub collect_after: u64,
     #[command(flatten)]
     pub state: State,

@@ -1,5 +1,7 @@
 //! `index.json`: what is online of a title. It is written last, so what it names is there and whole.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::key::Digest;
@@ -20,6 +22,27 @@ pub struct Index {
     pub profiles: Vec<IndexProfile>,
     /// Every file but this one, in the order of their paths.
     pub files: Vec<IndexFile>,
+}
+
+/// What tells a version of a title from every other: the key of each profile's verification, by the profile's id. The key
+/// follows from all that the profile is made of.
+pub type Version = BTreeMap<String, Digest>;
+
+impl Index {
+    /// The version that is online.
+    pub fn version(&self) -> Version {
+        self.profiles.iter().map(|profile| (profile.id.clone(), profile.verification)).collect()
+    }
+}
+
+/// What a withdrawal did and found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withdrawal {
+    /// Files that were taken away.
+    pub files: u64,
+    /// The version that is online: one that was published before, or the very one that was to be withdrawn.
+    #[serde(default)]
+    pub online: Option<Version>,
 }
 
 /// One profile that is online.

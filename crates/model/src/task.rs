@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::content_key::{KeyDivision, KeySource, KeyUris, KeyUse};
+use crate::index::Version;
 use crate::key::{ArtifactKey, Digest, TaskKey, digest_of};
 use crate::ladder::{ChannelLayout, Rung};
 use crate::profile::{DrmSystem, MediaFormat, MediaSetId, Profile, Scheme};
@@ -356,6 +357,14 @@ pub struct PublishSpec {
     /// The ids of the tracks that were delivered and not made, because no profile of the title carries any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subtitles_left_out: Vec<String>,
+}
+
+impl PublishSpec {
+    /// The version that this publishes.
+    pub fn version(&self) -> Version {
+        let profiles = self.profiles.iter();
+        profiles.map(|published| (published.profile.id.clone(), published.verification.0)).collect()
+    }
 }
 
 /// One profile as it is published.

@@ -207,7 +207,8 @@ impl TitleState {
         match self {
             S::Checking => matches!(next, S::Preparing | S::Rejected | S::Failed | S::Cancelled),
             S::Preparing => matches!(next, S::Published | S::Withdrawing | S::Failed | S::Cancelled),
-            S::Withdrawing => matches!(next, S::Failed | S::Cancelled),
+            // Published: its publication had taken place before it could be stopped.
+            S::Withdrawing => matches!(next, S::Published | S::Failed | S::Cancelled),
             S::Published | S::Rejected | S::Failed | S::Cancelled => matches!(next, S::Checking),
         }
     }

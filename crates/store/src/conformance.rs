@@ -54,6 +54,7 @@ macro_rules! store_conformance {
             titles::what_another_title_wants_goes_on,
             titles::a_withdrawing_title_keeps_nothing_alive,
             titles::a_withdrawing_title_may_plan_its_withdrawal,
+            titles::a_withdrawing_title_that_is_online_is_published_and_its_failure_forgotten,
             plans::a_task_is_ready_once_all_it_needs_is_done,
             plans::two_titles_share_a_task,
             plans::planning_again_changes_nothing,

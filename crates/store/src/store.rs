@@ -139,7 +139,7 @@ pub trait Store: Access {
     /// Changes a title that is in the state `from` of this generation; `None`, and nothing changed, where it is not.
     /// With any change of state it keeps no attempt of an earlier generation any more; where it becomes withdrawing or
     /// final, it wants nothing any more. Its unfinished tasks that no title wants or keeps are then cancelled. (What a
-    /// withdrawing title still has to do is planned after this.)
+    /// withdrawing title still has to do is planned after this.) One that becomes published has no failure any more.
     ///
     /// # Errors
     /// [`StoreError::ForbiddenTransition`] where [`TitleState::may_become`] says no, and for a way back to checking,

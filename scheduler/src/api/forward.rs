@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use reelfarm_api::{IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, REQUEST_ID};
 use reelfarm_model::Code;
+use tokio::task::JoinError;
 use url::Url;
 
 use super::Api;
@@ -67,12 +68,24 @@ pub(super) async fn to_leader(State(api): State<Api>, mut request: Request, next
     match leader {
         Leader::Here(handle) => {
             request.extensions_mut().insert(handle);
-            next.run(request).await
+            to_its_end(next.run(request)).await
         }
         Leader::At(address) if !request.headers().contains_key(FORWARDED) => {
             send_on(&api.peers, &address, request).await.unwrap_or_else(IntoResponse::into_response)
         }
         Leader::At(_) | Leader::Nobody => no_leader().into_response(),
+    }
+}
+
+/// Goes on when the client goes away, or the time for the answer is over. A request cut off halfway would leave its
+/// idempotency key taken and without an answer, and its client waiting until it may ask again.
+async fn to_its_end(work: impl Future<Output = Response> + Send + 'static) -> Response {
+    match tokio::spawn(work).await.map_err(JoinError::try_into_panic) {
+        Ok(response) => response,
+        // Told as if it had happened here.
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        // This process ends.
+        Err(Err(_)) => no_leader().into_response(),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Titles from their submission to their end.
 
+use reelfarm_model::index::{Version, Withdrawal};
 use reelfarm_model::message::ControlMessage;
-use reelfarm_model::{AttemptOutcome, Code, Digest, Pool, TaskKind, TitleId, TitleState};
+use reelfarm_model::{AttemptOutcome, Code, Digest, Pool, TaskKind, TaskSpec, TitleId, TitleState};
 use reelfarm_store::Store as _;
 
 use crate::farm::{Farm, played};
@@ -34,6 +35,31 @@ async fn what_a_cancelled_title_copied_is_taken_away_once_its_last_attempt_has_s
     assert_eq!(withdraw.task.spec.kind(), TaskKind::Withdraw);
     farm.complete(&withdraw, None).await;
     farm.title_reaches(TitleState::Cancelled).await;
+}
+
+/// The attempt that publishes is stopped, and the withdrawal finds this version online, or another one.
+async fn cancelled_while_it_is_published(is_this_version: bool, end: TitleState) {
+    let mut farm = Farm::start().await;
+    farm.submit().await;
+    let publish = farm.play_until(TaskKind::Publish).await;
+    farm.start_attempt(publish.fence).await;
+    farm.handle.cancel("film".parse().unwrap()).await.unwrap();
+    farm.title_reaches(TitleState::Withdrawing).await;
+    farm.finish(publish.fence, AttemptOutcome::Released).await;
+    let withdraw = farm.receive(Pool::Light).await;
+    assert_eq!(withdraw.task.spec.kind(), TaskKind::Withdraw);
+    let TaskSpec::Publish(spec) = publish.task.spec else { panic!("{:?}", publish.task.spec) };
+    let older = Version::from([("mp4-clr".to_owned(), Digest::of(b"older"))]);
+    let online = Some(if is_this_version { spec.version() } else { older });
+    let result = serde_json::to_value(Withdrawal { files: 0, online }).unwrap();
+    farm.complete(&withdraw, Some(result)).await;
+    farm.title_reaches(end).await;
+}
+
+#[tokio::test]
+async fn a_cancellation_after_the_publication_has_taken_place_is_too_late_and_an_older_version_is_none() {
+    cancelled_while_it_is_published(true, TitleState::Published).await;
+    cancelled_while_it_is_published(false, TitleState::Cancelled).await;
 }
 
 #[tokio::test]

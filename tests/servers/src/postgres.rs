@@ -147,17 +147,19 @@ impl Postgres {
     /// # Errors
     /// The server is not up, or refuses the statement.
     pub async fn execute(&self, statement: &str) -> Result<(), PostgresError> {
+        self.query(statement).await.map(drop)
+    }
+
+    /// Runs a query as the server's owner, in its first database. Answers its rows: their columns as text.
+    ///
+    /// # Errors
+    /// The server is not up, or refuses the query.
+    pub async fn query(&self, query: &str) -> Result<Vec<Vec<String>>, PostgresError> {
         let mut psql = tokio::process::Command::new(self.programs.join("psql"));
-        psql.args([
-            "--no-psqlrc",
-            "--quiet",
-            "--set",
-            "ON_ERROR_STOP=1",
-            "--command",
-            statement,
-            &self.url(),
-        ]);
-        output("psql", psql).await
+        psql.args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--field-separator", "\t"]);
+        psql.args(["--set", "ON_ERROR_STOP=1", "--command", query, &self.url()]);
+        let rows = output("psql", psql).await?;
+        Ok(rows.lines().map(|row| row.split('\t').map(str::to_owned).collect()).collect())
     }
 
     /// Whether the server has been started and not stopped or killed since.
@@ -242,7 +244,7 @@ impl Postgres {
         arguments.extend(["--no-instructions".into(), "--pgdata".into(), self.data().into_os_string()]);
         let mut initdb = self.account.command(&self.programs.join("initdb"), &arguments);
         initdb.current_dir(self.folder.path());
-        output("initdb", initdb.into()).await
+        output("initdb", initdb.into()).await.map(drop)
     }
 
     async fn launch(&mut self) -> Result<(), PostgresError> {
@@ -274,11 +276,14 @@ fn installed() -> Result<PathBuf, PostgresError> {
         .ok_or(PostgresError::NotInstalled)
 }
 
-/// Runs a program to its end.
-async fn output(program: &'static str, mut command: tokio::process::Command) -> Result<(), PostgresError> {
+/// Runs a program to its end, and answers what it printed.
+async fn output(
+    program: &'static str,
+    mut command: tokio::process::Command,
+) -> Result<String, PostgresError> {
     let output = command.output().await.map_err(PostgresError::io("run a program of PostgreSQL"))?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     Err(PostgresError::Refused { program, said: String::from_utf8_lossy(&output.stderr).into_owned() })
 }

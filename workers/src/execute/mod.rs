@@ -68,7 +68,7 @@ pub(crate) async fn execute(execution: &Execution) -> Result<Option<serde_json::
         TaskSpec::Verify(spec) => verify::run(execution, spec).await.map(|()| None),
         TaskSpec::Upload(spec) => upload::run(execution, spec).await.map(|()| None),
         TaskSpec::Publish(spec) => publish::run(execution, spec).await.map(Some),
-        TaskSpec::Withdraw(spec) => withdraw::run(execution, spec).await.map(|()| None),
+        TaskSpec::Withdraw(spec) => withdraw::run(execution, spec).await.map(Some),
     }
 }
 

@@ -131,5 +131,7 @@ mod tests {
             ["without subtitles-de, subtitles-en: profiles of this container carry no subtitles"]
         );
         assert_eq!(notes(&published(Container::Dash), &spec), Vec::<String>::new());
+        // By this it is told later whether a publication that was cut off had taken place.
+        assert_eq!(index(&spec.title, &spec, Vec::new()).version(), spec.version());
     }
 }

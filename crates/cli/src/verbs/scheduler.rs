@@ -51,7 +51,7 @@ pub async fn run(verb: SchedulerArguments, printer: &Printer) -> Result<Exit, Fa
         policy: super::policy(&project)?,
         profiles: super::profile_list(&project)?,
         lease: Duration::from_secs(verb.lease),
-        retry: RetryPolicy { host_failures_limit: HOST_FAILURES_LIMIT, ..RetryPolicy::default() },
+        retry: RetryPolicy::default(),
     };
     let intake = tokio::task::block_in_place(|| intake(&verb, &project, &options, &state))?;
     let store = verb.database.open().await?;

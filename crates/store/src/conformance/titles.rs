@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use reelfarm_model::qc::{QcReport, Verdict};
-use reelfarm_model::{Digest, TaskState, TitleState};
+use reelfarm_model::{Code, Digest, Failure, TaskState, TitleState};
 
 use super::fixtures::{
     LONG, dispatch, failure, finish, planned, ready, record, start, state, submit, submit_and_plan, title, to,
@@ -161,4 +161,20 @@ pub async fn a_withdrawing_title_may_plan_its_withdrawal<S: Store>(store: &S) {
     assert_eq!(completed.titles, [(film.clone(), 1)]);
     let change = to(TitleState::Failed);
     assert!(store.advance(&film, 1, TitleState::Withdrawing, change).await.expect("asked").is_some());
+}
+
+/// One whose publication turns out to have taken place is published, whatever it was withdrawn for.
+pub async fn a_withdrawing_title_that_is_online_is_published_and_its_failure_forgotten<S: Store>(store: &S) {
+    let film = submit_and_plan(store, "film", &[planned(1, &[])]).await;
+    let failed =
+        TitleChange { failure: Some(Failure::new(Code::WorkerLost, "lost")), ..to(TitleState::Withdrawing) };
+    for (from, change) in [(TitleState::Checking, to(TitleState::Preparing)), (TitleState::Preparing, failed)]
+    {
+        store.advance(&film, 1, from, change).await.expect("asked").expect("changed");
+    }
+    assert!(store.title(&film).await.expect("asked").expect("known").failure.is_some());
+    let change = to(TitleState::Published);
+    store.advance(&film, 1, TitleState::Withdrawing, change).await.expect("asked").expect("changed");
+    let found = store.title(&film).await.expect("asked").expect("known");
+    assert_eq!((found.state, found.failure), (TitleState::Published, None));
 }

@@ -25,11 +25,11 @@ shift
 "$@" </dev/null &
 server=$!
 exec 2>/dev/null
-# Waited for, because the next server takes a process without a parent to fetch it for one that runs.
-read -r word && [ "$word" = keep ] && {
+if read -r word && [ "$word" = keep ]; then
+    # Otherwise its process is there until somebody else takes note of its end, and the next server believes it alive.
     wait "$server"
     exit
-}
+fi
 kill -QUIT "$server"
 kill -CONT "$server"
 wait "$server"

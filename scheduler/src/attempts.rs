@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use reelfarm_model::message::{ControlMessage, WorkerEvent};
 use reelfarm_model::{
-    AttemptOutcome, Code, Failure, FailureClass, Fence, Pool, Progress, SourceReference, TaskKind, TitleId,
+    AttemptOutcome, Code, Failure, Fence, Pool, Progress, SourceReference, TaskKind, TitleId,
 };
 use reelfarm_store::{AttemptReport, ExpiredAttempt, Recorded, Report, RetryDecision, TitleGeneration};
 use reelfarm_telemetry::metrics::AttemptEnd;
@@ -115,12 +115,9 @@ impl Scheduler {
                     }
                     AttemptOutcome::Released => Report::Released,
                     AttemptOutcome::Failed { failure } => {
-                        let earlier =
-                            self.store.task(&fence.task).await?.map_or(0, |record| match failure.class {
-                                FailureClass::Environment => record.host_failures,
-                                FailureClass::Permanent | FailureClass::Transient => record.failures,
-                            });
-                        let retry = self.options.retry.after_failure(failure.class, earlier + 1);
+                        let failures =
+                            self.store.task(&fence.task).await?.map_or(0, |record| record.failures);
+                        let retry = self.options.retry.after_failure(failure.class, failures + 1);
                         Report::Failed { failure, retry }
                     }
                 },

@@ -152,7 +152,6 @@ mod tests {
             state: TaskState::Done,
             attempt: 1,
             failures: 0,
-            host_failures: 0,
             losses: 0,
             progress: Progress::default(),
             worker: None,

@@ -15,9 +15,6 @@ use reelfarm_store::RetryDecision;
 pub struct RetryPolicy {
     /// Attempts that may fail before the task is given up.
     pub failures_limit: u32,
-    /// Attempts that may fail for a reason of the host's before the task is given up: they say nothing about the task, and
-    /// a person has to mend something.
-    pub host_failures_limit: u32,
     /// Attempts whose worker may be lost before the task is given up.
     pub losses_limit: u32,
     /// The wait after the first transient failure; it doubles with each further one.
@@ -32,7 +29,6 @@ impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             failures_limit: 3,
-            host_failures_limit: 3,
             losses_limit: 5,
             transient_backoff: Duration::from_secs(1),
             environment_backoff: Duration::from_secs(3),
@@ -42,15 +38,14 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// After a failure of `class`, the `failures`-th of the task counted from 1: for [`FailureClass::Environment`], of those of
-    /// that class; for the others, of all others.
+    /// After a failure of `class`, the `failures`-th of the task counted from 1.
     pub fn after_failure(&self, class: FailureClass, failures: u32) -> RetryDecision {
-        let (first, limit) = match class {
+        let first = match class {
             FailureClass::Permanent => return RetryDecision::Never,
-            FailureClass::Transient => (self.transient_backoff, self.failures_limit),
-            FailureClass::Environment => (self.environment_backoff, self.host_failures_limit),
+            FailureClass::Transient => self.transient_backoff,
+            FailureClass::Environment => self.environment_backoff,
         };
-        if failures >= limit {
+        if failures >= self.failures_limit {
             return RetryDecision::Never;
         }
         RetryDecision::After(self.doubled(first, failures))
@@ -77,7 +72,7 @@ mod tests {
 
     #[test]
     fn classes_decide() {
-        let policy = RetryPolicy { host_failures_limit: 4, ..RetryPolicy::default() };
+        let policy = RetryPolicy::default();
         let seconds = |seconds| RetryDecision::After(Duration::from_secs(seconds));
         for (class, failures, expected) in [
             (FailureClass::Permanent, 1, RetryDecision::Never),
@@ -86,8 +81,7 @@ mod tests {
             (FailureClass::Transient, 3, RetryDecision::Never),
             (FailureClass::Environment, 1, seconds(3)),
             (FailureClass::Environment, 2, seconds(6)),
-            (FailureClass::Environment, 3, seconds(12)),
-            (FailureClass::Environment, 4, RetryDecision::Never),
+            (FailureClass::Environment, 3, RetryDecision::Never),
         ] {
             assert_eq!(policy.after_failure(class, failures), expected, "{class:?} {failures}");
         }

@@ -26,9 +26,7 @@ impl Workers {
     /// The slots of those that take tasks, by pool.
     pub(crate) fn slots(&self) -> HashMap<Pool, usize> {
         let mut slots = HashMap::new();
-        let takes_tasks =
-            |report: &WorkerReport| report.phase == WorkerPhase::Serving && report.aside.is_none();
-        for report in self.known().into_iter().filter(takes_tasks) {
+        for report in self.known().into_iter().filter(|report| report.phase == WorkerPhase::Serving) {
             for (pool, of_pool) in report.pools {
                 *slots.entry(pool).or_default() += of_pool.total as usize;
             }
@@ -57,7 +55,7 @@ impl Workers {
 
 #[cfg(test)]
 mod tests {
-    use reelfarm_model::message::{FORMAT, Slots};
+    use reelfarm_model::message::FORMAT;
     use reelfarm_model::recipe::ToolVersions;
 
     use super::*;
@@ -75,19 +73,7 @@ mod tests {
             processors: 1,
             speed: BTreeMap::new(),
             free_disk: None,
-            aside: None,
         }
-    }
-
-    #[test]
-    fn only_those_that_take_tasks_have_slots() {
-        let workers = Workers::default();
-        let pools = BTreeMap::from([(Pool::Cpu, Slots { total: 2, busy: 0 })]);
-        let of = |name, phase| WorkerReport { pools: pools.clone(), ..report(name, phase) };
-        workers.heard(of("serving", WorkerPhase::Serving));
-        workers.heard(of("draining", WorkerPhase::Draining));
-        workers.heard(WorkerReport { aside: Some("why".into()), ..of("aside", WorkerPhase::Serving) });
-        assert_eq!(workers.slots(), HashMap::from([(Pool::Cpu, 2)]));
     }
 
     #[test]

@@ -159,7 +159,6 @@ impl Farm {
                 packager,
                 keys: KeyRing { master, given: None, server: None },
                 tools: tools.clone(),
-                least_free_disk: 0,
                 metrics,
             };
             tokio::spawn(worker.run(CancellationToken::new(), drain.clone()))
@@ -312,7 +311,6 @@ impl Farm {
             processors: 4,
             speed: BTreeMap::new(),
             free_disk: None,
-            aside: None,
         };
         self.broker.send_event(&WorkerEvent::Report(Box::new(report))).await.unwrap();
         wait_until("the worker is known", async || {

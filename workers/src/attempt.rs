@@ -70,7 +70,6 @@ async fn run_with_mailbox(
         }
         Err(error) => AttemptOutcome::Failed { failure: error.into() },
     };
-    running.fitness.note(&outcome);
     let finished = WorkerEvent::Finished { fence, worker: worker.id.clone(), outcome };
     if let Err(error) = worker.broker.send_event(&finished).await {
         tracing::warn!(%title, task, %error, "end not reported: the lease will expire");

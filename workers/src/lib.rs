@@ -11,7 +11,6 @@ pub mod source;
 
 mod attempt;
 mod execute;
-mod fitness;
 mod lease;
 mod make;
 mod report;

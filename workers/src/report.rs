@@ -61,8 +61,7 @@ async fn send(running: &Running, phase: WorkerPhase, host: &str) {
         processors: std::thread::available_parallelism()
             .map_or(1, |count| u32::try_from(count.get()).unwrap_or(u32::MAX)),
         speed: running.state.speed(),
-        free_disk: running.fitness.free_disk(),
-        aside: running.fitness.aside(),
+        free_disk: None,
     };
     if let Err(error) = worker.broker.send_event(&WorkerEvent::Report(Box::new(report))).await {
         tracing::warn!(%error, "the worker's report was not sent");

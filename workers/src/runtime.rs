@@ -1,7 +1,7 @@
 //! The worker: takes tasks from its pools while slots are free, and runs each attempt under its lease.
 //!
 //! Promises: a worker knows the broker and the artifact store and no database. It takes a task only when a slot is
-//! free and its host is fit for it. An attempt that is told to stop, whose lease runs out, or whose worker is told to stop, ends its child
+//! free. An attempt that is told to stop, whose lease runs out, or whose worker is told to stop, ends its child
 //! processes and reports that it was released. A worker that is told to drain takes no more tasks, finishes those that it
 //! has and ends. A broker that cannot be reached for a while ends no worker. Nothing blocks the async runtime.
 
@@ -20,7 +20,6 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt;
-use crate::fitness::{self, Fitness};
 use crate::keys::KeyRing;
 use crate::process::MediaProcess;
 use crate::report;
@@ -43,8 +42,6 @@ pub struct Worker {
     pub keys: KeyRing,
     /// The tools of this host.
     pub tools: ToolVersions,
-    /// Bytes: while less is free where work is staged, no task is taken.
-    pub least_free_disk: u64,
     /// Metrics.
     pub metrics: Metrics,
 }
@@ -94,7 +91,6 @@ pub(crate) struct Running {
     pub(crate) drain: CancellationToken,
     /// Somebody wants to know what the worker is.
     pub(crate) asked: Notify,
-    pub(crate) fitness: Fitness,
 }
 
 impl Worker {
@@ -111,12 +107,10 @@ impl Worker {
             stop,
             drain,
             asked: Notify::new(),
-            fitness: Fitness::new(),
         });
         let worker = &running.worker;
         let ended = CancellationToken::new();
         let control = worker.broker.subscribe_control(&worker.id).await?;
-        running.fitness.look(&running).await;
         let mut slots = JoinSet::new();
         for (pool, count) in &worker.slots {
             let total = u32::try_from(*count).unwrap_or(u32::MAX);
@@ -127,7 +121,6 @@ impl Worker {
         }
         let forwarding = tokio::spawn(forward(Arc::clone(&running), control, ended.clone()));
         let reporting = tokio::spawn(report::run(Arc::clone(&running), ended.clone()));
-        let tending = tokio::spawn(fitness::tend(Arc::clone(&running), ended.clone()));
         let mut result = Ok(());
         while let Some(slot) = slots.join_next().await {
             match slot {
@@ -144,9 +137,6 @@ impl Worker {
                 Err(error) => tracing::error!(%error, "a part of the worker ended unexpectedly"),
             }
         }
-        if let Err(error) = tending.await {
-            tracing::error!(%error, "a part of the worker ended unexpectedly");
-        }
         result
     }
 }
@@ -154,17 +144,10 @@ impl Worker {
 async fn slot(running: Arc<Running>, pool: Pool) -> Result<(), BrokerError> {
     let Worker { broker, metrics, .. } = &*running.worker;
     loop {
-        tokio::select! {
-            biased;
-            () = running.stop.cancelled() => return Ok(()),
-            () = running.drain.cancelled() => return Ok(()),
-            () = running.fitness.fit() => {}
-        }
         let delivery = tokio::select! {
             biased;
             () = running.stop.cancelled() => return Ok(()),
             () = running.drain.cancelled() => return Ok(()),
-            () = running.fitness.unfit() => continue,
             delivery = broker.receive_task(pool) => delivery?,
         };
         running.state.change(metrics, pool, |slots| slots.busy += 1);

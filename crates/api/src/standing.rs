@@ -314,7 +314,6 @@ mod tests {
             state,
             attempt: 0,
             failures: 0,
-            host_failures: 0,
             losses: 0,
             progress: Progress::default(),
             worker: None,

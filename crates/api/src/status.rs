@@ -32,10 +32,8 @@ pub struct TaskStatus {
     pub state: TaskState,
     /// The number of its latest attempt; 0 before the first.
     pub attempt: u32,
-    /// Attempts that failed since the task was last planned, without those of `host_failures`.
+    /// Attempts that failed since the task was last planned.
     pub failures: u32,
-    /// Attempts that failed for a reason of the host's since the task was last planned.
-    pub host_failures: u32,
     /// Attempts whose worker was lost since the task was last planned.
     pub losses: u32,
     /// How far the current attempt is; zero where none is under way.

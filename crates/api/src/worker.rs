@@ -30,9 +30,6 @@ pub struct WorkerStatus {
     pub speed: BTreeMap<TaskKind, f64>,
     /// Bytes free where it stages its work, where that is known.
     pub free_disk: Option<u64>,
-    /// Why it takes no tasks at the moment, although it serves: its host is not fit for them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub aside: Option<String>,
 }
 
 /// Whether a worker takes tasks.

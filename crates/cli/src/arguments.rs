@@ -215,9 +215,6 @@ pub struct WorkerArguments {
     /// Seconds that tasks at work may take after the signal that ends the worker; then they are handed back.
     #[arg(long, env = "REELFARM_DRAIN_LIMIT", value_name = "SECONDS", default_value_t = 600)]
     pub drain_limit: u64,
-    /// MiB: while less is free where work is staged, no task is taken.
-    #[arg(long, env = "REELFARM_LEAST_FREE_DISK_MIB", value_name = "MIB", default_value_t = 2048)]
-    pub least_free_disk_mib: u64,
     /// A file of content keys, as of `reelfarm run`.
     #[arg(long, env = "REELFARM_KEYS_FILE", value_name = "FILE")]
     pub keys: Option<PathBuf>,

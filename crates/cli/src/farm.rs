@@ -94,8 +94,6 @@ impl Farm {
             packager,
             keys: keys.ring.clone(),
             tools: versions.clone(),
-            // Nobody else could do it: a full disk is told by what meets it.
-            least_free_disk: 0,
             metrics,
         };
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());

@@ -196,9 +196,6 @@ pub struct WorkerReport {
     pub speed: BTreeMap<TaskKind, f64>,
     /// Bytes free where it stages its work; `None` where that cannot be told.
     pub free_disk: Option<u64>,
-    /// Why it takes no tasks at the moment, although it serves: its host is not fit for them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub aside: Option<String>,
 }
 
 /// What the scheduler tells workers.
@@ -275,7 +272,6 @@ mod tests {
             processors: 8,
             speed: BTreeMap::from([(TaskKind::EncodeVideo, 3.5)]),
             free_disk: None,
-            aside: Some("why".to_owned()),
         }))
     }
 

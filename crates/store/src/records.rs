@@ -27,11 +27,6 @@ pub struct TaskRecord {
     pub attempt: u32,
     /// Attempts that failed since the task was last planned.
     pub failures: u32,
-    /// Attempts that failed for a reason of the host's ([`FailureClass::Environment`]) since the task was last planned. They
-    /// are not among `failures`.
-    ///
-    /// [`FailureClass::Environment`]: reelfarm_model::FailureClass::Environment
-    pub host_failures: u32,
     /// Attempts whose worker was lost since the task was last planned.
     pub losses: u32,
     /// How far the current attempt is; zero where none is under way.

@@ -11,9 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::{
-    Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
-};
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Registry, TextEncoder};
 use reelfarm_model::profile::Container;
 use reelfarm_model::qc::Verdict;
 use reelfarm_model::{Pool, QcReport, TaskKind, TaskState, TitleState};
@@ -66,8 +64,6 @@ struct Shared {
     encode_speed: Histogram,
     encoded_frames: IntCounter,
     worker_slots: IntGaugeVec,
-    worker_aside: IntGauge,
-    worker_free_disk: IntGauge,
     collected: IntCounter,
     origin_written: IntCounter,
     origin_mismatches: IntCounter,
@@ -135,16 +131,6 @@ impl Metrics {
             let slots = i64::try_from(slots).unwrap_or(i64::MAX);
             self.shared.worker_slots.with_label_values(&[pool.as_str(), usage]).set(slots);
         }
-    }
-
-    /// Whether this process's worker takes no tasks because its host is not fit for them.
-    pub fn set_worker_aside(&self, aside: bool) {
-        self.shared.worker_aside.set(i64::from(aside));
-    }
-
-    /// Bytes free where this process's worker stages its work.
-    pub fn set_worker_free_disk(&self, bytes: u64) {
-        self.shared.worker_free_disk.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     /// So many bytes were taken away that nobody needs any more.

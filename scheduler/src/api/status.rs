@@ -50,7 +50,6 @@ fn task_status(record: TaskRecord, attempts: Vec<AttemptRecord>) -> TaskStatus {
         state: record.state,
         attempt: record.attempt,
         failures: record.failures,
-        host_failures: record.host_failures,
         losses: record.losses,
         progress: record.progress,
         worker: record.worker,

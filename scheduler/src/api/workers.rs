@@ -88,6 +88,5 @@ fn worker_status(report: WorkerReport) -> WorkerStatus {
         processors: report.processors,
         speed: report.speed,
         free_disk: report.free_disk,
-        aside: report.aside,
     }
 }

@@ -31,10 +31,6 @@ use crate::printer::Printer;
 use crate::signals::Signals;
 use crate::{distributed, tools};
 
-/// A task whose attempts fail for reasons of the hosts' is tried so often: with the waits in between, for more than an
-/// hour, in which a person can mend them.
-const HOST_FAILURES_LIMIT: u32 = 20;
-
 /// Takes part until a signal.
 pub async fn run(verb: SchedulerArguments, printer: &Printer) -> Result<Exit, Failure> {
     let project = Project::load()?;

@@ -47,7 +47,6 @@ pub async fn run(verb: WorkerArguments, printer: &Printer) -> Result<Exit, Failu
         packager,
         keys: keys.ring,
         tools: versions,
-        least_free_disk: verb.least_free_disk_mib << 20,
         metrics,
     };
     let (drain, stop) = (CancellationToken::new(), CancellationToken::new());

@@ -53,9 +53,6 @@ pub async fn workers(verb: Workers, printer: &Printer) -> Result<Exit, Failure> 
             pools.join(", ")
         );
         printer.data(line.trim_end());
-        if let Some(reason) = &worker.aside {
-            printer.data(&format!("  takes no tasks for a while: {reason}"));
-        }
     }
     Ok(Exit::Done)
 }

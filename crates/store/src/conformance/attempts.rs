@@ -1,11 +1,11 @@
 //! Attempts, from dispatch to their end.
 
 use reelfarm_model::attempt::ArtifactRecord;
-use reelfarm_model::{ArtifactKey, Code, Digest, Failure, Progress, TaskKind, TaskState, TitleState};
+use reelfarm_model::{ArtifactKey, Code, Digest, Progress, TaskKind, TaskState, TitleState};
 
 use super::fixtures::{
     LONG, NONE, dispatch, failure, finish, key, planned, ready, record, refused_everywhere, start, state,
-    submission, submit, submit_and_plan, title, to, worker,
+    submit, submit_and_plan, title, to, worker,
 };
 use crate::records::{AttemptEnd, Counts, ExpiredAttempt};
 use crate::report::RetryDecision;
@@ -86,32 +86,6 @@ pub async fn a_failed_attempt_waits_for_its_back_off<S: Store>(store: &S) {
         failures,
         [(Some(AttemptEnd::Failed), Some(failure("one"))), (Some(AttemptEnd::Failed), Some(failure("two")))]
     );
-}
-
-/// A failure of the host's says nothing about the task: it is counted apart, until the task is planned anew.
-pub async fn a_failure_of_the_hosts_is_counted_apart<S: Store>(store: &S) {
-    submit_and_plan(store, "film", &[planned(1, &[])]).await;
-    let of_host = Failure::new(Code::DiskFull, "no space");
-    for (failure, counted) in [(&of_host, (0, 1)), (&failure("a"), (1, 1)), (&of_host, (1, 2))] {
-        let fence = start(store, 1).await;
-        let failed = store.fail(&fence, failure, RetryDecision::After(NONE)).await.expect("asked");
-        assert!(failed.is_some());
-        let record = record(store, 1).await;
-        assert_eq!((record.failures, record.host_failures), counted);
-    }
-    let fence = start(store, 1).await;
-    store.fail(&fence, &of_host, RetryDecision::Never).await.expect("asked").expect("current");
-    assert_eq!(state(store, 1).await, TaskState::Failed);
-    let film = title("film");
-    store
-        .advance(&film, 1, TitleState::Checking, to(TitleState::Failed))
-        .await
-        .expect("asked")
-        .expect("changed");
-    store.submit(&submission("film", 0)).await.expect("submitted");
-    assert!(store.plan(&film, 2, &[planned(1, &[])]).await.expect("asked").is_some());
-    let afresh = record(store, 1).await;
-    assert_eq!((afresh.state, afresh.failures, afresh.host_failures), (TaskState::Ready, 0, 0));
 }
 
 /// What a title is made of is referred to until the title has been over for a while.

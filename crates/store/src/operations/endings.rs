@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use reelfarm_model::attempt::ArtifactRecord;
 use reelfarm_model::source::Fingerprint;
-use reelfarm_model::{Code, Failure, FailureClass, Fence, Task, TaskKey, TaskKind, TaskSpec};
+use reelfarm_model::{Code, Failure, Fence, Task, TaskKey, TaskKind, TaskSpec};
 
 use super::attempts::{Outcomes, record, to_keys};
 use super::dialect::{Connection, one_of, rows};
@@ -235,13 +235,11 @@ async fn give_up_or_retry(
             RetryDecision::After(wait) => (Some(later(now, *wait)), None),
             RetryDecision::Never => (None, Some(now)),
         };
-        let of_host = i64::from(failure.class == FailureClass::Environment);
-        let failure_text = to_json("a failure", failure)?;
-        given.push((fence.task, fence.attempt, fence.lease, failure_text, not_before, finished, of_host));
+        let failure = to_json("a failure", failure)?;
+        given.push((fence.task, fence.attempt, fence.lease, failure, not_before, finished));
     }
     let counted: Vec<String> = sqlx::query_scalar(concat!(
-        "UPDATE tasks SET failures = failures + $2 * (1 - given.of_host), \
-         host_failures = host_failures + $2 * given.of_host, losses = losses + $3, last_failure = given.failure, \
+        "UPDATE tasks SET failures = failures + $2, losses = losses + $3, last_failure = given.failure, \
          not_before_ms = given.not_before_ms, finished_ms = given.finished_ms, ",
         no_lease!(),
         ", state = CASE WHEN given.finished_ms IS NULL THEN ",
@@ -249,7 +247,7 @@ async fn give_up_or_retry(
         " ELSE 'failed' END FROM ",
         given!(
             ", value ->> 3 AS failure, CAST(value ->> 4 AS BIGINT) AS not_before_ms, \
-             CAST(value ->> 5 AS BIGINT) AS finished_ms, CAST(value ->> 6 AS BIGINT) AS of_host"
+             CAST(value ->> 5 AS BIGINT) AS finished_ms"
         ),
         " WHERE ",
         held!(),

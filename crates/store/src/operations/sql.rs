@@ -13,8 +13,7 @@ pub(super) use title_columns;
 macro_rules! task_columns {
     () => {
         concat!(
-            "tasks.specification, tasks.source, tasks.state, tasks.attempt, tasks.failures, tasks.host_failures, \
-             tasks.losses, \
+            "tasks.specification, tasks.source, tasks.state, tasks.attempt, tasks.failures, tasks.losses, \
              tasks.progress, tasks.worker, tasks.last_failure, tasks.not_before_ms, tasks.dispatched_ms, \
              tasks.started_ms, tasks.finished_ms, tasks.result, \
              (SELECT MIN(titles.submitted_ms) FROM title_tasks JOIN titles USING (title) \

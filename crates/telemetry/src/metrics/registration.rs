@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use prometheus::core::Collector;
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec};
 use prometheus::{Opts, Registry};
 use reelfarm_model::profile::Container;
 use reelfarm_model::qc::Verdict;
@@ -48,8 +48,6 @@ impl Metrics {
             encode_speed: registry.histogram(&spec::ENCODE_SPEED)?,
             encoded_frames: registry.counter(&spec::ENCODED_FRAMES)?,
             worker_slots: registry.gauges(&spec::WORKER_SLOTS)?,
-            worker_aside: registry.gauge(&spec::WORKER_ASIDE)?,
-            worker_free_disk: registry.gauge(&spec::WORKER_FREE_DISK)?,
             collected: registry.counter(&spec::COLLECTED)?,
             origin_written: registry.counter(&spec::ORIGIN_WRITTEN)?,
             origin_mismatches: registry.counter(&spec::ORIGIN_MISMATCHES)?,
@@ -105,10 +103,6 @@ trait Register {
 
     fn gauges(&self, metric: &MetricSpecification) -> Result<IntGaugeVec, MetricsError> {
         self.add(metric, |opts| IntGaugeVec::new(opts, metric.labels))
-    }
-
-    fn gauge(&self, metric: &MetricSpecification) -> Result<IntGauge, MetricsError> {
-        self.add(metric, IntGauge::with_opts)
     }
 
     fn counters(&self, metric: &MetricSpecification) -> Result<IntCounterVec, MetricsError> {

@@ -120,18 +120,6 @@ pub(super) const WORKER_SLOTS: MetricSpecification = gauge(
     &["pool", "use"],
     "Slots of this process's workers: total is how many there are, busy how many of those are running a task.",
 );
-pub(super) const WORKER_ASIDE: MetricSpecification = gauge(
-    "reelfarm_worker_aside",
-    &[],
-    "1 while this process's worker takes no tasks because its host is not fit for them, else 0.",
-);
-pub(super) const WORKER_FREE_DISK: MetricSpecification =
-    gauge("reelfarm_worker_free_disk_bytes", &[], "Bytes free where this process's worker stages its work.");
-pub(super) const COLLECTED: MetricSpecification = counter(
-    "reelfarm_collected_bytes_total",
-    &[],
-    "Bytes of artifacts and unfinished work that were taken away because nobody needs them any more.",
-);
 pub(super) const ORIGIN_WRITTEN: MetricSpecification = counter(
     "reelfarm_origin_written_bytes_total",
     &[],
@@ -168,8 +156,6 @@ pub const SPECIFICATION: &[MetricSpecification] = &[
     ENCODE_SPEED,
     ENCODED_FRAMES,
     WORKER_SLOTS,
-    WORKER_ASIDE,
-    WORKER_FREE_DISK,
     COLLECTED,
     ORIGIN_WRITTEN,
     ORIGIN_MISMATCHES,

@@ -95,6 +95,11 @@ impl Site {
         self.0.path()
     }
 
+    /// Leaves the folder where it is, with all that the processes have logged.
+    pub(crate) fn keep(&self) {
+        std::mem::forget(Arc::clone(&self.0));
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder().join(name)
     }
@@ -164,6 +169,7 @@ impl Site {
         let log = self.path(&format!("{host}.log"));
         let file = fs_err::OpenOptions::new().create(true).append(true).open(&log).unwrap().into_parts().0;
         command
+            .env("REELFARM_LOG", "warn,reelfarm_scheduler=info,reelfarm_workers=info")
             .env("REELFARM_BROKER_URL_FILE", self.path(broker_url))
             .env("REELFARM_STATE", self.path(&format!("state-{host}")))
             .env("REELFARM_ARTIFACTS", self.path("artifacts"));

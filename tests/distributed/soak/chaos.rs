@@ -93,7 +93,9 @@ impl Chaos {
             if stopped() {
                 return;
             }
-            if !self.inject(&fault).await {
+            if self.inject(&fault).await {
+                println!("{:7.1} s  {}", start.elapsed().as_secs_f64(), fault.kind.said());
+            } else {
                 // There is nothing that it could hit now: the fault after it comes at once in its place.
                 next -= fault.after;
             }

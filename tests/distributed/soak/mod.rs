@@ -31,6 +31,7 @@ use producer::Producer;
 use report::Report;
 
 use crate::farm::{Farm, SCHEDULER_URL, VIRTUAL_HOST, WORKER_URL};
+use crate::site::Site;
 
 /// Seconds of faults where nobody asks for more.
 const SHORT: u64 = 45;
@@ -52,8 +53,21 @@ async fn random_faults_lose_nothing_double_nothing_and_leave_nothing_behind() {
     soak(seed, lasts).await.publish(std::env::var_os("REELFARM_SOAK_REPORT").map(PathBuf::from).as_deref());
 }
 
+/// Keeps the farm's folder where the soak fails: an hour's logs are worth more than the place that they take.
+struct KeptOnFailure(Site);
+
+impl Drop for KeptOnFailure {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.keep();
+            println!("logs and origin are kept in {}", self.0.folder().display());
+        }
+    }
+}
+
 async fn soak(seed: u64, lasts: Duration) -> Report {
     let farm = Farm::servers().await;
+    let _kept = KeptOnFailure(farm.site.clone());
     let (schedulers, links) = ([farm.api(1), farm.api(2)], links(&farm).await);
     let role = Role::Scheduler { address: schedulers[0] };
     let mut hosts = vec![Host::start(&farm.site, "scheduler-1", role, SCHEDULER_URL)];

@@ -1,6 +1,7 @@
 //! A whole farm of processes: a real PostgreSQL, a real RabbitMQ, schedulers and workers of the real program.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -17,7 +18,7 @@ use serde_json::Value;
 use crate::support::{clips, describe, packager};
 
 /// The only virtual host.
-const VIRTUAL_HOST: &str = "reelfarm";
+pub(crate) const VIRTUAL_HOST: &str = "reelfarm";
 /// Nothing that these tests wait for takes as long; a hang is a failure.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// Seconds of an attempt's lease: short, so that what is lost is followed soon.
@@ -32,6 +33,10 @@ pub(crate) struct Farm {
     pub(crate) folder: tempfile::TempDir,
     processes: BTreeMap<String, Process>,
     pub(crate) store: PostgresStore,
+    /// Variables of processes that are started from now on, in place of what they would have.
+    pub(crate) variables: BTreeMap<&'static str, OsString>,
+    /// Seconds of an attempt's lease, for schedulers that are started from now on.
+    pub(crate) lease: u64,
 }
 
 /// A scheduler or a worker.
@@ -46,6 +51,10 @@ impl Process {
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn log(&self) -> String {
@@ -69,7 +78,8 @@ impl Farm {
         let folder = tempfile::tempdir().unwrap();
         // The first to open it makes the tables; afterwards it only looks.
         let store = PostgresStore::open(&postgres.url()).await.unwrap();
-        let farm = Self { postgres, broker, folder, processes: BTreeMap::new(), store };
+        let (processes, variables) = (BTreeMap::new(), BTreeMap::new());
+        let farm = Self { postgres, broker, folder, processes, store, variables, lease: LEASE };
         farm.secret("master-secret", &format!("1:{}", "5a".repeat(32)));
         farm.secret("database-url", &farm.postgres.url());
         farm.secret("scheduler-url", &farm.broker.url(User::Scheduler, VIRTUAL_HOST));
@@ -93,7 +103,8 @@ impl Farm {
         self.folder.path().join(name)
     }
 
-    fn secret(&self, name: &str, text: &str) {
+    /// Writes a file that its owner alone may read.
+    pub(crate) fn secret(&self, name: &str, text: &str) {
         use std::os::unix::fs::PermissionsExt as _;
         fs_err::write(self.path(name), format!("{text}\n")).unwrap();
         fs_err::set_permissions(self.path(name), std::fs::Permissions::from_mode(0o600)).unwrap();
@@ -111,35 +122,59 @@ impl Farm {
         command.env("REELFARM_PACKAGER", packager()).env("NO_COLOR", "1").env("RUST_BACKTRACE", "1");
         command.env("REELFARM_MASTER_SECRET_FILE", self.path("master-secret"));
         command.env("REELFARM_ORIGIN", self.path("origin"));
+        command.env("REELFARM_LOG", "info");
+        // However little room the machine has that runs the tests.
+        command.env("REELFARM_DISK_FLOOR_GIB", "0");
         command
     }
 
-    fn launch(&mut self, name: &str, mut command: Command, address: Option<SocketAddr>) {
+    pub(crate) fn launch(&mut self, name: &str, mut command: Command, address: Option<SocketAddr>) {
         let log = self.path(&format!("{name}.log"));
         let file = fs_err::OpenOptions::new().create(true).append(true).open(&log).unwrap().into_parts().0;
         command
             .env("REELFARM_STATE", self.path(&format!("state-{name}")))
-            .env("REELFARM_ARTIFACTS", self.path("artifacts"));
+            .env("REELFARM_ARTIFACTS", self.path("artifacts"))
+            .envs(&self.variables);
         let child = command.stdout(Stdio::null()).stderr(Stdio::from(file)).spawn().unwrap();
         self.processes.insert(name.to_owned(), Process { child, log, address });
     }
 
     /// Starts a scheduler, and waits until its API answers.
     pub(crate) async fn scheduler(&mut self, name: &str) {
-        // Free at this moment, and nobody else's: the address is this process's own.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let mut command = self.reelfarm(&["scheduler", "--listen", &address.to_string()]);
-        command.args(["--lease", &LEASE.to_string(), "--leader-lease", &LEADER_LEASE.to_string()]);
-        command.env("REELFARM_DATABASE_URL_FILE", self.path("database-url"));
-        command.env("REELFARM_BROKER_URL_FILE", self.path("scheduler-url"));
-        command.env("REELFARM_ADMIN_TOKEN_FILE", self.path("admin-token"));
-        command.env("REELFARM_SOURCES", self.path("films"));
-        self.launch(name, command, Some(address));
+        self.launch_scheduler(name);
+        self.answers(name).await;
+    }
+
+    /// Waits until a scheduler's API answers.
+    pub(crate) async fn answers(&mut self, name: &str) {
+        let address = self.processes[name].address.unwrap();
         self.until(&format!("{name} answers"), async |farm| {
             farm.ended(name);
             tokio::net::TcpStream::connect(address).await.is_ok()
         })
         .await;
+    }
+
+    /// Starts a scheduler.
+    pub(crate) fn launch_scheduler(&mut self, name: &str) {
+        // Free at this moment, and nobody else's: the address is this process's own.
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut command = self.reelfarm(&["scheduler", "--listen", &address.to_string()]);
+        command.args(["--lease", &self.lease.to_string(), "--leader-lease", &LEADER_LEASE.to_string()]);
+        command.env("REELFARM_DATABASE_URL_FILE", self.path("database-url"));
+        command.env("REELFARM_BROKER_URL_FILE", self.path("scheduler-url"));
+        command.env("REELFARM_ADMIN_TOKEN_FILE", self.path("admin-token"));
+        command.env("REELFARM_SOURCES", self.path("films"));
+        self.launch(name, command, Some(address));
+    }
+
+    /// The same through a proxy to the broker.
+    pub(crate) async fn scheduler_through(&mut self, name: &str, proxy: &Proxy) {
+        let file = format!("{name}-url");
+        self.secret(&file, &self.broker.url_through(proxy.address(), User::Scheduler, VIRTUAL_HOST));
+        self.variables.insert("REELFARM_BROKER_URL_FILE", self.path(&file).into());
+        self.scheduler(name).await;
+        self.variables.remove("REELFARM_BROKER_URL_FILE");
     }
 
     /// Starts a worker for all pools.
@@ -155,9 +190,15 @@ impl Farm {
     }
 
     fn worker_with_broker(&mut self, name: &str, url_file: &str) {
-        let mut command = self.reelfarm(&["worker", "--name", name, "--slots", "1", "--drain-limit", "60"]);
-        command.env("REELFARM_BROKER_URL_FILE", url_file);
+        let command = self.worker_command(name, url_file);
         self.launch(name, command, None);
+    }
+
+    /// The command of a worker.
+    pub(crate) fn worker_command(&self, name: &str, url_file: &str) -> Command {
+        let mut command = self.reelfarm(&["worker", "--name", name, "--drain-limit", "60"]);
+        command.env("REELFARM_SLOTS", "1").env("REELFARM_BROKER_URL_FILE", url_file);
+        command
     }
 
     pub(crate) fn process(&self, name: &str) -> &Process {
@@ -215,11 +256,16 @@ impl Farm {
 
     /// Runs a verb against the farm's API, by way of this scheduler.
     pub(crate) fn ask(&self, scheduler: &str, arguments: &[&str]) -> Output {
+        self.command(scheduler, arguments).output().unwrap()
+    }
+
+    /// The command that does it.
+    pub(crate) fn command(&self, scheduler: &str, arguments: &[&str]) -> Command {
         let address = self.processes[scheduler].address.unwrap();
         let mut command = self.reelfarm(arguments);
         command.env("REELFARM_FARM", format!("http://{address}"));
         command.env("REELFARM_TOKEN_FILE", self.path("admin-token"));
-        command.output().unwrap()
+        command
     }
 
     /// The same, which must succeed; answers what it printed as JSON.

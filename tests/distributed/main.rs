@@ -9,4 +9,6 @@ mod support;
 mod farm;
 mod faults;
 mod judge;
+mod metrics;
+mod tap;
 mod titles;

@@ -147,16 +147,16 @@ impl Postgres {
     /// # Errors
     /// The server is not up, or refuses the statement.
     pub async fn execute(&self, statement: &str) -> Result<(), PostgresError> {
+        self.execute_in(&self.url(), statement).await
+    }
+
+    /// Runs a statement as the server's owner, in one of its databases.
+    ///
+    /// # Errors
+    /// The server is not up, or refuses the statement.
+    pub async fn execute_in(&self, url: &str, statement: &str) -> Result<(), PostgresError> {
         let mut psql = tokio::process::Command::new(self.programs.join("psql"));
-        psql.args([
-            "--no-psqlrc",
-            "--quiet",
-            "--set",
-            "ON_ERROR_STOP=1",
-            "--command",
-            statement,
-            &self.url(),
-        ]);
+        psql.args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--command", statement, url]);
         output("psql", psql).await
     }
 

@@ -104,6 +104,11 @@ pub(super) const LEASE_RESCUES: MetricSpecification = counter(
     &[],
     "Tasks taken back because the lease of their attempt expired.",
 );
+pub(super) const NOT_UNDERSTOOD: MetricSpecification = counter(
+    "reelfarm_messages_not_understood_total",
+    &[],
+    "Messages from the broker that could not be read: damaged, or of another version's format.",
+);
 pub(super) const ENCODE_SPEED: MetricSpecification = histogram(
     "reelfarm_encode_speed_ratio",
     SPEED_RATIOS,
@@ -153,6 +158,7 @@ pub const SPECIFICATION: &[MetricSpecification] = &[
     ATTEMPTS,
     STALE_REPORTS,
     LEASE_RESCUES,
+    NOT_UNDERSTOOD,
     ENCODE_SPEED,
     ENCODED_FRAMES,
     WORKER_SLOTS,

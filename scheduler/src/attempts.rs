@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use reelfarm_artifacts::Swept;
 use reelfarm_model::message::{ControlMessage, WorkerEvent};
 use reelfarm_model::{
-    AttemptOutcome, Code, Failure, Fence, Pool, Progress, SourceReference, TaskKind, TitleId,
+    AttemptOutcome, Code, Failure, Fence, Pool, Progress, SourceReference, TaskKind, TitleId, WorkerId,
 };
 use reelfarm_store::{AttemptReport, ExpiredAttempt, Recorded, Report, RetryDecision, TitleGeneration};
 use reelfarm_telemetry::metrics::AttemptEnd;
@@ -27,6 +28,8 @@ pub(crate) struct Active {
     pub(crate) pool: Pool,
     pub(crate) ready_since: Instant,
     pub(crate) started: Option<Instant>,
+    /// Who was the first to report its start.
+    pub(crate) worker: Option<WorkerId>,
 }
 
 impl Active {
@@ -68,8 +71,12 @@ impl Scheduler {
     /// Records in one transaction what workers have reported, then acts on what came of it.
     pub(crate) async fn record(&mut self, events: &[WorkerEvent]) -> Result<(), SchedulerError> {
         let mut next = Next::default();
-        let (mut reported, mut reports) = (Vec::new(), Vec::new());
+        let (mut reported, mut reports, mut answers) = (Vec::new(), Vec::new(), Vec::new());
         for event in events {
+            if let Some(fence) = event.fence().filter(|fence| !self.is_the_holders(fence, event)) {
+                answers.push(self.refused(event, *fence));
+                continue;
+            }
             match event {
                 WorkerEvent::Report(report) => self.workers.heard((**report).clone()),
                 WorkerEvent::Finished { fence, .. } if self.stopping.contains_key(fence) => {
@@ -88,7 +95,6 @@ impl Scheduler {
                 }
             }
         }
-        let mut answers = Vec::new();
         if !reports.is_empty() {
             let recorded = self.store.record(&reports).await?;
             for ((event, report), recorded) in reported.into_iter().zip(reports).zip(recorded) {
@@ -99,6 +105,16 @@ impl Scheduler {
         self.go_on(next).await
     }
 
+    /// Whether an event comes from the worker that has the attempt: the first to report its start. Another that got the
+    /// same message knows the same fence, and would end with its own the attempt of the first.
+    fn is_the_holders(&mut self, fence: &Fence, event: &WorkerEvent) -> bool {
+        let Some(active) = self.active_of(fence) else { return true };
+        if let (None, WorkerEvent::Started { worker, .. }) = (&active.worker, event) {
+            active.worker = Some(worker.clone());
+        }
+        active.worker.as_ref().is_none_or(|holder| holder == event.worker())
+    }
+
     /// A worker's event as the store takes it.
     async fn report_of(&self, event: &WorkerEvent) -> Result<Option<AttemptReport>, SchedulerError> {
         let (fence, report) = match event {
@@ -107,7 +123,7 @@ impl Scheduler {
             WorkerEvent::Heartbeat { fence, progress, .. } => {
                 (fence, Report::Extended { lease: self.options.lease, progress: *progress })
             }
-            WorkerEvent::Finished { fence, outcome, .. } => (
+            WorkerEvent::Finished { fence, outcome, worker } => (
                 fence,
                 match outcome.clone() {
                     AttemptOutcome::Completed { artifacts, result } => {
@@ -115,15 +131,33 @@ impl Scheduler {
                     }
                     AttemptOutcome::Released => Report::Released,
                     AttemptOutcome::Failed { failure } => {
-                        let failures =
-                            self.store.task(&fence.task).await?.map_or(0, |record| record.failures);
-                        let retry = self.options.retry.after_failure(failure.class, failures + 1);
+                        let retry = self.retry_after(fence, &failure, worker).await?;
                         Report::Failed { failure, retry }
                     }
                 },
             ),
         };
         Ok(Some(AttemptReport { fence: *fence, report }))
+    }
+
+    /// What follows a failure. What a host could not do counts for nothing where another may do better.
+    async fn retry_after(
+        &self,
+        fence: &Fence,
+        failure: &Failure,
+        worker: &WorkerId,
+    ) -> Result<RetryDecision, SchedulerError> {
+        let retry = &self.options.retry;
+        let Some(record) = self.store.task(&fence.task).await? else {
+            return Ok(retry.after_failure(failure.class, 1));
+        };
+        let elsewhere =
+            failure.code.is_of_the_host() && self.workers.others_take(record.task.spec.pool(), worker);
+        Ok(if elsewhere {
+            retry.after_host_failure(record.attempt, record.failures + 1)
+        } else {
+            retry.after_failure(failure.class, record.failures + 1)
+        })
     }
 
     /// Does what follows from a report, and answers what its worker is told.
@@ -194,7 +228,7 @@ impl Scheduler {
             titles = self.those_of_source_first(titles, &source).await?;
         }
         let result = match retry {
-            RetryDecision::After(_) => TaskResult::WillRetry(failure),
+            RetryDecision::After(_) | RetryDecision::Uncounted(_) => TaskResult::WillRetry(failure),
             RetryDecision::Never => TaskResult::Failed(failure),
         };
         self.attempt_ended(fence, &result);
@@ -288,6 +322,8 @@ impl Scheduler {
             .filter(|(_, (_, deadline))| *deadline <= now)
             .map(|(fence, (title, _))| (*fence, title.clone()))
             .collect();
+        let ended: Vec<_> = over.iter().map(|(fence, _)| *fence).collect();
+        self.sweep(Swept::Ended(&ended)).await;
         for (fence, title) in over {
             self.stopping.remove(&fence);
             self.active.retain(|_, active| active.fence != fence);
@@ -304,17 +340,24 @@ impl Scheduler {
         let expired = self.store.expired().await?;
         let lost = |attempt: &ExpiredAttempt| AttemptReport {
             fence: attempt.fence,
-            report: Report::Lost { retry: self.options.retry.after_loss(attempt.losses + 1) },
+            report: Report::Lost {
+                retry: if attempt.started {
+                    self.options.retry.after_loss(attempt.losses + 1)
+                } else {
+                    self.options.retry.after_silence()
+                },
+            },
         };
         let reports: Vec<_> = expired.iter().map(lost).collect();
         if reports.is_empty() {
             return Ok(());
         }
-        let (mut next, mut stops) = (Next::default(), Vec::new());
+        let (mut next, mut stops, mut ended) = (Next::default(), Vec::new(), Vec::new());
         for (report, recorded) in reports.iter().zip(self.store.record(&reports).await?) {
             // Otherwise a heartbeat came in meanwhile.
             let Recorded::Failed(lost) = recorded else { continue };
             let fence = report.fence;
+            ended.push(fence);
             self.metrics.lease_rescued();
             stops.push(ControlMessage::Stop { fence, worker: None });
             if let Some(active) = self.active.remove(&fence.task) {
@@ -326,7 +369,15 @@ impl Scheduler {
             }
         }
         self.tell(&stops).await;
+        self.sweep(Swept::Ended(&ended)).await;
         self.go_on(next).await
+    }
+
+    /// Takes away what attempts left whose workers will not.
+    pub(crate) async fn sweep(&self, attempts: Swept<'_>) {
+        if let Err(error) = self.artifacts.sweep_attempts(attempts).await {
+            tracing::warn!(%error, "what attempts left was not removed; the next leader does it");
+        }
     }
 
     /// What a title wants has changed. Tells workers to stop the attempts that nobody wants any more, and remembers to

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use reelfarm_artifacts::Swept;
 use reelfarm_model::message::{ControlMessage, TaskMessage};
 use reelfarm_model::{Fence, Pool, TaskKey};
 use reelfarm_store::{AttemptReport, Report};
@@ -26,7 +27,10 @@ impl Scheduler {
     /// Learns what another scheduler, or this one before a restart, left under way, and sends what it had not sent.
     pub(crate) async fn take_over(&mut self) -> Result<(), SchedulerError> {
         self.tell(&[ControlMessage::Introduce]).await;
-        for attempt in self.store.under_way().await? {
+        let under_way = self.store.under_way().await?;
+        let fences: Vec<_> = under_way.iter().map(|attempt| attempt.fence).collect();
+        self.sweep(Swept::AllBut(&fences)).await;
+        for attempt in under_way {
             // Without a title it is one that will be stopped: its slot is free as soon as its worker says so.
             let Some((title, _)) = attempt.titles.first().cloned() else { continue };
             let active = Active {
@@ -37,7 +41,8 @@ impl Scheduler {
                 kind: attempt.task.spec.kind(),
                 pool: attempt.task.spec.pool(),
                 ready_since: Instant::now(),
-                started: attempt.started.then(Instant::now),
+                started: attempt.worker.is_some().then(Instant::now),
+                worker: attempt.worker,
             };
             self.active.insert(attempt.fence.task, active);
         }
@@ -139,5 +144,6 @@ fn active(message: &TaskMessage) -> Active {
         pool: message.task.spec.pool(),
         ready_since: Instant::now(),
         started: None,
+        worker: None,
     }
 }

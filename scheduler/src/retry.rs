@@ -2,8 +2,9 @@
 //! went before.
 //!
 //! A permanent failure ends the task at once. A transient one is tried again a bounded number of times. So is an
-//! environment failure, with longer waits, because a host or a disk needs a person. A worker that was lost says
-//! nothing about the task, unless it happens again and again: then the task itself may be what kills workers.
+//! environment failure, with longer waits, because a host or a disk needs a person; where another host may do better, it
+//! does not count at first. A worker that was lost says nothing about the task, unless it happens again and again: then
+//! the task itself may be what kills workers. An attempt that no worker began never counts: its message was lost.
 
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ pub struct RetryPolicy {
     pub failures_limit: u32,
     /// Attempts whose worker may be lost before the task is given up.
     pub losses_limit: u32,
+    /// Attempts up to which a failure of one host does not count while another may do better.
+    pub hosts_limit: u32,
     /// The wait after the first transient failure; it doubles with each further one.
     pub transient_backoff: Duration,
     /// The wait after the first environment failure; it doubles with each further one.
@@ -30,6 +33,7 @@ impl Default for RetryPolicy {
         Self {
             failures_limit: 3,
             losses_limit: 5,
+            hosts_limit: 10,
             transient_backoff: Duration::from_secs(1),
             environment_backoff: Duration::from_secs(3),
             longest_backoff: Duration::from_secs(300),
@@ -49,6 +53,20 @@ impl RetryPolicy {
             return RetryDecision::Never;
         }
         RetryDecision::After(self.doubled(first, failures))
+    }
+
+    /// After the failure of a host, where another takes tasks: the `failures`-th of the task counted from 1, at its
+    /// `attempt`-th attempt.
+    pub fn after_host_failure(&self, attempt: u32, failures: u32) -> RetryDecision {
+        if attempt > self.hosts_limit {
+            return self.after_failure(FailureClass::Environment, failures);
+        }
+        RetryDecision::Uncounted(Duration::ZERO)
+    }
+
+    /// After the lease of an attempt ran out that no worker had begun.
+    pub const fn after_silence(&self) -> RetryDecision {
+        RetryDecision::Uncounted(self.transient_backoff)
     }
 
     /// After the loss of a worker, the `losses`-th of the task counted from 1.
@@ -85,6 +103,10 @@ mod tests {
         ] {
             assert_eq!(policy.after_failure(class, failures), expected, "{class:?} {failures}");
         }
+        assert_eq!(policy.after_host_failure(10, 1), RetryDecision::Uncounted(Duration::ZERO));
+        assert_eq!(policy.after_host_failure(11, 1), seconds(3));
+        assert_eq!(policy.after_host_failure(13, 3), RetryDecision::Never);
+        assert_eq!(policy.after_silence(), RetryDecision::Uncounted(Duration::from_secs(1)));
         assert_eq!(policy.after_loss(4), seconds(8));
         assert_eq!(policy.after_loss(5), RetryDecision::Never);
     }
@@ -95,7 +117,7 @@ mod tests {
             let policy = RetryPolicy { failures_limit: u32::MAX, losses_limit: u32::MAX, ..RetryPolicy::default() };
             for decision in [policy.after_failure(FailureClass::Transient, failures), policy.after_loss(losses)] {
                 match decision {
-                    RetryDecision::After(wait) => prop_assert!(wait <= policy.longest_backoff),
+                    RetryDecision::After(wait) | RetryDecision::Uncounted(wait) => prop_assert!(wait <= policy.longest_backoff),
                     RetryDecision::Never => prop_assert!(failures == u32::MAX || losses == u32::MAX),
                 }
             }

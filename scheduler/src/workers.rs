@@ -26,12 +26,19 @@ impl Workers {
     /// The slots of those that take tasks, by pool.
     pub(crate) fn slots(&self) -> HashMap<Pool, usize> {
         let mut slots = HashMap::new();
-        for report in self.known().into_iter().filter(|report| report.phase == WorkerPhase::Serving) {
+        for report in self.known().into_iter().filter(WorkerReport::takes_tasks) {
             for (pool, of_pool) in report.pools {
                 *slots.entry(pool).or_default() += of_pool.total as usize;
             }
         }
         slots
+    }
+
+    /// Whether any worker but this one takes tasks of a pool.
+    pub(crate) fn others_take(&self, pool: Pool, worker: &WorkerId) -> bool {
+        self.known()
+            .iter()
+            .any(|other| other.worker != *worker && other.takes_tasks() && other.pools.contains_key(&pool))
     }
 
     fn heard_at(&self, report: WorkerReport, now: Instant) {
@@ -55,7 +62,7 @@ impl Workers {
 
 #[cfg(test)]
 mod tests {
-    use reelfarm_model::message::FORMAT;
+    use reelfarm_model::message::{FORMAT, Slots};
     use reelfarm_model::recipe::ToolVersions;
 
     use super::*;
@@ -73,6 +80,7 @@ mod tests {
             processors: 1,
             speed: BTreeMap::new(),
             free_disk: None,
+            resting: None,
         }
     }
 
@@ -89,5 +97,21 @@ mod tests {
             [report("a", WorkerPhase::Draining), report("c", WorkerPhase::Serving)]
         );
         assert_eq!(workers.known_at(now + SILENCE), [report("a", WorkerPhase::Draining)]);
+    }
+
+    #[test]
+    fn slots_are_those_of_workers_that_take_tasks() {
+        let workers = Workers::default();
+        let of_cpu = |name: &str, phase, resting: Option<&str>| WorkerReport {
+            pools: BTreeMap::from([(Pool::Cpu, Slots { total: 2, busy: 0 })]),
+            resting: resting.map(str::to_owned),
+            ..report(name, phase)
+        };
+        workers.heard(of_cpu("a", WorkerPhase::Serving, None));
+        workers.heard(of_cpu("b", WorkerPhase::Serving, Some("the disk is full")));
+        workers.heard(of_cpu("c", WorkerPhase::Draining, None));
+        assert_eq!(workers.slots(), HashMap::from([(Pool::Cpu, 2)]));
+        let takes = |pool, but: &str| workers.others_take(pool, &WorkerId(but.into()));
+        assert!(takes(Pool::Cpu, "b") && !takes(Pool::Cpu, "a") && !takes(Pool::Light, "b"));
     }
 }

@@ -158,6 +158,7 @@ impl Farm {
                 media: media(),
                 packager,
                 keys: KeyRing { master, given: None, server: None },
+                disk_floor: 0,
                 tools: tools.clone(),
                 metrics,
             };
@@ -311,6 +312,7 @@ impl Farm {
             processors: 4,
             speed: BTreeMap::new(),
             free_disk: None,
+            resting: None,
         };
         self.broker.send_event(&WorkerEvent::Report(Box::new(report))).await.unwrap();
         wait_until("the worker is known", async || {

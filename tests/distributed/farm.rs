@@ -1,9 +1,10 @@
 //! A whole farm of processes: a real PostgreSQL, a real RabbitMQ, schedulers and workers of the real program.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::path::PathBuf;
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use reelfarm_model::{Title, TitleState};
@@ -39,6 +40,10 @@ pub(crate) struct Farm {
     /// How many schedulers were ever started.
     pub(crate) schedulers: u16,
     pub(crate) store: PostgresStore,
+    /// Variables of processes that are started from now on, in place of what they would have.
+    pub(crate) variables: BTreeMap<&'static str, OsString>,
+    /// Seconds of an attempt's lease, for schedulers that are started from now on.
+    pub(crate) lease: u64,
 }
 
 impl Farm {
@@ -53,7 +58,8 @@ impl Farm {
         site.secret("database-url", &postgres.url());
         site.secret(SCHEDULER_URL, &broker.url(User::Scheduler, VIRTUAL_HOST));
         site.secret(WORKER_URL, &broker.url(User::Worker, VIRTUAL_HOST));
-        Self { postgres, broker, site, processes: BTreeMap::new(), schedulers: 0, store }
+        let (processes, variables) = (BTreeMap::new(), BTreeMap::new());
+        Self { postgres, broker, site, processes, schedulers: 0, store, variables, lease: LEASE }
     }
 
     /// The same with a scheduler and two workers, ready for titles.
@@ -77,10 +83,13 @@ impl Farm {
 
     /// Starts a scheduler, and waits until its API answers.
     pub(crate) async fn scheduler(&mut self, name: &str) {
-        self.schedulers += 1;
-        let address = self.api(self.schedulers);
-        let process = self.site.scheduler(name, address, SCHEDULER_URL);
-        self.processes.insert(name.to_owned(), process);
+        self.launch_scheduler(name);
+        self.answers(name).await;
+    }
+
+    /// Waits until a scheduler's API answers.
+    pub(crate) async fn answers(&mut self, name: &str) {
+        let address = self.processes[name].address.unwrap();
         self.until(&format!("{name} answers"), async |farm| {
             farm.ended(name);
             tokio::net::TcpStream::connect(address).await.is_ok()
@@ -88,27 +97,39 @@ impl Farm {
         .await;
     }
 
+    /// Starts a scheduler.
+    pub(crate) fn launch_scheduler(&mut self, name: &str) {
+        self.schedulers += 1;
+        let address = self.api(self.schedulers);
+        let command = self.site.scheduler_command(name, address, SCHEDULER_URL, self.lease);
+        self.launch(name, command, Some(address));
+    }
+
+    /// The same through a proxy to the broker.
+    pub(crate) async fn scheduler_through(&mut self, name: &str, proxy: &Proxy) {
+        let file = format!("{name}-url");
+        self.site.secret(&file, &self.broker.url_through(proxy.address(), User::Scheduler, VIRTUAL_HOST));
+        self.variables.insert("REELFARM_BROKER_URL_FILE", self.path(&file).into());
+        self.scheduler(name).await;
+        self.variables.remove("REELFARM_BROKER_URL_FILE");
+    }
+
     /// Starts a worker for all pools.
     pub(crate) fn worker(&mut self, name: &str) {
-        self.processes.insert(name.to_owned(), self.site.worker(name, name, WORKER_URL));
+        self.launch(name, self.site.worker_command(name, name, WORKER_URL), None);
     }
 
     /// Starts a worker that reaches the broker through a proxy.
     pub(crate) fn worker_through(&mut self, name: &str, proxy: &Proxy) {
         let file = format!("{name}-url");
         self.site.secret(&file, &self.broker.url_through(proxy.address(), User::Worker, VIRTUAL_HOST));
-        self.processes.insert(name.to_owned(), self.site.worker(name, name, &file));
+        self.launch(name, self.site.worker_command(name, name, &file), None);
     }
 
-    /// Starts a worker that packages with this tool.
-    pub(crate) fn worker_with_packager(&mut self, name: &str, tool: &Path) {
-        self.processes.insert(name.to_owned(), self.site.worker_with_packager(name, tool));
-    }
-
-    /// The workers that the farm knows.
-    pub(crate) fn workers(&self) -> Vec<Value> {
-        let workers = self.json("scheduler-1", &["workers", "--json"]);
-        workers.as_array().unwrap().clone()
+    /// Starts a process of the farm, with the variables that are set.
+    pub(crate) fn launch(&mut self, name: &str, mut command: Command, address: Option<SocketAddr>) {
+        command.envs(&self.variables);
+        self.processes.insert(name.to_owned(), self.site.launch(name, command, address));
     }
 
     /// The processes of the farm by their ids.
@@ -161,7 +182,12 @@ impl Farm {
 
     /// Runs a verb against the farm's API, by way of this scheduler.
     pub(crate) fn ask(&self, scheduler: &str, arguments: &[&str]) -> Output {
-        self.site.ask(self.processes[scheduler].address.unwrap(), arguments)
+        self.command(scheduler, arguments).output().unwrap()
+    }
+
+    /// The command that does it.
+    pub(crate) fn command(&self, scheduler: &str, arguments: &[&str]) -> Command {
+        self.site.command(self.processes[scheduler].address.unwrap(), arguments)
     }
 
     /// The same, which must succeed; answers what it printed as JSON.

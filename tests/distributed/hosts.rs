@@ -1,5 +1,6 @@
 //! A host that cannot do its work must not be the one that takes all of it.
 
+use reelfarm_model::Code;
 use reelfarm_store::Store as _;
 
 use crate::farm::Farm;
@@ -9,25 +10,30 @@ use crate::support::packager;
 async fn a_host_that_fails_is_set_aside_and_costs_the_title_no_attempt() {
     let mut farm = Farm::servers().await;
     farm.scheduler("scheduler-1").await;
+    farm.worker("whole");
     let tool = farm.path("packager");
     fs_err::copy(packager(), &tool).unwrap();
-    farm.worker_with_packager("broken", &tool);
-    farm.until("the worker is known", async |farm| !farm.workers().is_empty()).await;
-    fs_err::remove_file(&tool).unwrap();
-    farm.submit("scheduler-1", "film", 4, "dash-clr-2s");
-    farm.until("the host is set aside", async |farm| {
-        farm.workers()
-            .iter()
-            .any(|worker| worker["aside"].as_str().is_some_and(|reason| reason.starts_with("RF-PKG-001")))
+    farm.variables.insert("REELFARM_PACKAGER", tool.clone().into());
+    farm.worker("broken");
+    farm.until("both are known", async |farm| {
+        farm.json("scheduler-1", &["workers", "--json"]).as_array().is_some_and(|workers| workers.len() == 2)
     })
     .await;
-    let shown = farm.ask("scheduler-1", &["workers"]);
-    let shown = String::from_utf8(shown.stdout).unwrap();
-    assert!(shown.contains("takes no tasks for a while: RF-PKG-001"), "{shown}");
-
-    farm.worker("whole");
+    fs_err::remove_file(&tool).unwrap();
+    // More media sets than either has slots: both get one.
+    farm.submit("scheduler-1", "film", 4, "dash-clr-2s,od-clr-2s,ts-clr-4s,mp4-clr");
     farm.judge(&["film"]).await;
-    let tasks = farm.store.tasks_of(&"film".parse().unwrap()).await.unwrap();
-    let package = tasks.iter().find(|record| record.host_failures > 0).unwrap();
-    assert_eq!((package.failures, package.losses), (0, 0), "{}", package.task.spec.label());
+    let mut failed = 0;
+    for record in farm.store.tasks_of(&"film".parse().unwrap()).await.unwrap() {
+        assert_eq!((record.failures, record.losses), (0, 0), "{}", record.task.spec.label());
+        for attempt in farm.store.attempts_of(&record.task.key).await.unwrap() {
+            let Some(failure) = attempt.failure else { continue };
+            assert_eq!(failure.code, Code::PackagerMissing);
+            assert_eq!(attempt.worker.map(|worker| worker.0).as_deref(), Some("broken"));
+            failed += 1;
+        }
+    }
+    assert!(failed > 0, "what failed there is told");
+    let log = farm.process("broken").log();
+    assert!(log.contains("taking no tasks for a while") && log.contains("RF-PKG-001"), "{log}");
 }

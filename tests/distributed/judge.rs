@@ -29,6 +29,11 @@ impl Farm {
             self.reaches(title, TitleState::Published).await;
             self.is_online_once(title);
         }
+        self.is_whole().await;
+    }
+
+    /// Judges a farm whose titles have all ended, however they did: nothing is left lying anywhere.
+    pub(crate) async fn is_whole(&mut self) {
         self.nothing_is_left().await;
         self.no_message_is_left().await;
     }

@@ -10,6 +10,8 @@ mod farm;
 mod faults;
 mod hosts;
 mod judge;
+mod metrics;
 mod site;
 mod soak;
+mod tap;
 mod titles;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
-use crate::farm::{LEADER_LEASE, LEASE, PATIENCE};
+use crate::farm::{LEADER_LEASE, PATIENCE};
 use crate::support::packager;
 
 /// What a killed worker left in staging is litter after so many seconds. No attempt of these tests is as long without a
@@ -121,58 +121,62 @@ impl Site {
         command.env("REELFARM_PACKAGER", packager()).env("NO_COLOR", "1").env("RUST_BACKTRACE", "1");
         command.env("REELFARM_MASTER_SECRET_FILE", self.path("master-secret"));
         command.env("REELFARM_ORIGIN", self.path("origin"));
+        command.env("REELFARM_LOG", "info");
+        // However little room the machine has that runs the tests.
+        command.env("REELFARM_DISK_FLOOR_GIB", "0");
         command
     }
 
     /// Runs a verb against the farm's API at this address.
     pub(crate) fn ask(&self, address: SocketAddr, arguments: &[&str]) -> Output {
+        self.command(address, arguments).output().unwrap()
+    }
+
+    /// The command that does it.
+    pub(crate) fn command(&self, address: SocketAddr, arguments: &[&str]) -> Command {
         let mut command = self.reelfarm(arguments);
         command.env("REELFARM_FARM", format!("http://{address}"));
         command.env("REELFARM_TOKEN_FILE", self.path("admin-token"));
-        command.output().unwrap()
+        command
     }
 
-    /// Starts a scheduler whose API will be at this address. `broker_url` names a file.
-    pub(crate) fn scheduler(&self, host: &str, address: SocketAddr, broker_url: &str) -> Process {
-        let mut command = self.reelfarm(&["scheduler", "--listen", &address.to_string()]);
-        command.args(["--lease", &LEASE.to_string(), "--leader-lease", &LEADER_LEASE.to_string()]);
+    /// The command of a scheduler whose API will be at this address. `broker_url` names a file.
+    pub(crate) fn scheduler_command(
+        &self,
+        host: &str,
+        address: SocketAddr,
+        broker_url: &str,
+        lease: u64,
+    ) -> Command {
+        let mut command = self.of_host(host, &["scheduler", "--listen", &address.to_string()], broker_url);
+        command.args(["--lease", &lease.to_string(), "--leader-lease", &LEADER_LEASE.to_string()]);
         command.args(["--collect-after", &COLLECT_AFTER.to_string()]);
         command.env("REELFARM_DATABASE_URL_FILE", self.path("database-url"));
         command.env("REELFARM_ADMIN_TOKEN_FILE", self.path("admin-token"));
         command.env("REELFARM_SOURCES", self.path("films"));
-        self.launch(host, command, broker_url, Some(address))
-    }
-
-    /// Starts a worker that packages with this tool.
-    pub(crate) fn worker_with_packager(&self, name: &str, tool: &Path) -> Process {
-        let mut command = self.worker_command(name);
-        command.env("REELFARM_PACKAGER", tool);
-        self.launch(name, command, "worker-url", None)
-    }
-
-    /// Starts a worker for all pools, of this name, on a host that may have had other workers before.
-    pub(crate) fn worker(&self, host: &str, name: &str, broker_url: &str) -> Process {
-        self.launch(host, self.worker_command(name), broker_url, None)
-    }
-
-    fn worker_command(&self, name: &str) -> Command {
-        self.reelfarm(&["worker", "--name", name, "--slots", "1", "--drain-limit", "60"])
-    }
-
-    fn launch(
-        &self,
-        host: &str,
-        mut command: Command,
-        broker_url: &str,
-        address: Option<SocketAddr>,
-    ) -> Process {
-        let log = self.path(&format!("{host}.log"));
-        let file = fs_err::OpenOptions::new().create(true).append(true).open(&log).unwrap().into_parts().0;
         command
-            .env("REELFARM_LOG", "warn,reelfarm_scheduler=info,reelfarm_workers=info")
+    }
+
+    /// The command of a worker for all pools, of this name, on a host that may have had other workers before.
+    pub(crate) fn worker_command(&self, host: &str, name: &str, broker_url: &str) -> Command {
+        let mut command = self.of_host(host, &["worker", "--name", name, "--drain-limit", "60"], broker_url);
+        command.env("REELFARM_SLOTS", "1");
+        command
+    }
+
+    fn of_host(&self, host: &str, arguments: &[&str], broker_url: &str) -> Command {
+        let mut command = self.reelfarm(arguments);
+        command
             .env("REELFARM_BROKER_URL_FILE", self.path(broker_url))
             .env("REELFARM_STATE", self.path(&format!("state-{host}")))
             .env("REELFARM_ARTIFACTS", self.path("artifacts"));
+        command
+    }
+
+    /// Starts a process of a host.
+    pub(crate) fn launch(&self, host: &str, mut command: Command, address: Option<SocketAddr>) -> Process {
+        let log = self.path(&format!("{host}.log"));
+        let file = fs_err::OpenOptions::new().create(true).append(true).open(&log).unwrap().into_parts().0;
         let child = command.stdout(Stdio::null()).stderr(Stdio::from(file)).spawn().unwrap();
         Process { child, log, address }
     }

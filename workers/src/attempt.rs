@@ -1,12 +1,13 @@
 //! One attempt at a task: reported as started, kept alive by heartbeats, ended by exactly one report.
 
+use std::collections::hash_map::Entry;
 use std::path::Path;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use reelfarm_model::message::{ControlMessage, TaskMessage, WorkerEvent};
-use reelfarm_model::{AttemptOutcome, Failure, Progress};
+use reelfarm_model::{AttemptOutcome, Failure, Fence, Progress};
 use reelfarm_queue::{BrokerError, Delivery};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
@@ -33,10 +34,26 @@ enum Interruption {
 pub(crate) async fn run(running: &Running, delivery: Delivery) {
     let message = Arc::new(delivery.message.clone());
     let fence = message.fence;
-    let (sender, mailbox) = mpsc::unbounded_channel();
-    running.mailboxes.lock().unwrap_or_else(PoisonError::into_inner).insert(fence, sender);
+    let Some(mailbox) = enlist(running, fence) else {
+        tracing::warn!(title = %message.title, task = message.task.spec.label(), "delivered twice, and at work here already");
+        // Where this fails, it comes once more.
+        drop(delivery.acknowledge().await);
+        return;
+    };
     run_with_mailbox(running, delivery, &message, mailbox).await;
     running.mailboxes.lock().unwrap_or_else(PoisonError::into_inner).remove(&fence);
+}
+
+/// The mailbox of an attempt; `None` where it is at work already.
+fn enlist(running: &Running, fence: Fence) -> Option<mpsc::UnboundedReceiver<ControlMessage>> {
+    let (sender, mailbox) = mpsc::unbounded_channel();
+    match running.mailboxes.lock().unwrap_or_else(PoisonError::into_inner).entry(fence) {
+        Entry::Occupied(_) => None,
+        Entry::Vacant(place) => {
+            place.insert(sender);
+            Some(mailbox)
+        }
+    }
 }
 
 async fn run_with_mailbox(
@@ -70,6 +87,14 @@ async fn run_with_mailbox(
         }
         Err(error) => AttemptOutcome::Failed { failure: error.into() },
     };
+    match &outcome {
+        AttemptOutcome::Completed { .. } => running.rest.worked(),
+        // Before it is reported, so that it does not come straight back.
+        AttemptOutcome::Failed { failure } if failure.code.is_of_the_host() => {
+            running.set_aside(failure.message.clone()).await;
+        }
+        AttemptOutcome::Failed { .. } | AttemptOutcome::Released => {}
+    }
     let finished = WorkerEvent::Finished { fence, worker: worker.id.clone(), outcome };
     if let Err(error) = worker.broker.send_event(&finished).await {
         tracing::warn!(%title, task, %error, "end not reported: the lease will expire");

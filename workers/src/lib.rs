@@ -14,6 +14,7 @@ mod execute;
 mod lease;
 mod make;
 mod report;
+mod rest;
 
 pub use keys::KeyRing;
 pub use process::MediaProcess;

@@ -17,7 +17,6 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Sends reports until `ended`, and the farewell then.
 pub(crate) async fn run(running: Arc<Running>, ended: CancellationToken) -> Result<(), BrokerError> {
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let mut ticks = tokio::time::interval(INTERVAL);
     loop {
         let phase = tokio::select! {
@@ -25,15 +24,17 @@ pub(crate) async fn run(running: Arc<Running>, ended: CancellationToken) -> Resu
             () = ended.cancelled() => break,
             _ = ticks.tick() => phase(&running),
             () = running.asked.notified() => phase(&running),
+            // Said at once when it takes tasks again.
+            () = running.rest.over(), if running.rest.why().is_some() => phase(&running),
             // Said at once.
             () = running.drain.cancelled(), if phase(&running) == WorkerPhase::Serving => WorkerPhase::Draining,
         };
         tokio::select! {
             () = ended.cancelled() => break,
-            () = send(&running, phase, &host) => {}
+            () = send(&running, phase) => {}
         }
     }
-    if tokio::time::timeout(FAREWELL, send(&running, WorkerPhase::Gone, &host)).await.is_err() {
+    if tokio::time::timeout(FAREWELL, send(&running, WorkerPhase::Gone)).await.is_err() {
         tracing::warn!("the farewell was not sent in time");
     }
     Ok(())
@@ -47,12 +48,17 @@ fn phase(running: &Running) -> WorkerPhase {
     }
 }
 
-async fn send(running: &Running, phase: WorkerPhase, host: &str) {
+/// Says at once what the worker is.
+pub(crate) async fn now(running: &Running) {
+    send(running, phase(running)).await;
+}
+
+async fn send(running: &Running, phase: WorkerPhase) {
     let worker = &running.worker;
     let report = WorkerReport {
         worker: worker.id.clone(),
         phase,
-        host: host.to_owned(),
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         format: FORMAT,
         pools: running.state.slots(),
@@ -61,7 +67,8 @@ async fn send(running: &Running, phase: WorkerPhase, host: &str) {
         processors: std::thread::available_parallelism()
             .map_or(1, |count| u32::try_from(count.get()).unwrap_or(u32::MAX)),
         speed: running.state.speed(),
-        free_disk: None,
+        free_disk: worker.artifacts.free_bytes().await,
+        resting: running.rest.why(),
     };
     if let Err(error) = worker.broker.send_event(&WorkerEvent::Report(Box::new(report))).await {
         tracing::warn!(%error, "the worker's report was not sent");

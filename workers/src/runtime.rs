@@ -2,7 +2,8 @@
 //!
 //! Promises: a worker knows the broker and the artifact store and no database. It takes a task only when a slot is
 //! free. An attempt that is told to stop, whose lease runs out, or whose worker is told to stop, ends its child
-//! processes and reports that it was released. A worker that is told to drain takes no more tasks, finishes those that it
+//! processes and reports that it was released. A worker whose host cannot do what was asked of it takes no tasks for a while, so
+//! that others get them. A worker that is told to drain takes no more tasks, finishes those that it
 //! has and ends. A broker that cannot be reached for a while ends no worker. Nothing blocks the async runtime.
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,7 +14,7 @@ use reelfarm_model::message::{ControlMessage, Slots};
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::{Fence, Pool, TaskKind, WorkerId};
 use reelfarm_packaging::shaka::Packager;
-use reelfarm_queue::{Broker, BrokerError, ControlStream};
+use reelfarm_queue::{Broker, BrokerError, ControlStream, Delivery};
 use reelfarm_telemetry::metrics::Metrics;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
@@ -23,6 +24,7 @@ use crate::attempt;
 use crate::keys::KeyRing;
 use crate::process::MediaProcess;
 use crate::report;
+use crate::rest::Rest;
 
 /// What a worker needs to know.
 pub struct Worker {
@@ -40,6 +42,8 @@ pub struct Worker {
     pub packager: Packager,
     /// Who gives content keys, and what keeps them.
     pub keys: KeyRing,
+    /// Bytes that must be free on the disk that attempts write to: while there are fewer, no task is taken.
+    pub disk_floor: u64,
     /// The tools of this host.
     pub tools: ToolVersions,
     /// Metrics.
@@ -85,6 +89,7 @@ pub(crate) struct Running {
     pub(crate) worker: Arc<Worker>,
     pub(crate) state: State,
     pub(crate) mailboxes: Mailboxes,
+    pub(crate) rest: Rest,
     /// Cancelled: hand back what is at work, and end.
     pub(crate) stop: CancellationToken,
     /// Cancelled: take no more, and end once what is at work is done.
@@ -104,6 +109,7 @@ impl Worker {
             worker: Arc::new(self),
             state: State::default(),
             mailboxes: Mailboxes::default(),
+            rest: Rest::default(),
             stop,
             drain,
             asked: Notify::new(),
@@ -142,17 +148,61 @@ impl Worker {
 }
 
 async fn slot(running: Arc<Running>, pool: Pool) -> Result<(), BrokerError> {
-    let Worker { broker, metrics, .. } = &*running.worker;
+    let metrics = &running.worker.metrics;
     loop {
         let delivery = tokio::select! {
             biased;
             () = running.stop.cancelled() => return Ok(()),
             () = running.drain.cancelled() => return Ok(()),
-            delivery = broker.receive_task(pool) => delivery?,
+            delivery = receive(&running, pool) => match delivery {
+                Err(error @ BrokerError::Outdated(_)) => {
+                    running.set_aside(format!("{error}: give it the same version")).await;
+                    continue;
+                }
+                delivery => delivery?,
+            },
         };
+        if let Some(why) = running.short_of_room().await {
+            // Dropped, it is put back for another.
+            running.set_aside(why).await;
+            continue;
+        }
         running.state.change(metrics, pool, |slots| slots.busy += 1);
         attempt::run(&running, delivery).await;
         running.state.change(metrics, pool, |slots| slots.busy -= 1);
+    }
+}
+
+/// Waits for a task, unless the worker rests.
+async fn receive(running: &Running, pool: Pool) -> Result<Delivery, BrokerError> {
+    loop {
+        running.rest.over().await;
+        tokio::select! {
+            biased;
+            () = running.rest.begun() => {}
+            delivery = running.worker.broker.receive_task(pool) => return delivery,
+        }
+    }
+}
+
+impl Running {
+    /// Takes no tasks for a while, and says so.
+    pub(crate) async fn set_aside(&self, why: String) {
+        self.rest.begin(why);
+        report::now(self).await;
+    }
+
+    /// Why no task should be taken now, where the disk has too little room.
+    async fn short_of_room(&self) -> Option<String> {
+        let floor = self.worker.disk_floor;
+        let free = self.worker.artifacts.free_bytes().await?;
+        (free < floor).then(|| {
+            format!(
+                "the disk is short of room: {} MiB are free, and {} MiB have to be",
+                free >> 20,
+                floor >> 20
+            )
+        })
     }
 }
 

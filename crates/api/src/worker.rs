@@ -30,6 +30,8 @@ pub struct WorkerStatus {
     pub speed: BTreeMap<TaskKind, f64>,
     /// Bytes free where it stages its work, where that is known.
     pub free_disk: Option<u64>,
+    /// Why it takes no tasks for a while, though it serves; absent where it takes some.
+    pub resting: Option<String>,
 }
 
 /// Whether a worker takes tasks.
@@ -69,7 +71,7 @@ pub struct WorkerSlots {
 pub struct PoolStatus {
     /// The pool.
     pub pool: Pool,
-    /// Workers that serve it and are not draining.
+    /// Workers that serve it, and neither drain nor rest.
     pub workers: u32,
     /// Their slots.
     pub slots: u32,

@@ -6,7 +6,7 @@ mod objects;
 mod pack;
 mod prepare;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,7 +24,7 @@ use crate::folder;
 use crate::location::{BucketLocation, Location};
 use crate::origin::{Origin, OriginError};
 use crate::source::{LocalSource, Sources};
-use crate::staging::Staging;
+use crate::staging::{self, Staging, Swept};
 use crate::storage::StorageSettings;
 pub use collect::Collection;
 use folders::{Depth, Folders};
@@ -177,12 +177,21 @@ impl ArtifactStore {
         })
     }
 
+    /// Bytes free on the disk that attempts write to; `None` where that cannot be told.
+    pub async fn free_bytes(&self) -> Option<u64> {
+        let folder = match &self.form {
+            Form::Folder(folders) => folders.staging.clone(),
+            Form::Bucket(objects) => objects.cache.staging_folder().to_owned(),
+        };
+        blocking(move || folder::free_bytes(&folder)).await.ok()
+    }
+
     /// A fresh, empty folder for an attempt, named after it.
     ///
     /// # Errors
     /// The folder cannot be made.
     pub fn staging(&self, fence: &Fence) -> Result<Staging, ArtifactError> {
-        let name = format!("{}-{}-{}", fence.task.short(), fence.attempt, fence.lease);
+        let name = staging::name_of(fence);
         match &self.form {
             Form::Folder(folders) => Ok(Staging::new(folder::make_fresh(&folders.staging, &name)?)),
             Form::Bucket(objects) => Ok(objects.cache.staging(&name)?),
@@ -291,6 +300,39 @@ impl ArtifactStore {
             }
             Form::Bucket(objects) => objects.remove(key).await,
         }
+    }
+
+    /// Removes what attempts that have ended left in the staging of a folder that several processes use: of each that is
+    /// `ended`, and with `None` of all but those that are `under_way`. A worker that lives on all the same, and does not know
+    /// yet that its attempt has ended, fails. Elsewhere staging is one process's own, and nothing is removed.
+    ///
+    /// # Errors
+    /// Something cannot be removed.
+    pub async fn sweep_attempts(&self, attempts: Swept<'_>) -> Result<usize, ArtifactError> {
+        let Form::Folder(folders) = &self.form else { return Ok(0) };
+        if !folders.shared {
+            return Ok(0);
+        }
+        let staging = folders.staging.clone();
+        let (fences, wanted) = match attempts {
+            Swept::Ended(fences) => (fences, true),
+            Swept::AllBut(fences) => (fences, false),
+        };
+        let names: HashSet<String> = fences.iter().map(staging::name_of).collect();
+        blocking(move || {
+            let mut removed = 0;
+            for entry in fs_err::read_dir(&staging)? {
+                let entry = entry?;
+                let name = entry.file_name();
+                let attempt = name.to_str().and_then(staging::attempt_in);
+                if attempt.is_some_and(|attempt| names.contains(attempt) == wanted) {
+                    folder::remove_all(&entry.path())?;
+                    removed += 1;
+                }
+            }
+            Ok(removed)
+        })
+        .await
     }
 
     /// Removes everything in this process's staging: what attempts of an earlier process left, and damaged artifacts. Only

@@ -10,11 +10,12 @@ use reelfarm_artifacts::{ArtifactStore, CacheSettings, Location, StorageSettings
 use reelfarm_model::{Code, Failure};
 use reelfarm_queue::{BrokerError, RabbitMqBroker, RabbitMqOptions, Role};
 use reelfarm_store::PostgresStore;
+use reelfarm_telemetry::metrics::Metrics;
 
 /// Bytes of copies of artifacts that a worker keeps for later, where nothing else is said.
 const CACHE_LIMIT_GIB: u64 = 100;
-/// Bytes that stay free on the disk of these copies.
-const CACHE_FLOOR_BYTES: u64 = 10 << 30;
+/// What stays free on the disk that work is written to, where nothing else is said.
+const DISK_FLOOR_GIB: u64 = 10;
 
 /// The broker of a farm.
 #[derive(Clone, Debug, Args)]
@@ -44,6 +45,9 @@ pub struct ArtifactArguments {
     /// GiB of copies that may be kept there.
     #[arg(long, env = "REELFARM_CACHE_GIB", value_name = "GIB", default_value_t = CACHE_LIMIT_GIB)]
     pub cache_gib: u64,
+    /// GiB that have to be free on the disk that work is written to: with less, no task is taken and nothing is copied.
+    #[arg(long, env = "REELFARM_DISK_FLOOR_GIB", value_name = "GIB", default_value_t = DISK_FLOOR_GIB)]
+    pub disk_floor_gib: u64,
 }
 
 impl DatabaseArguments {
@@ -62,19 +66,31 @@ impl BrokerArguments {
     ///
     /// # Errors
     /// The file cannot be read, or the broker not be used.
-    pub async fn connect(&self, role: Role, name: &str) -> Result<Arc<RabbitMqBroker>, Failure> {
+    pub async fn connect(
+        &self,
+        role: Role,
+        name: &str,
+        metrics: &Metrics,
+    ) -> Result<Arc<RabbitMqBroker>, Failure> {
         let url = secret_line(&self.broker_url_file)?;
-        let options = RabbitMqOptions::new(&url, role, name).map_err(|error| {
+        let mut options = RabbitMqOptions::new(&url, role, name).map_err(|error| {
             Failure::new(
                 Code::SettingsInvalid,
                 format!("{} holds no broker's URL: {error}", self.broker_url_file.display()),
             )
         })?;
+        let metrics = metrics.clone();
+        options.on_not_understood = Arc::new(move || metrics.message_not_understood());
         Ok(Arc::new(RabbitMqBroker::connect(options).await.map_err(|error| broker_failure(&error))?))
     }
 }
 
 impl ArtifactArguments {
+    /// Bytes that have to be free on the disk that work is written to.
+    pub const fn disk_floor(&self) -> u64 {
+        self.disk_floor_gib << 30
+    }
+
     /// The artifact store. Blocks, shortly.
     ///
     /// # Errors
@@ -83,7 +99,7 @@ impl ArtifactArguments {
         let refuse = |reason: String| Failure::new(Code::SettingsInvalid, format!("--artifacts: {reason}"));
         let place = Location::parse(&self.artifacts).map_err(|error| refuse(error.to_string()))?;
         let folder = self.cache.clone().unwrap_or_else(|| state.join("cache"));
-        let cache = CacheSettings { folder, limit: self.cache_gib << 30, floor: CACHE_FLOOR_BYTES };
+        let cache = CacheSettings { folder, limit: self.cache_gib << 30, floor: self.disk_floor() };
         let settings = StorageSettings::from_variables(place, true, cache, |name| std::env::var(name).ok())
             .map_err(|error| refuse(error.to_string()))?;
         Ok(ArtifactStore::connect(&settings)?)

@@ -93,6 +93,8 @@ impl Farm {
             media: tools::media_process(),
             packager,
             keys: keys.ring.clone(),
+            // A task that finds no room fails and says so, where a worker that waited for room would wait for ever.
+            disk_floor: 0,
             tools: versions.clone(),
             metrics,
         };

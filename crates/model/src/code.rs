@@ -126,6 +126,20 @@ codes! {
     Internal = "RF-INT-001", Transient, "an error inside the farm";
 }
 
+impl Code {
+    /// Whether a failure with this code is the fault of the one host that met it, so that another may do better.
+    pub const fn is_of_the_host(self) -> bool {
+        matches!(
+            self,
+            Self::DiskFull
+                | Self::StateUnreachable
+                | Self::PackagerMissing
+                | Self::MasterSecretUnusable
+                | Self::ToolMismatch
+        )
+    }
+}
+
 /// A text is no known code.
 #[derive(Debug, thiserror::Error)]
 #[error("no error has the code {0:?}")]
@@ -175,5 +189,12 @@ mod tests {
             assert_eq!(code.as_str().parse::<Code>().unwrap(), *code);
         }
         assert!("RF-QC-999".parse::<Code>().is_err());
+    }
+
+    #[test]
+    fn what_is_of_the_host_is_of_the_environment() {
+        for code in Code::ALL.iter().filter(|code| code.is_of_the_host()) {
+            assert_eq!(code.class(), FailureClass::Environment, "{code}");
+        }
     }
 }

@@ -32,6 +32,13 @@ pub enum MessageError {
     Malformed(#[from] serde_json::Error),
 }
 
+impl MessageError {
+    /// Whether the sender is newer than this program.
+    pub const fn is_newer(&self) -> bool {
+        matches!(self, Self::Format { found } if *found > FORMAT)
+    }
+}
+
 #[derive(Serialize)]
 struct Outgoing<'a, T> {
     format: u32,
@@ -196,6 +203,16 @@ pub struct WorkerReport {
     pub speed: BTreeMap<TaskKind, f64>,
     /// Bytes free where it stages its work; `None` where that cannot be told.
     pub free_disk: Option<u64>,
+    /// Why it takes no tasks for a while, though it serves: its host could not do what was asked of it.
+    #[serde(default)]
+    pub resting: Option<String>,
+}
+
+impl WorkerReport {
+    /// Whether it takes tasks now.
+    pub fn takes_tasks(&self) -> bool {
+        self.phase == WorkerPhase::Serving && self.resting.is_none()
+    }
 }
 
 /// What the scheduler tells workers.
@@ -272,6 +289,7 @@ mod tests {
             processors: 8,
             speed: BTreeMap::from([(TaskKind::EncodeVideo, 3.5)]),
             free_disk: None,
+            resting: Some("the disk is full".to_owned()),
         }))
     }
 
@@ -293,9 +311,22 @@ mod tests {
         ] {
             let error = decode::<WorkerEvent>(text.as_bytes()).unwrap_err();
             assert!(matches!(error, MessageError::Format { found: 0 | 2 }), "{error}");
+            assert_eq!(error.is_newer(), matches!(error, MessageError::Format { found: 2 }));
         }
         let error = decode::<WorkerEvent>(br#"{"format":7}"#).unwrap_err();
         assert_eq!(error.to_string(), "a message of format 7, and this program reads format 1 alone");
+    }
+
+    #[test]
+    fn what_a_newer_program_of_the_same_format_adds_is_overlooked() {
+        let mut message: serde_json::Value = serde_json::from_slice(&encode(&report()).unwrap()).unwrap();
+        message["sent_by"] = "a newer program".into();
+        message["message"]["mood"] = serde_json::json!({ "of": "the worker" });
+        assert_eq!(decode::<WorkerEvent>(message.to_string().as_bytes()).unwrap(), report());
+        // And what an older one does not know yet has a default.
+        message["message"].as_object_mut().unwrap().remove("resting");
+        let WorkerEvent::Report(older) = decode(message.to_string().as_bytes()).unwrap() else { panic!() };
+        assert!(older.resting.is_none() && !older.takes_tasks());
     }
 
     #[test]

@@ -287,6 +287,7 @@ pub async fn events_of_one_sender_keep_their_order<B: Broker>(broker: Arc<B>) {
         processors: 8,
         speed: [(TaskKind::EncodeVideo, 2.5)].into(),
         free_disk: Some(1 << 40),
+        resting: None,
     };
     let sent = [
         WorkerEvent::Report(Box::new(report)),

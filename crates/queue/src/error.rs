@@ -27,6 +27,10 @@ pub enum BrokerError {
         /// What it says.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A task message is of a newer format than this program reads. It was put back once, for a worker that reads it; then
+    /// it goes where all goes that nobody understands.
+    #[error("this program is older than the farm's schedulers")]
+    Outdated(#[source] reelfarm_model::message::MessageError),
     /// A message has no form that can be sent.
     #[error("a message cannot be sent")]
     Unsendable(#[from] reelfarm_model::message::MessageError),

@@ -116,6 +116,8 @@ pub struct AttemptRecord {
 pub struct ExpiredAttempt {
     /// The attempt.
     pub fence: Fence,
+    /// Whether a worker has reported its start.
+    pub started: bool,
     /// Attempts of the task that failed so far.
     pub failures: u32,
     /// Attempts of the task that were lost so far, without this one.
@@ -131,8 +133,8 @@ pub struct UnderWay {
     pub fence: Fence,
     /// What it does.
     pub task: Task,
-    /// Whether a worker has reported its start.
-    pub started: bool,
+    /// Who has reported its start.
+    pub worker: Option<WorkerId>,
     /// The titles that want the task, in the order of submission.
     pub titles: Vec<TitleGeneration>,
 }

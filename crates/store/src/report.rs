@@ -38,7 +38,7 @@ pub enum Report {
         /// The small output that the scheduler itself reads.
         result: Option<serde_json::Value>,
     },
-    /// It failed, which is counted.
+    /// It failed, which is counted unless the decision says otherwise.
     Failed {
         /// Why.
         failure: Failure,
@@ -47,7 +47,7 @@ pub enum Report {
     },
     /// It was handed back: it does not count, and the task may be dispatched at once.
     Released,
-    /// Its lease ran out, which is counted. Refused where a heartbeat came in meanwhile, so that the lease runs again.
+    /// Its lease ran out, which is counted unless the decision says otherwise. Refused where a heartbeat came in meanwhile, so that the lease runs again.
     Lost {
         /// What follows.
         retry: RetryDecision,
@@ -59,6 +59,8 @@ pub enum Report {
 pub enum RetryDecision {
     /// Once this time has passed.
     After(Duration),
+    /// The same, and the attempt does not count: what went wrong says nothing about the task.
+    Uncounted(Duration),
     /// Not again: the task is failed.
     Never,
 }

@@ -61,6 +61,7 @@ struct Shared {
     attempts: IntCounterVec,
     stale_reports: IntCounter,
     lease_rescues: IntCounter,
+    not_understood: IntCounter,
     encode_speed: Histogram,
     encoded_frames: IntCounter,
     worker_slots: IntGaugeVec,
@@ -117,6 +118,11 @@ impl Metrics {
     /// A task was taken back from a worker whose lease had expired.
     pub fn lease_rescued(&self) {
         self.shared.lease_rescues.inc();
+    }
+
+    /// A message from the broker could not be read.
+    pub fn message_not_understood(&self) {
+        self.shared.not_understood.inc();
     }
 
     /// A video encode completed: `frames` over all rungs, at `speed` seconds of video per second of work.
@@ -262,6 +268,7 @@ mod tests {
         clone.attempt_ended(TaskKind::EncodeVideo, AttemptEnd::Lost);
         clone.stale_report();
         clone.lease_rescued();
+        clone.message_not_understood();
         clone.video_encoded(750, 2.5);
         clone.set_slots(Pool::Cpu, 2, 1);
         clone.origin_written(4096);
@@ -278,6 +285,7 @@ mod tests {
             (r#"reelfarm_attempts_total{kind="encode-video",outcome="failed"}"#, 0.0),
             ("reelfarm_stale_reports_total", 1.0),
             ("reelfarm_lease_rescues_total", 1.0),
+            ("reelfarm_messages_not_understood_total", 1.0),
             ("reelfarm_encoded_frames_total", 750.0),
             ("reelfarm_encode_speed_ratio_sum", 2.5),
             (r#"reelfarm_worker_slots{pool="cpu",use="total"}"#, 2.0),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use reelfarm_api::{AttemptEnd, AttemptStatus, PoolSlots, Standing, TaskStatus, TitleStatus};
-use reelfarm_model::message::{WorkerPhase, WorkerReport};
+use reelfarm_model::message::WorkerReport;
 use reelfarm_model::{Pool, Title};
 use reelfarm_store::{AttemptRecord, Store, StoreError, TaskRecord};
 
@@ -32,7 +32,7 @@ pub async fn status_of(
 /// The slots of those workers that take tasks, by pool.
 pub(super) fn slots(workers: &[WorkerReport]) -> BTreeMap<Pool, PoolSlots> {
     let mut slots: BTreeMap<Pool, PoolSlots> = BTreeMap::new();
-    for worker in workers.iter().filter(|worker| worker.phase == WorkerPhase::Serving) {
+    for worker in workers.iter().filter(|worker| worker.takes_tasks()) {
         for (pool, of_worker) in &worker.pools {
             let sum = slots.entry(*pool).or_default();
             sum.total = sum.total.saturating_add(of_worker.total);

@@ -37,9 +37,7 @@ pub(super) async fn queues(Extension(handle): Extension<Handle>) -> Result<Json<
     let workers = handle.workers();
     let slots = slots(&workers);
     let status = |pool: Pool| {
-        let serves = |worker: &&WorkerReport| {
-            worker.phase == message::WorkerPhase::Serving && worker.pools.contains_key(&pool)
-        };
+        let serves = |worker: &&WorkerReport| worker.takes_tasks() && worker.pools.contains_key(&pool);
         let (slots, queue) =
             (slots.get(&pool).copied().unwrap_or_default(), backlog.get(&pool).copied().unwrap_or_default());
         PoolStatus {
@@ -88,5 +86,6 @@ fn worker_status(report: WorkerReport) -> WorkerStatus {
         processors: report.processors,
         speed: report.speed,
         free_disk: report.free_disk,
+        resting: report.resting,
     }
 }

@@ -90,7 +90,7 @@ impl Farm {
             processors: 4,
             speed: BTreeMap::new(),
             free_disk: None,
-            aside: None,
+            resting: None,
         };
         broker.send_event(&WorkerEvent::Report(Box::new(report))).await.unwrap();
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());

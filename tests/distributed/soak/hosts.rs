@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use crate::farm::LEASE;
 use crate::site::{Process, Site};
 
 /// `reelfarm` could not reach a server.
@@ -102,7 +103,9 @@ impl Host {
 
 fn launch(site: &Site, host: &str, name: &str, role: Role, broker_url: &str) -> Process {
     match role {
-        Role::Scheduler { address } => site.scheduler(host, address, broker_url),
-        Role::Worker => site.worker(host, name, broker_url),
+        Role::Scheduler { address } => {
+            site.launch(host, site.scheduler_command(host, address, broker_url, LEASE), Some(address))
+        }
+        Role::Worker => site.launch(host, site.worker_command(host, name, broker_url), None),
     }
 }

@@ -14,6 +14,7 @@ mod plan;
 mod producer;
 mod report;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +31,7 @@ use plan::PlannedTitle;
 use producer::Producer;
 use report::Report;
 
-use crate::farm::{Farm, SCHEDULER_URL, VIRTUAL_HOST, WORKER_URL};
+use crate::farm::{Farm, LEASE, SCHEDULER_URL, VIRTUAL_HOST, WORKER_URL};
 use crate::site::Site;
 
 /// Seconds of faults where nobody asks for more.
@@ -115,7 +116,8 @@ async fn soak(seed: u64, lasts: Duration) -> Report {
     let (meddler, broker, postgres, hosts, _links) = chaos.into_parts();
     let restarts = hosts.iter().map(|host| host.restarts).sum();
     let processes = hosts.into_iter().map(|host| (host.name, host.process)).collect();
-    let mut farm = Farm { postgres, broker, site, processes, schedulers: 2, store };
+    let variables = BTreeMap::new();
+    let mut farm = Farm { postgres, broker, site, processes, schedulers: 2, store, variables, lease: LEASE };
     let verdict = producer.oracle.judge(&mut farm, &meddler).await;
     let afterwards = PlannedTitle::plain("title-0");
     tokio::time::timeout(SETTLING, producer.tell(&afterwards)).await.unwrap();

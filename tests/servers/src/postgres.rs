@@ -147,7 +147,15 @@ impl Postgres {
     /// # Errors
     /// The server is not up, or refuses the statement.
     pub async fn execute(&self, statement: &str) -> Result<(), PostgresError> {
-        self.query(statement).await.map(drop)
+        self.execute_in(&self.url(), statement).await
+    }
+
+    /// Runs a statement as the server's owner, in one of its databases.
+    ///
+    /// # Errors
+    /// The server is not up, or refuses the statement.
+    pub async fn execute_in(&self, url: &str, statement: &str) -> Result<(), PostgresError> {
+        self.query_in(url, statement).await.map(drop)
     }
 
     /// Runs a query as the server's owner, in its first database. Answers its rows: their columns as text.
@@ -155,9 +163,13 @@ impl Postgres {
     /// # Errors
     /// The server is not up, or refuses the query.
     pub async fn query(&self, query: &str) -> Result<Vec<Vec<String>>, PostgresError> {
+        self.query_in(&self.url(), query).await
+    }
+
+    async fn query_in(&self, url: &str, query: &str) -> Result<Vec<Vec<String>>, PostgresError> {
         let mut psql = tokio::process::Command::new(self.programs.join("psql"));
         psql.args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--field-separator", "\t"]);
-        psql.args(["--set", "ON_ERROR_STOP=1", "--command", query, &self.url()]);
+        psql.args(["--set", "ON_ERROR_STOP=1", "--command", query, url]);
         let rows = output("psql", psql).await?;
         Ok(rows.lines().map(|row| row.split('\t').map(str::to_owned).collect()).collect())
     }

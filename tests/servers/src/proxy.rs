@@ -1,9 +1,9 @@
 //! A TCP proxy that breaks and mends a link, for any server.
 //!
 //! Promises: it listens on a port of 127.0.0.1 that stays the same, and passes bytes both ways until it is told to
-//! [`cut`](Proxy::cut), [`refuse`](Proxy::refuse), [`stall`](Proxy::stall) or [`slow`](Proxy::slow) the link;
-//! [`heal`](Proxy::heal) ends all of these for connections that are still there and for new ones. Dropping it cuts
-//! everything.
+//! [`cut`](Proxy::cut), [`refuse`](Proxy::refuse), [`stall`](Proxy::stall), [`stall_answers`](Proxy::stall_answers) or
+//! [`slow`](Proxy::slow) the link; [`heal`](Proxy::heal) ends all of these for connections that are still there and for new
+//! ones. Dropping it cuts everything.
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,6 +24,8 @@ enum Link {
     Whole,
     /// Nothing passes, and nobody is told.
     Stalled,
+    /// Nothing passes from the server, and everything to it.
+    AnswersStalled,
     /// Every piece is held up for this long.
     Slow(Duration),
     /// New connections are closed at once.
@@ -39,6 +41,15 @@ struct State {
     open: watch::Sender<usize>,
     /// Connections that were ever taken.
     taken: watch::Sender<usize>,
+    /// Bytes that have passed to the server.
+    sent: watch::Sender<u64>,
+}
+
+/// Which way bytes go.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    ToServer,
+    FromServer,
 }
 
 /// A proxy in front of one address.
@@ -62,6 +73,7 @@ impl Proxy {
             cuts: watch::Sender::new(0),
             open: watch::Sender::new(0),
             taken: watch::Sender::new(0),
+            sent: watch::Sender::new(0),
         });
         let accepting = tokio::spawn(accept(listener, target, Arc::clone(&state)));
         Ok(Self { address, state, accepting })
@@ -88,6 +100,12 @@ impl Proxy {
         self.state.link.send_replace(Link::Stalled);
     }
 
+    /// Lets nothing pass from the server to its clients, until [`heal`](Self::heal): what they ask for is done, and they do
+    /// not learn of it.
+    pub fn stall_answers(&self) {
+        self.state.link.send_replace(Link::AnswersStalled);
+    }
+
     /// Holds up every piece of at most 16 KiB, in either direction, until [`heal`](Self::heal).
     pub fn slow(&self, by: Duration) {
         self.state.link.send_replace(Link::Slow(by));
@@ -107,6 +125,11 @@ impl Proxy {
     pub async fn wait_until_taken(&self, count: usize) {
         // The sender is here, so this cannot fail.
         drop(self.state.taken.subscribe().wait_for(|taken| *taken >= count).await);
+    }
+
+    /// Bytes that have passed to the server.
+    pub fn sent(&self) -> u64 {
+        *self.state.sent.borrow()
     }
 
     /// Waits until no connection is open.
@@ -155,8 +178,8 @@ async fn connection(
         let (from_server, to_server) = server.into_split();
         // Either side's end is passed on, and the connection ends with both.
         tokio::try_join!(
-            pump(from_client, to_server, state.link.subscribe()),
-            pump(from_server, to_client, state.link.subscribe()),
+            pump(from_client, to_server, Way::ToServer, &state),
+            pump(from_server, to_client, Way::FromServer, &state),
         )
     };
     tokio::select! {
@@ -167,15 +190,17 @@ async fn connection(
     state.open.send_modify(|open| *open -= 1);
 }
 
-async fn pump(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    mut link: watch::Receiver<Link>,
-) -> io::Result<()> {
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: Way, state: &State) -> io::Result<()> {
+    let mut link = state.link.subscribe();
+    let passes = |link: &Link| match link {
+        Link::Stalled => false,
+        Link::AnswersStalled => way == Way::ToServer,
+        Link::Whole | Link::Slow(_) | Link::Refusing => true,
+    };
     let mut piece = vec![0; PIECE];
     loop {
         let read = from.read(&mut piece).await?;
-        let link = *link.wait_for(|link| *link != Link::Stalled).await.map_err(io::Error::other)?;
+        let link = *link.wait_for(passes).await.map_err(io::Error::other)?;
         if let Link::Slow(by) = link {
             tokio::time::sleep(by).await;
         }
@@ -183,6 +208,9 @@ async fn pump(
             return to.shutdown().await;
         }
         to.write_all(&piece[..read]).await?;
+        if way == Way::ToServer {
+            state.sent.send_modify(|sent| *sent += read as u64);
+        }
     }
 }
 
@@ -251,6 +279,21 @@ mod tests {
         exchange(&mut stream, b"one").await.unwrap();
         proxy.stall();
         let mut exchanging = pin!(exchange(&mut stream, b"two"));
+        assert!(poll_fn(|context| Poll::Ready(exchanging.as_mut().poll(context))).await.is_pending());
+        proxy.heal();
+        exchanging.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn where_answers_are_stalled_the_server_hears_and_the_client_does_not() {
+        let proxy = Proxy::start(echo().await).await.unwrap();
+        let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
+        exchange(&mut stream, b"one").await.unwrap();
+        proxy.stall_answers();
+        let mut exchanging = pin!(exchange(&mut stream, b"two"));
+        assert!(poll_fn(|context| Poll::Ready(exchanging.as_mut().poll(context))).await.is_pending());
+        proxy.state.sent.subscribe().wait_for(|sent| *sent == 6).await.unwrap();
+        assert_eq!(proxy.sent(), 6);
         assert!(poll_fn(|context| Poll::Ready(exchanging.as_mut().poll(context))).await.is_pending());
         proxy.heal();
         exchanging.await.unwrap();

@@ -39,6 +39,8 @@ pub async fn run(verb: SchedulerArguments, printer: &Printer) -> Result<Exit, Fa
     let holder = distributed::name_of_this_process();
     let state = project.state(verb.state.state.as_ref());
     let artifacts = tokio::task::block_in_place(|| verb.artifacts.open(&state))?;
+    // Copies are one process's own: what is in their staging was cut off.
+    artifacts.sweep_staging().await?;
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))
         .map_err(|error| Failure::new(Code::Internal, error.to_string()))?;
     let metrics_server = super::serve_metrics(verb.metrics_addr, &metrics, printer).await?;
@@ -54,7 +56,7 @@ pub async fn run(verb: SchedulerArguments, printer: &Printer) -> Result<Exit, Fa
     if let Some(file) = &verb.admin_token_file {
         first_token(&store, file).await?;
     }
-    let broker: Arc<dyn Broker> = verb.broker.connect(Role::Scheduler, &holder).await?;
+    let broker: Arc<dyn Broker> = verb.broker.connect(Role::Scheduler, &holder, &metrics).await?;
     let (leader, mut led) = watch::channel(Leader::Nobody);
     let parts =
         parts(&verb, &state, (store.clone(), broker.clone(), artifacts.clone()), intake, leader.subscribe())?;

@@ -32,10 +32,12 @@ pub async fn run(verb: WorkerArguments, printer: &Printer) -> Result<Exit, Failu
         project.drm.keys(&state, verb.keys.as_deref())
     })?;
     let artifacts = tokio::task::block_in_place(|| verb.artifacts.open(&state))?;
+    // Copies are one process's own: what is in their staging was cut off.
+    artifacts.sweep_staging().await?;
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))
         .map_err(|error| Failure::new(Code::Internal, error.to_string()))?;
     let server = super::serve_metrics(verb.metrics_addr, &metrics, printer).await?;
-    let broker: Arc<dyn Broker> = verb.broker.connect(Role::Worker, &id.0).await?;
+    let broker: Arc<dyn Broker> = verb.broker.connect(Role::Worker, &id.0, &metrics).await?;
     let slots = slots(&verb);
     printer.line(&format!("worker {id}: {}", shown(&slots)));
     let worker = Worker {
@@ -46,6 +48,7 @@ pub async fn run(verb: WorkerArguments, printer: &Printer) -> Result<Exit, Failu
         media: tools::media_process(),
         packager,
         keys: keys.ring,
+        disk_floor: verb.artifacts.disk_floor(),
         tools: versions,
         metrics,
     };

@@ -45,14 +45,13 @@ pub async fn workers(verb: Workers, printer: &Printer) -> Result<Exit, Failure> 
         let pools = worker.pools.iter();
         let pools: Vec<_> =
             pools.map(|(pool, slots)| format!("{} {}/{}", pool.as_str(), slots.busy, slots.total)).collect();
-        let line = format!(
-            "{:<40} {:<9} {}  {}",
-            worker.worker.0,
-            worker.phase.as_str(),
-            worker.host,
-            pools.join(", ")
-        );
+        let resting = worker.resting.as_deref();
+        let phase = resting.map_or(worker.phase.as_str(), |_| "resting");
+        let line = format!("{:<40} {phase:<9} {}  {}", worker.worker.0, worker.host, pools.join(", "));
         printer.data(line.trim_end());
+        if let Some(why) = resting {
+            printer.data(&format!("  {why}"));
+        }
     }
     Ok(Exit::Done)
 }

@@ -160,6 +160,7 @@ impl Events {
                     match decode::<WorkerEvent>(&delivery.data) {
                         Ok(event) => self.buffer.push((event, delivery.acker)),
                         Err(error) => {
+                            (self.link.options().on_not_understood)();
                             tracing::error!(queue = topology::EVENTS, %error, "an event was not understood");
                             let reject = delivery.acker.reject(BasicRejectOptions { requeue: false });
                             // Where this fails, the message comes again.

@@ -1,6 +1,7 @@
 //! What a connection to RabbitMQ needs to know.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::uri::AMQPUri;
@@ -26,6 +27,8 @@ pub struct RabbitMqOptions {
     pub name: String,
     /// Certificates in PEM form that are trusted beside those of the system, for `amqps`.
     pub certificates: Option<String>,
+    /// Called for each message that could not be read.
+    pub on_not_understood: Arc<dyn Fn() + Send + Sync>,
     /// How long connecting may take, and any one answer of RabbitMQ.
     pub answer_timeout: Duration,
     /// How long RabbitMQ may take to confirm a message before its link is taken for broken.
@@ -62,6 +65,7 @@ impl RabbitMqOptions {
             role,
             name: name.into(),
             certificates: None,
+            on_not_understood: Arc::new(|| ()),
             answer_timeout: Duration::from_secs(10),
             confirm_timeout: Duration::from_secs(10),
             send_timeout: Duration::from_secs(30),

@@ -159,10 +159,16 @@ impl Tasks {
             match decode::<TaskMessage>(&delivery.data) {
                 Ok(message) => return self.hold(message, &acker).await,
                 Err(error) => {
+                    (self.link.options().on_not_understood)();
                     tracing::error!(queue = %topology::task_queue(self.pool), %error, "a task message was not understood");
-                    let reject = acker.reject(BasicRejectOptions { requeue: false });
+                    // One that is newer may be for the next worker, but not for ever: there may be none who reads it.
+                    let requeue = error.is_newer() && !delivery.redelivered;
+                    let reject = acker.reject(BasicRejectOptions { requeue });
                     // Where this fails, the message comes again.
                     drop(self.link.answer(reject).await);
+                    if error.is_newer() {
+                        return Err(BrokerError::Outdated(error));
+                    }
                 }
             }
         }

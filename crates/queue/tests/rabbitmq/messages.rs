@@ -109,9 +109,9 @@ pub(crate) async fn what_is_not_understood_goes_to_the_dead_letters_and_nobody_s
     let client = Client::connect(server, User::Administrator, case).await;
     let channel = client.channel().await;
     channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
-    let newer = br#"{"format":2,"message":{}}"#.as_slice();
+    let older = br#"{"format":0,"message":{}}"#.as_slice();
     let misplaced = encode(&event(1)).unwrap();
-    let bodies = [b"\xff\x00".as_slice(), b"", newer, &misplaced];
+    let bodies = [b"\xff\x00".as_slice(), b"", older, &misplaced];
     for body in bodies {
         for (exchange, key) in [("reelfarm.tasks", "cpu"), ("reelfarm.events", "")] {
             if exchange == "reelfarm.events" && body == misplaced {
@@ -152,8 +152,35 @@ pub(crate) async fn what_is_not_understood_goes_to_the_dead_letters_and_nobody_s
         assert!(dead.insert((of_events, letter.delivery.data.clone())), "twice");
     }
     assert!(channel.basic_get("reelfarm.dead".into(), BasicGetOptions::default()).await.unwrap().is_none());
-    assert!(dead.contains(&(false, newer.to_vec())) && dead.contains(&(true, newer.to_vec())));
+    assert!(dead.contains(&(false, older.to_vec())) && dead.contains(&(true, older.to_vec())));
     assert!(dead.contains(&(false, misplaced)));
+}
+
+pub(crate) async fn a_newer_message_is_left_to_one_other_receiver_and_told(
+    server: &mut RabbitMq,
+    case: &str,
+) {
+    let scheduler = scheduler(server, case).await;
+    let (old, older) = (worker(server, case).await, worker(server, case).await);
+    let client = Client::connect(server, User::Administrator, case).await;
+    let channel = client.channel().await;
+    channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+    let newer = br#"{"format":2,"message":{}}"#.as_slice();
+    let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
+    let sent = channel.basic_publish("reelfarm.tasks".into(), "cpu".into(), options, newer, properties).await;
+    sent.unwrap().await.unwrap();
+    for (worker, waiting) in [(&old, 1), (&older, 0)] {
+        let error = worker.receive_task(Pool::Cpu).await.unwrap_err();
+        assert!(matches!(error, BrokerError::Outdated(_)), "{error:?}");
+        while scheduler.backlog().await.unwrap()[&Pool::Cpu].waiting != waiting {
+            tokio::task::yield_now().await;
+        }
+    }
+    while channel.basic_get("reelfarm.dead".into(), BasicGetOptions::default()).await.unwrap().is_none() {}
+    // Who was told may ask again.
+    let message = task_message(Pool::Cpu, 3);
+    scheduler.send_task(&message).await.unwrap();
+    assert_eq!(take(&old, Pool::Cpu).await, message.fence.task);
 }
 
 pub(crate) async fn a_purged_queue_loses_messages_and_nothing_else(server: &mut RabbitMq, case: &str) {

@@ -137,7 +137,7 @@ pub async fn a_lease_that_ran_out_is_found_and_counted<S: Store>(store: &S) {
     let titles = vec![(title("film"), 1)];
     assert_eq!(
         store.expired().await.expect("asked"),
-        [ExpiredAttempt { fence: silent, failures: 0, losses: 0, titles: titles.clone() }]
+        [ExpiredAttempt { fence: silent, started: true, failures: 0, losses: 0, titles: titles.clone() }]
     );
     assert_eq!(store.lost(&alive, RetryDecision::Never).await.expect("asked"), None, "its lease runs");
     let lost = store.lost(&silent, RetryDecision::After(NONE)).await.expect("asked");
@@ -152,9 +152,34 @@ pub async fn a_lease_that_ran_out_is_found_and_counted<S: Store>(store: &S) {
     assert_eq!(history[0].outcome, Some(AttemptEnd::Lost));
 
     let unheard = dispatch(store, 1, NONE).await.fence;
+    assert!(store.expired().await.expect("asked").iter().all(|attempt| !attempt.started));
     store.lost(&unheard, RetryDecision::After(NONE)).await.expect("asked").expect("current");
     let failure = record(store, 1).await.last_failure.expect("kept");
     assert!(failure.message.starts_with("no worker reported the start of attempt 2"), "{failure}");
+}
+
+/// Some failures and losses say nothing about the task: they are kept, and not counted.
+pub async fn a_failure_or_a_loss_may_be_uncounted<S: Store>(store: &S) {
+    submit_and_plan(store, "film", &[planned(1, &[]), planned(2, &[])]).await;
+    let full = start(store, 1).await;
+    store
+        .fail(&full, &failure("full"), RetryDecision::Uncounted(NONE))
+        .await
+        .expect("asked")
+        .expect("current");
+    let unheard = dispatch(store, 2, NONE).await.fence;
+    store.lost(&unheard, RetryDecision::Uncounted(LONG)).await.expect("asked").expect("current");
+    assert_eq!(ready(store).await, [key(1)], "the other waits");
+    let history = [(1, AttemptEnd::Failed), (2, AttemptEnd::Lost)];
+    for (number, end) in history {
+        let again = record(store, number).await;
+        assert_eq!((again.state, again.failures, again.losses), (TaskState::Ready, 0, 0));
+        assert!(again.last_failure.is_some());
+        let history = store.attempts_of(&key(number)).await.expect("asked");
+        assert_eq!(history[0].outcome, Some(end));
+        assert!(history[0].failure.is_some());
+    }
+    refused_everywhere(store, &full, &[1, 2]).await;
 }
 
 /// Between looking for lost attempts and acting on them, a heartbeat may come.
@@ -254,8 +279,8 @@ pub async fn attempts_under_way_are_listed_whole<S: Store>(store: &S) {
     let first = dispatch(store, 2, LONG).await;
     let second = start(store, 1).await;
     let found = store.under_way().await.expect("asked");
-    let shown: Vec<_> = found.iter().map(|attempt| (attempt.fence, attempt.started)).collect();
-    assert_eq!(shown, [(first.fence, false), (second, true)]);
+    let shown: Vec<_> = found.iter().map(|attempt| (attempt.fence, attempt.worker.clone())).collect();
+    assert_eq!(shown, [(first.fence, None), (second, Some(worker("w")))]);
     assert_eq!(found[0].task, first.task);
     assert_eq!(found[0].titles, [(one.clone(), 1), (two, 1)]);
     assert_eq!(found[1].titles, [(one, 1)]);

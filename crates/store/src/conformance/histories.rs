@@ -15,7 +15,7 @@ use reelfarm_model::attempt::LeaseToken;
 use reelfarm_model::{Fence, Progress, TaskKey, TaskState, TitleId, TitleState};
 
 use super::fixtures::{LONG, NONE, failure, key, planned, reprofiled, submission, title, worker};
-use super::model::{Model, Span, Wish};
+use super::model::{Model, Retry, Span, Wish};
 use crate::error::StoreError;
 use crate::report::RetryDecision;
 use crate::store::{PlannedTask, Store, SubmitOutcome};
@@ -82,9 +82,9 @@ enum Report {
     Started { worker: u32 },
     Extended { lease: Span },
     Completed,
-    Failed { retry: Option<Span> },
+    Failed { retry: Retry },
     Released,
-    Lost { retry: Option<Span> },
+    Lost { retry: Retry },
 }
 
 /// Puts stores that `factory` gives through so many random histories. Runs on the calling thread, which must not be one of an
@@ -119,6 +119,11 @@ fn span() -> impl Strategy<Value = Span> {
     prop_oneof![Just(Span::None), Just(Span::Long)]
 }
 
+fn retry() -> impl Strategy<Value = Retry> {
+    (prop::option::of(span()), prop::bool::weighted(0.7))
+        .prop_map(|(after, counts)| Retry { after, counts: counts || after.is_none() })
+}
+
 fn operation() -> impl Strategy<Value = Operation> {
     let some_tasks = || prop::collection::btree_set(0..TASKS, 0..TASKS as usize);
     let some_state = || prop::sample::select(&TitleState::ALL[..]);
@@ -126,9 +131,9 @@ fn operation() -> impl Strategy<Value = Operation> {
         3 => (0..2_u32).prop_map(|worker| Report::Started { worker }),
         2 => span().prop_map(|lease| Report::Extended { lease }),
         5 => Just(Report::Completed),
-        2 => prop::option::of(span()).prop_map(|retry| Report::Failed { retry }),
+        2 => retry().prop_map(|retry| Report::Failed { retry }),
         1 => Just(Report::Released),
-        2 => prop::option::of(span()).prop_map(|retry| Report::Lost { retry }),
+        2 => retry().prop_map(|retry| Report::Lost { retry }),
     ];
     let wish = || (0..2_u32, 0..3_u32).prop_map(|(source, profiles)| Wish { source, profiles });
     let which = (any::<prop::sample::Index>(), prop::bool::weighted(0.1))
@@ -167,8 +172,12 @@ const fn length(span: Span) -> Duration {
     }
 }
 
-fn decision(retry: Option<Span>) -> RetryDecision {
-    retry.map_or(RetryDecision::Never, |span| RetryDecision::After(length(span)))
+fn decision(retry: Retry) -> RetryDecision {
+    match (retry.after, retry.counts) {
+        (None, _) => RetryDecision::Never,
+        (Some(span), true) => RetryDecision::After(length(span)),
+        (Some(span), false) => RetryDecision::Uncounted(length(span)),
+    }
 }
 
 fn tasks_of_fences(fences: &[Fence]) -> BTreeSet<TaskKey> {

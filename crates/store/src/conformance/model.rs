@@ -12,6 +12,15 @@ pub(super) enum Span {
     Long,
 }
 
+/// What follows a failure or a loss.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Retry {
+    /// The back-off; without one the task fails for good.
+    pub(super) after: Option<Span>,
+    /// Whether the attempt counts.
+    pub(super) counts: bool,
+}
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Model {
     pub(super) titles: BTreeMap<u32, ModelTitle>,
@@ -372,23 +381,22 @@ impl Model {
         Some(woken)
     }
 
-    /// `retry` is the back-off; without one the task fails for good.
-    pub(super) fn fail(&mut self, fence: &Fence, retry: Option<Span>) -> bool {
+    pub(super) fn fail(&mut self, fence: &Fence, retry: Retry) -> bool {
         let Some(number) = self.holding(fence) else { return false };
-        self.give_back(number, "failed", retry);
+        self.give_back(number, "failed", retry.after);
         if let Some(task) = self.tasks.get_mut(&number) {
-            task.failures += 1;
+            task.failures += u32::from(retry.counts);
         }
         true
     }
 
-    pub(super) fn lose(&mut self, fence: &Fence, retry: Option<Span>) -> bool {
+    pub(super) fn lose(&mut self, fence: &Fence, retry: Retry) -> bool {
         let Some(number) = self.holding(fence).filter(|number| self.expired().contains(number)) else {
             return false;
         };
-        self.give_back(number, "lost", retry);
+        self.give_back(number, "lost", retry.after);
         if let Some(task) = self.tasks.get_mut(&number) {
-            task.losses += 1;
+            task.losses += u32::from(retry.counts);
         }
         true
     }

@@ -232,22 +232,23 @@ async fn give_up_or_retry(
     let mut given = Vec::with_capacity(failed.len());
     for (fence, failure, retry) in failed {
         let (not_before, finished) = match retry {
-            RetryDecision::After(wait) => (Some(later(now, *wait)), None),
+            RetryDecision::After(wait) | RetryDecision::Uncounted(wait) => (Some(later(now, *wait)), None),
             RetryDecision::Never => (None, Some(now)),
         };
+        let counts = u8::from(!matches!(retry, RetryDecision::Uncounted(_)));
         let failure = to_json("a failure", failure)?;
-        given.push((fence.task, fence.attempt, fence.lease, failure, not_before, finished));
+        given.push((fence.task, fence.attempt, fence.lease, failure, not_before, finished, counts));
     }
     let counted: Vec<String> = sqlx::query_scalar(concat!(
-        "UPDATE tasks SET failures = failures + $2, losses = losses + $3, last_failure = given.failure, \
-         not_before_ms = given.not_before_ms, finished_ms = given.finished_ms, ",
+        "UPDATE tasks SET failures = failures + $2 * given.counts, losses = losses + $3 * given.counts, \
+         last_failure = given.failure, not_before_ms = given.not_before_ms, finished_ms = given.finished_ms, ",
         no_lease!(),
         ", state = CASE WHEN given.finished_ms IS NULL THEN ",
         idle_state!(),
         " ELSE 'failed' END FROM ",
         given!(
             ", value ->> 3 AS failure, CAST(value ->> 4 AS BIGINT) AS not_before_ms, \
-             CAST(value ->> 5 AS BIGINT) AS finished_ms"
+             CAST(value ->> 5 AS BIGINT) AS finished_ms, CAST(value ->> 6 AS BIGINT) AS counts"
         ),
         " WHERE ",
         held!(),

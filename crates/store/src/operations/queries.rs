@@ -5,7 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use reelfarm_model::attempt::ArtifactRecord;
-use reelfarm_model::{ArtifactKey, Digest, Pool, Task, TaskKey, Title, TitleId, TitleState};
+use reelfarm_model::{
+    ArtifactKey, Digest, Pool, Task, TaskKey, TaskState, Title, TitleId, TitleState, WorkerId,
+};
 
 use super::dialect::{Connection, now, one_of, position};
 use super::endings::to_fence;
@@ -128,17 +130,18 @@ pub(super) async fn next_ready_in(connection: &mut Connection) -> Result<Option<
 }
 
 pub(super) async fn expired(connection: &mut Connection) -> Result<Vec<ExpiredAttempt>, Fault> {
-    let rows: Vec<(String, i64, String, i64, i64)> = sqlx::query_as(concat!(
-        "SELECT task, attempt, lease, failures, losses FROM tasks WHERE lease_expires_ms <= ",
+    let rows: Vec<(String, i64, String, String, i64, i64)> = sqlx::query_as(concat!(
+        "SELECT task, attempt, lease, state, failures, losses FROM tasks WHERE lease_expires_ms <= ",
         now!(),
         " AND lease IS NOT NULL ORDER BY lease_expires_ms, place"
     ))
     .fetch_all(&mut *connection)
     .await?;
     let mut expired = Vec::with_capacity(rows.len());
-    for (task, attempt, lease, failures, losses) in rows {
+    for (task, attempt, lease, state, failures, losses) in rows {
         expired.push(ExpiredAttempt {
             fence: to_fence(&task, attempt, &lease)?,
+            started: state == TaskState::Running.as_str(),
             failures: from_count("a number of failures", failures)?,
             losses: from_count("a number of losses", losses)?,
             titles: Vec::new(),
@@ -204,18 +207,18 @@ pub(super) async fn wanting(
 }
 
 pub(super) async fn under_way(connection: &mut Connection) -> Result<Vec<UnderWay>, Fault> {
-    let rows: Vec<(String, i64, String, String, Option<i64>)> = sqlx::query_as(
-        "SELECT task, attempt, lease, specification, started_ms FROM tasks WHERE lease IS NOT NULL \
-         ORDER BY dispatched_ms, place",
+    let rows: Vec<(String, i64, String, String, Option<String>)> = sqlx::query_as(
+        "SELECT task, attempt, lease, specification, CASE WHEN state = 'running' THEN worker END FROM tasks \
+         WHERE lease IS NOT NULL ORDER BY dispatched_ms, place",
     )
     .fetch_all(&mut *connection)
     .await?;
     let mut under_way = Vec::with_capacity(rows.len());
-    for (task, attempt, lease, specification, started_ms) in rows {
+    for (task, attempt, lease, specification, worker) in rows {
         under_way.push(UnderWay {
             fence: to_fence(&task, attempt, &lease)?,
             task: from_json("a task", &specification)?,
-            started: started_ms.is_some(),
+            worker: worker.map(WorkerId),
             titles: Vec::new(),
         });
     }

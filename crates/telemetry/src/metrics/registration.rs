@@ -45,6 +45,7 @@ impl Metrics {
             attempts: registry.counters(&spec::ATTEMPTS)?,
             stale_reports: registry.counter(&spec::STALE_REPORTS)?,
             lease_rescues: registry.counter(&spec::LEASE_RESCUES)?,
+            not_understood: registry.counter(&spec::NOT_UNDERSTOOD)?,
             encode_speed: registry.histogram(&spec::ENCODE_SPEED)?,
             encoded_frames: registry.counter(&spec::ENCODED_FRAMES)?,
             worker_slots: registry.gauges(&spec::WORKER_SLOTS)?,

@@ -104,6 +104,11 @@ pub(super) const LEASE_RESCUES: MetricSpecification = counter(
     &[],
     "Tasks taken back because the lease of their attempt expired.",
 );
+pub(super) const NOT_UNDERSTOOD: MetricSpecification = counter(
+    "reelfarm_messages_not_understood_total",
+    &[],
+    "Messages from the broker that could not be read: damaged, or of another version's format.",
+);
 pub(super) const ENCODE_SPEED: MetricSpecification = histogram(
     "reelfarm_encode_speed_ratio",
     SPEED_RATIOS,
@@ -119,6 +124,11 @@ pub(super) const WORKER_SLOTS: MetricSpecification = gauge(
     "reelfarm_worker_slots",
     &["pool", "use"],
     "Slots of this process's workers: total is how many there are, busy how many of those are running a task.",
+);
+pub(super) const COLLECTED: MetricSpecification = counter(
+    "reelfarm_collected_bytes_total",
+    &[],
+    "Bytes of artifacts and unfinished work that were taken away because nobody needs them any more.",
 );
 pub(super) const ORIGIN_WRITTEN: MetricSpecification = counter(
     "reelfarm_origin_written_bytes_total",
@@ -153,6 +163,7 @@ pub const SPECIFICATION: &[MetricSpecification] = &[
     ATTEMPTS,
     STALE_REPORTS,
     LEASE_RESCUES,
+    NOT_UNDERSTOOD,
     ENCODE_SPEED,
     ENCODED_FRAMES,
     WORKER_SLOTS,

@@ -131,7 +131,7 @@ async fn soak(seed: u64, lasts: Duration) -> Report {
         restarts,
         terms: 0,
         tasks: 0,
-        attempts: std::collections::BTreeMap::new(),
+        attempts: BTreeMap::new(),
     };
     report.count(&farm.postgres).await;
     report

@@ -13,8 +13,8 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::lease::Lease;
-use crate::make::{Made, make};
-use crate::runtime::{Running, Worker};
+use crate::runtime::{Running, Runtime};
+use crate::work::{Attempt, Made};
 
 /// How long an attempt that is told to stop may take to leave the origin as it found it. Well below a lease.
 const ORIGIN_GRACE: Duration = Duration::from_secs(15);
@@ -86,7 +86,15 @@ async fn run_in(
     let worker = &running.worker;
     let progress = Arc::new(Mutex::new(Progress::default()));
     let stop_work = CancellationToken::new();
-    let mut work = pin!(make(worker, message, staging, progress.clone(), stop_work.clone()));
+    let mut work = pin!(worker.work.make(Attempt {
+        message: message.clone(),
+        staging: staging.to_owned(),
+        report: {
+            let progress = progress.clone();
+            Arc::new(move |update| *progress.lock().unwrap_or_else(PoisonError::into_inner) = update)
+        },
+        stop: stop_work.clone(),
+    }));
     let interruption = tokio::select! {
         biased;
         interruption = watch(running, message, lease, mailbox, &progress) => interruption,
@@ -131,7 +139,7 @@ async fn watch(
     mut mailbox: mpsc::UnboundedReceiver<ControlMessage>,
     progress: &Mutex<Progress>,
 ) -> Interruption {
-    let Worker { broker, id, .. } = &*running.worker;
+    let Runtime { broker, id, .. } = &running.worker;
     let fence = message.fence;
     // Several heartbeats a lease, so that one lost answer does no harm; often enough for a progress line.
     let period = (Duration::from_millis(message.lease_ms) / 5).min(Duration::from_millis(500));

@@ -14,7 +14,9 @@ mod execute;
 mod lease;
 mod make;
 mod report;
+mod work;
 
 pub use keys::KeyRing;
 pub use process::MediaProcess;
-pub use runtime::Worker;
+pub use runtime::{Runtime, Worker};
+pub use work::{Attempt, Made, Report, Work};

@@ -57,10 +57,10 @@ impl Bench<'_> {
 
         let (database, tasks) = self.titles().await?;
         let empty = self.database().await?;
-        let scheduler = self.scheduler(&empty).await?;
+        let mut scheduler = self.scheduler(&empty).await?;
+        scheduler.says("workers 0").await?;
         found.memory.push(self.memory("no worker", &scheduler)?);
         let many = self.workers(crowd, 1).await?;
-        let mut scheduler = scheduler;
         scheduler.says(&format!("workers {crowd}")).await?;
         found.memory.push(self.memory("connected", &scheduler)?);
         scheduler.stop().await?;

@@ -51,7 +51,8 @@ impl Process {
 /// Resident memory of a process in bytes: VmRSS of proc_pid_status(5).
 pub(crate) fn memory(process: u32) -> Result<u64, Fault> {
     let status = fs_err::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("a process without memory")?;
+    let line =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("a process without memory")?;
     let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
     Ok(kib * 1024)
 }

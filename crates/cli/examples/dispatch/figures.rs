@@ -8,20 +8,22 @@ use crate::Fault;
 /// All figures.
 #[derive(Default, Serialize)]
 pub(crate) struct Figures {
-    /// Tasks of a round.
-    pub(crate) tasks: usize,
-    pub(crate) rounds: Vec<Round>,
+    /// Of chains, the warm-up left out.
+    pub(crate) chains: Vec<Round>,
+    /// Of whole titles.
+    pub(crate) titles: Vec<Round>,
     /// From the moment at which the task before it is recorded as done to that at which a task is recorded as started, in
     /// milliseconds.
     pub(crate) waits_ms: Vec<i64>,
     pub(crate) memory: Vec<Memory>,
-    /// Tasks a second with the crowd.
-    pub(crate) crowd: f64,
+    /// With the crowd, of chains.
+    pub(crate) crowd: Vec<Round>,
 }
 
 /// Tasks a second.
 #[derive(Serialize)]
 pub(crate) struct Round {
+    pub(crate) tasks: usize,
     pub(crate) raw: f64,
     pub(crate) whole_loop: f64,
 }

@@ -62,28 +62,28 @@ enum Role {
 #[derive(Args, Clone)]
 struct Measure {
     /// Rounds that count, after one warm-up.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long)]
     rounds: usize,
-    /// Titles of a round.
-    #[arg(long, default_value_t = 40)]
+    /// Chains of ten tasks in a round.
+    #[arg(long)]
+    chains: usize,
+    /// Whole titles in a round, with every profile.
+    #[arg(long)]
     titles: usize,
-    /// Profiles of a title.
-    #[arg(long, default_value = "all")]
-    profiles: String,
     /// Workers of a round.
-    #[arg(long, default_value_t = 16)]
+    #[arg(long)]
     workers: usize,
     /// Tasks of each pool that a worker takes at once.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long)]
     slots: usize,
     /// Clients of PostgreSQL that claim and finish.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long)]
     clients: usize,
-    /// Tasks of the chain whose waits are measured.
-    #[arg(long, default_value_t = 300)]
-    chain: usize,
+    /// Tasks, one after the other, whose waits are measured.
+    #[arg(long)]
+    waits: usize,
     /// Workers that are connected at the end, with one slot a pool.
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long)]
     crowd: usize,
 }
 

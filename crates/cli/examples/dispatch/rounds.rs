@@ -31,31 +31,32 @@ pub(crate) async fn run(measure: &Measure) -> Result<(), Fault> {
     say(&serde_json::to_string(&figures)?)
 }
 
+/// What a round consists of.
+#[derive(Clone, Copy)]
+enum Load {
+    Chains,
+    Titles,
+}
+
+/// Tasks of a chain.
+const CHAIN: usize = 10;
+
 impl Bench<'_> {
     async fn run(&self) -> Result<Figures, Fault> {
         let mut found = Figures::default();
-        let Measure { rounds, workers, slots, clients, crowd, .. } = *self.measure;
+        let Measure { rounds, workers, slots, crowd, .. } = *self.measure;
         let few = self.workers(workers, slots).await?;
         for number in 0..=rounds {
-            let (database, tasks) = self.titles().await?;
-            raw::prepare(&database).await?;
-            let raw_first = number % 2 == 0;
-            let before = if raw_first { Some(raw::rate(&database, clients).await?) } else { None };
-            let whole_loop = self.work_off(&database, tasks).await?;
-            let raw = match before {
-                Some(rate) => rate,
-                None => raw::rate(&database, clients).await?,
-            };
-            note(&format!("round {number}: {tasks} tasks, raw {raw:.0}/s, loop {whole_loop:.0}/s"));
-            found.tasks = tasks;
+            let chains = self.round(Load::Chains, number).await?;
+            let titles = self.round(Load::Titles, number).await?;
             if number > 0 {
-                found.rounds.push(Round { raw, whole_loop });
+                found.chains.push(chains);
+                found.titles.push(titles);
             }
         }
         found.waits_ms = self.waits().await?;
         few.stop().await?;
 
-        let (database, tasks) = self.titles().await?;
         let empty = self.database().await?;
         let mut scheduler = self.scheduler(&empty).await?;
         scheduler.says("workers 0").await?;
@@ -64,23 +65,42 @@ impl Bench<'_> {
         scheduler.says(&format!("workers {crowd}")).await?;
         found.memory.push(self.memory("connected", &scheduler)?);
         scheduler.stop().await?;
-        let mut scheduler = self.scheduler(&database).await?;
+        for number in 0..rounds {
+            found.crowd.push(self.round(Load::Chains, number).await?);
+        }
+        let database = self.load(Load::Chains).await?.0;
+        let scheduler = self.scheduler(&database).await?;
         self.until_done(&database).await?;
-        scheduler.says(&format!("workers {crowd}")).await?;
-        found.memory.push(self.memory("after the round", &scheduler)?);
+        found.memory.push(self.memory("after a round", &scheduler)?);
         scheduler.stop().await?;
-        found.crowd = figures::rate(&database, tasks).await?;
-        note(&format!("{crowd} workers: {:.0}/s", found.crowd));
         many.stop().await?;
         Ok(found)
     }
 
+    /// Both rates, over the same tasks; which comes first changes with each round.
+    async fn round(&self, load: Load, number: usize) -> Result<Round, Fault> {
+        let (database, tasks) = self.load(load).await?;
+        raw::prepare(&database).await?;
+        let clients = self.measure.clients;
+        let (raw, whole_loop) = if number % 2 == 0 {
+            let raw = raw::rate(&database, clients).await?;
+            (raw, self.work_off(&database, tasks).await?)
+        } else {
+            let whole_loop = self.work_off(&database, tasks).await?;
+            (raw::rate(&database, clients).await?, whole_loop)
+        };
+        note(&format!("round {number}: {tasks} tasks, raw {raw:.0}/s, loop {whole_loop:.0}/s"));
+        Ok(Round { tasks, raw, whole_loop })
+    }
+
     /// A new database with titles whose tasks all wait to be made; and how many those are.
-    async fn titles(&self) -> Result<(String, usize), Fault> {
+    async fn load(&self, load: Load) -> Result<(String, usize), Fault> {
         let database = self.database().await?;
         let store = PostgresStore::open(&database).await?;
-        let Measure { titles, profiles, .. } = self.measure;
-        let tasks = titles::plan(&store, *titles, profiles, self.state).await?;
+        let tasks = match load {
+            Load::Chains => titles::plan_chains(&store, self.measure.chains, CHAIN, self.state).await?,
+            Load::Titles => titles::plan(&store, self.measure.titles, self.state).await?,
+        };
         store.close().await;
         vacuum(&database).await?;
         Ok((database, tasks))
@@ -89,10 +109,11 @@ impl Bench<'_> {
     async fn waits(&self) -> Result<Vec<i64>, Fault> {
         let database = self.database().await?;
         let store = PostgresStore::open(&database).await?;
-        titles::plan_chain(&store, self.measure.chain, self.state).await?;
+        // The first of a chain has nothing before it.
+        let tasks = titles::plan_chains(&store, 1, self.measure.waits + 1, self.state).await?;
         store.close().await;
         vacuum(&database).await?;
-        self.work_off(&database, self.measure.chain).await?;
+        self.work_off(&database, tasks).await?;
         figures::waits(&database).await
     }
 
@@ -132,7 +153,8 @@ impl Bench<'_> {
         let state = self.state.to_str().ok_or("a folder without a name")?;
         let broker = self.servers.broker_url(User::Worker);
         let (count, slots) = (count.to_string(), slots.to_string());
-        let arguments = ["workers", "--broker", &broker, "--state", state, "--count", &count, "--slots", &slots];
+        let arguments =
+            ["workers", "--broker", &broker, "--state", state, "--count", &count, "--slots", &slots];
         let mut workers = Process::start(&arguments)?;
         workers.says("connected").await?;
         Ok(workers)

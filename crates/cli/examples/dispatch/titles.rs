@@ -10,8 +10,8 @@ use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::task::UploadSpec;
 use reelfarm_model::title::{LadderText, Submission};
 use reelfarm_model::{
-    ArtifactKey, Digest, KeyDivision, KeySource, KeyUris, Protection, SourceReference, Task, TaskKind, TaskSpec,
-    TitleState,
+    ArtifactKey, Digest, KeyDivision, KeySource, KeyUris, Protection, SourceReference, Task, TaskKind,
+    TaskSpec, TitleState,
 };
 use reelfarm_packaging::profiles::{BUILT_IN, ProfileList};
 use reelfarm_scheduler::plan::{Graph, PlanInput};
@@ -38,13 +38,12 @@ pub(crate) fn made(task: &Task) -> Made {
 }
 
 /// Stores titles whose sources differ and have passed QC, with all of their tasks; answers how many tasks there are.
-pub(crate) async fn plan(store: &dyn Store, count: usize, profiles: &str, state: &Path) -> Result<usize, Fault> {
+pub(crate) async fn plan(store: &dyn Store, count: usize, state: &Path) -> Result<usize, Fault> {
     let list = ProfileList::parse("profiles.toml", BUILT_IN)?;
-    let wanted = list.select(&[profiles.to_owned()])?;
     let (ladder, tools) = (Ladder::parse("default.toml", LADDER)?, tools());
     let mut tasks = 0;
     for number in 0..count {
-        let submission = submission(&format!("title-{number}"), profiles, state)?;
+        let submission = submission(&format!("title-{number}"), state)?;
         let source = Digest::of(submission.title.as_str().as_bytes());
         let graph = Graph::build(&PlanInput {
             title: &submission.title,
@@ -52,7 +51,7 @@ pub(crate) async fn plan(store: &dyn Store, count: usize, profiles: &str, state:
             source,
             conclusion: &conclusion(&ladder),
             ladder: &ladder,
-            profiles: &wanted,
+            profiles: list.all(),
             list: list.all(),
             subtitles: &[],
             protection: submission.protection.as_ref(),
@@ -70,21 +69,29 @@ pub(crate) async fn plan(store: &dyn Store, count: usize, profiles: &str, state:
     Ok(tasks)
 }
 
-/// Stores one title whose tasks need each the one before.
-pub(crate) async fn plan_chain(store: &dyn Store, length: usize, state: &Path) -> Result<(), Fault> {
-    let submission = submission("chain", "all", state)?;
-    let mut planned: Vec<PlannedTask> = Vec::with_capacity(length);
-    for number in 0..length {
-        let spec = TaskSpec::Upload(UploadSpec {
-            origin: submission.origin.clone(),
-            title: submission.title.clone(),
-            media_path: format!("media/{number}"),
-            media: ArtifactKey(Digest::of(b"media")),
-        });
-        let needs: BTreeSet<_> = planned.last().map(|before| before.task.key).into_iter().collect();
-        planned.push(PlannedTask { task: Task::new(spec, &tools()), source: None, needs, redo: false });
+/// Stores titles whose tasks need each the one before; answers how many tasks there are.
+pub(crate) async fn plan_chains(
+    store: &dyn Store,
+    count: usize,
+    length: usize,
+    state: &Path,
+) -> Result<usize, Fault> {
+    for chain in 0..count {
+        let submission = submission(&format!("chain-{chain}"), state)?;
+        let mut planned: Vec<PlannedTask> = Vec::with_capacity(length);
+        for number in 0..length {
+            let spec = TaskSpec::Upload(UploadSpec {
+                origin: submission.origin.clone(),
+                title: submission.title.clone(),
+                media_path: format!("media/{number}"),
+                media: ArtifactKey(Digest::of(b"media")),
+            });
+            let needs: BTreeSet<_> = planned.last().map(|before| before.task.key).into_iter().collect();
+            planned.push(PlannedTask { task: Task::new(spec, &tools()), source: None, needs, redo: false });
+        }
+        prepare(store, &submission, Digest::of(b"chain"), &planned).await?;
     }
-    prepare(store, &submission, Digest::of(b"chain"), &planned).await
+    Ok(count * length)
 }
 
 async fn prepare(
@@ -101,7 +108,10 @@ async fn prepare(
         source_digest: Some(source),
         ..TitleChange::default()
     };
-    store.advance(id, generation, TitleState::Checking, change).await?.ok_or("a new title that is not checked")?;
+    store
+        .advance(id, generation, TitleState::Checking, change)
+        .await?
+        .ok_or("a new title that is not checked")?;
     Ok(())
 }
 
@@ -109,7 +119,7 @@ const fn reads_source(spec: &TaskSpec) -> bool {
     matches!(spec, TaskSpec::EncodeVideo(_) | TaskSpec::EncodeAudio(_))
 }
 
-fn submission(title: &str, profiles: &str, state: &Path) -> Result<Submission, Fault> {
+fn submission(title: &str, state: &Path) -> Result<Submission, Fault> {
     Ok(Submission {
         title: title.parse()?,
         source: SourceReference {
@@ -119,7 +129,7 @@ fn submission(title: &str, profiles: &str, state: &Path) -> Result<Submission, F
             etag: None,
         },
         ladder: LadderText { file: "default.toml".into(), text: LADDER.to_owned() },
-        profiles: vec![profiles.to_owned()],
+        profiles: vec!["all".to_owned()],
         audio_language: None,
         subtitles: Vec::new(),
         protection: Some(Protection {

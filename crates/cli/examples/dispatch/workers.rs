@@ -45,7 +45,8 @@ pub(crate) async fn run(broker: &str, state: &Path, count: usize, slots: usize) 
             work: Arc::new(NoOp),
         })
     };
-    let mut connecting = std::pin::pin!(futures::stream::iter(0..count).map(connect).buffer_unordered(CONNECTING));
+    let mut connecting =
+        std::pin::pin!(futures::stream::iter(0..count).map(connect).buffer_unordered(CONNECTING));
     while let Some(worker) = connecting.next().await {
         tokio::spawn(worker?.run(CancellationToken::new(), CancellationToken::new()));
     }

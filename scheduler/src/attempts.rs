@@ -78,8 +78,11 @@ impl Scheduler {
                 continue;
             }
             match event {
-                WorkerEvent::Report(report) => self.workers.heard((**report).clone()),
+                WorkerEvent::Report(report) => {
+                    self.dispatch_outdated |= self.workers.heard((**report).clone());
+                }
                 WorkerEvent::Finished { fence, .. } if self.stopping.contains_key(fence) => {
+                    self.dispatch_outdated = true;
                     // Told to stop, and now it has: nothing of it counts, but a withdrawal may have waited for it.
                     if let Some((title, _)) = self.stopping.remove(fence) {
                         self.active.retain(|_, active| active.fence != *fence);
@@ -97,6 +100,8 @@ impl Scheduler {
         }
         if !reports.is_empty() {
             let recorded = self.store.record(&reports).await?;
+            // Starts and heartbeats, which are most of what comes, make nothing ready and free no slot.
+            self.dispatch_outdated |= recorded.iter().any(|recorded| *recorded != Recorded::UnderWay);
             for ((event, report), recorded) in reported.into_iter().zip(reports).zip(recorded) {
                 answers.extend(self.act_on(event, report.report, recorded, &mut next).await?);
             }

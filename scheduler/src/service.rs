@@ -30,8 +30,8 @@ use crate::workers::Workers;
 
 /// Events that a slow watcher may fall behind before it misses some.
 const EVENT_BUFFER: usize = 4096;
-/// Workers' reports that are worked off before anything else is looked at.
-const EVENT_BATCH: usize = 256;
+/// Workers' reports that are worked off before anything else is looked at: a transaction costs much, a report in it little.
+const EVENT_BATCH: usize = 1000;
 
 /// What a scheduler needs to know.
 #[derive(Clone, Debug)]
@@ -173,6 +173,8 @@ pub struct Scheduler {
     /// Whether titles may have come to want attempts under way, or want them no more, since that was last looked at.
     pub(crate) titles_outdated: bool,
     pub(crate) workers: Workers,
+    /// Whether something may have come to be dispatched, or a slot may have become free, since that was last looked at.
+    pub(crate) dispatch_outdated: bool,
     /// It did not confirm what was sent to it, and is left alone until then.
     pub(crate) broker_rests_until: Option<Instant>,
     commands: mpsc::Receiver<Command>,
@@ -206,6 +208,7 @@ impl Scheduler {
             stopping: HashMap::new(),
             active: HashMap::new(),
             titles_outdated: false,
+            dispatch_outdated: true,
             broker_rests_until: None,
             workers,
             commands,
@@ -228,10 +231,12 @@ impl Scheduler {
             self.reconcile(&title.submission.title).await?;
         }
         let mut ticks = tokio::time::interval(self.options.lease / 4);
+        let mut next_dispatch = None;
         loop {
-            let mut next_ready = None;
-            if !drain.is_cancelled() {
-                next_ready = self.dispatch().await?;
+            if drain.is_cancelled() {
+                next_dispatch = None;
+            } else if std::mem::take(&mut self.dispatch_outdated) {
+                next_dispatch = self.dispatch().await?.map(|wait| Instant::now() + wait);
             }
             self.refresh_titles().await?;
             tokio::select! {
@@ -239,13 +244,19 @@ impl Scheduler {
                 biased;
                 batch = self.broker.receive_events(EVENT_BATCH) => self.on_events(batch?).await?,
                 () = stop.cancelled() => return Ok(()),
-                () = drain.cancelled(), if next_ready.is_some() => {}
+                () = drain.cancelled(), if next_dispatch.is_some() => {}
                 command = self.commands.recv() => match command {
-                    Some(command) => self.on_command(command).await?,
+                    Some(command) => {
+                        self.on_command(command).await?;
+                        self.dispatch_outdated = true;
+                    }
                     None => return Ok(()),
                 },
-                _ = ticks.tick() => self.on_tick().await?,
-                () = sleep_or_forever(next_ready) => {}
+                _ = ticks.tick() => {
+                    self.on_tick().await?;
+                    self.dispatch_outdated = true;
+                }
+                () = until_or_forever(next_dispatch) => self.dispatch_outdated = true,
             }
         }
     }
@@ -327,9 +338,9 @@ impl Scheduler {
     }
 }
 
-async fn sleep_or_forever(wait: Option<Duration>) {
-    match wait {
-        Some(wait) => tokio::time::sleep(wait).await,
+async fn until_or_forever(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment.into()).await,
         None => std::future::pending().await,
     }
 }

@@ -15,8 +15,9 @@ const SILENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Workers(Arc<Mutex<BTreeMap<WorkerId, (WorkerReport, Instant)>>>);
 
 impl Workers {
-    pub(crate) fn heard(&self, report: WorkerReport) {
-        self.heard_at(report, Instant::now());
+    /// Takes in a report, and answers whether it changes what the worker takes.
+    pub(crate) fn heard(&self, report: WorkerReport) -> bool {
+        self.heard_at(report, Instant::now())
     }
 
     pub(crate) fn known(&self) -> Vec<WorkerReport> {
@@ -25,10 +26,11 @@ impl Workers {
 
     /// The slots of those that take tasks, by pool.
     pub(crate) fn slots(&self) -> HashMap<Pool, usize> {
-        let mut slots = HashMap::new();
-        for report in self.known().into_iter().filter(WorkerReport::takes_tasks) {
-            for (pool, of_pool) in report.pools {
-                *slots.entry(pool).or_default() += of_pool.total as usize;
+        let (now, mut slots) = (Instant::now(), HashMap::new());
+        // Asked for at each dispatch, so nothing of a thousand reports is copied.
+        for (report, _) in self.workers().values().filter(|(_, heard)| now.duration_since(*heard) < SILENCE) {
+            for (pool, total) in offer(report) {
+                *slots.entry(pool).or_default() += total as usize;
             }
         }
         slots
@@ -41,12 +43,17 @@ impl Workers {
             .any(|other| other.worker != *worker && other.takes_tasks() && other.pools.contains_key(&pool))
     }
 
-    fn heard_at(&self, report: WorkerReport, now: Instant) {
-        if report.phase == WorkerPhase::Gone {
-            self.workers().remove(&report.worker);
+    fn heard_at(&self, report: WorkerReport, now: Instant) -> bool {
+        let mut workers = self.workers();
+        let offered: Vec<_> = offer(&report).collect();
+        let before = if report.phase == WorkerPhase::Gone {
+            workers.remove(&report.worker)
         } else {
-            self.workers().insert(report.worker.clone(), (report, now));
-        }
+            workers.insert(report.worker.clone(), (report, now))
+        };
+        // One that was silent for so long that it counted for nothing is as good as new.
+        let before = before.filter(|(_, heard)| now.duration_since(*heard) < SILENCE);
+        before.is_none_or(|(report, _)| !offer(&report).eq(offered))
     }
 
     fn known_at(&self, now: Instant) -> Vec<WorkerReport> {
@@ -58,6 +65,12 @@ impl Workers {
     fn workers(&self) -> MutexGuard<'_, BTreeMap<WorkerId, (WorkerReport, Instant)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The slots that a worker offers, by pool.
+fn offer(report: &WorkerReport) -> impl Iterator<Item = (Pool, u32)> {
+    let serves = report.takes_tasks();
+    report.pools.iter().filter(move |_| serves).map(|(pool, slots)| (*pool, slots.total))
 }
 
 #[cfg(test)]
@@ -113,5 +126,22 @@ mod tests {
         assert_eq!(workers.slots(), HashMap::from([(Pool::Cpu, 2)]));
         let takes = |pool, but: &str| workers.others_take(pool, &WorkerId(but.into()));
         assert!(takes(Pool::Cpu, "b") && !takes(Pool::Cpu, "a") && !takes(Pool::Light, "b"));
+    }
+
+    #[test]
+    fn a_report_counts_as_news_where_it_changes_what_the_worker_takes() {
+        let (workers, now) = (Workers::default(), Instant::now());
+        let with = |phase, total, busy| WorkerReport {
+            pools: BTreeMap::from([(Pool::Cpu, Slots { total, busy })]),
+            ..report("a", phase)
+        };
+        let mut heard = |report, after| workers.heard_at(report, now + SILENCE * after / 2);
+        assert!(heard(with(WorkerPhase::Serving, 2, 0), 0));
+        assert!(!heard(with(WorkerPhase::Serving, 2, 1), 1), "the scheduler knows itself what is busy");
+        assert!(heard(with(WorkerPhase::Serving, 3, 1), 2));
+        assert!(heard(with(WorkerPhase::Draining, 3, 1), 3));
+        assert!(heard(with(WorkerPhase::Serving, 3, 1), 4));
+        assert!(heard(with(WorkerPhase::Serving, 3, 1), 6), "it counted for gone meanwhile");
+        assert_eq!(workers.known_at(now + SILENCE * 3).len(), 1);
     }
 }

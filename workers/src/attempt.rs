@@ -14,8 +14,8 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::lease::Lease;
-use crate::make::{Made, make};
-use crate::runtime::{Running, Worker};
+use crate::runtime::{Running, Runtime};
+use crate::work::{Attempt, Made};
 
 /// How long an attempt that is told to stop may take to leave the origin as it found it. Well below a lease.
 const ORIGIN_GRACE: Duration = Duration::from_secs(15);
@@ -91,7 +91,7 @@ async fn run_with_mailbox(
         AttemptOutcome::Completed { .. } => running.rest.worked(),
         // Before it is reported, so that it does not come straight back.
         AttemptOutcome::Failed { failure } if failure.code.is_of_the_host() => {
-            running.set_aside(failure.message.clone()).await;
+            running.set_aside(format!("{}: {}", failure.code, failure.message)).await;
         }
         AttemptOutcome::Failed { .. } | AttemptOutcome::Released => {}
     }
@@ -111,7 +111,15 @@ async fn run_in(
     let worker = &running.worker;
     let progress = Arc::new(Mutex::new(Progress::default()));
     let stop_work = CancellationToken::new();
-    let mut work = pin!(make(worker, message, staging, progress.clone(), stop_work.clone()));
+    let mut work = pin!(worker.work.make(Attempt {
+        message: message.clone(),
+        staging: staging.to_owned(),
+        report: {
+            let progress = progress.clone();
+            Arc::new(move |update| *progress.lock().unwrap_or_else(PoisonError::into_inner) = update)
+        },
+        stop: stop_work.clone(),
+    }));
     let interruption = tokio::select! {
         biased;
         interruption = watch(running, message, lease, mailbox, &progress) => interruption,
@@ -156,7 +164,7 @@ async fn watch(
     mut mailbox: mpsc::UnboundedReceiver<ControlMessage>,
     progress: &Mutex<Progress>,
 ) -> Interruption {
-    let Worker { broker, id, .. } = &*running.worker;
+    let Runtime { broker, id, .. } = &running.worker;
     let fence = message.fence;
     // Several heartbeats a lease, so that one lost answer does no harm; often enough for a progress line.
     let period = (Duration::from_millis(message.lease_ms) / 5).min(Duration::from_millis(500));

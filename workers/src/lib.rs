@@ -15,7 +15,9 @@ mod lease;
 mod make;
 mod report;
 mod rest;
+mod work;
 
 pub use keys::KeyRing;
 pub use process::MediaProcess;
-pub use runtime::Worker;
+pub use runtime::{Runtime, Worker};
+pub use work::{Attempt, Made, Report, Work};

@@ -1,32 +1,29 @@
 //! From a task to its artifacts: what is there already is taken as it is, the rest is made in staging and taken over.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use reelfarm_model::attempt::ArtifactRecord;
 use reelfarm_model::message::TaskMessage;
-use reelfarm_model::{Code, Failure, Progress};
-use tokio_util::sync::CancellationToken;
+use reelfarm_model::{Code, Failure};
 
 use crate::execute::{Execution, RESULT_FILE, execute};
 use crate::runtime::Worker;
+use crate::work::{Attempt, Made, Work};
 
-/// What an attempt made.
-pub(crate) struct Made {
-    pub(crate) artifacts: Vec<ArtifactRecord>,
-    /// What the scheduler itself reads of it.
-    pub(crate) result: Option<serde_json::Value>,
+/// The work of a farm's worker: makes what is missing of a task's outputs.
+pub(crate) struct MakeArtifacts(pub(crate) Arc<Worker>);
+
+#[async_trait]
+impl Work for MakeArtifacts {
+    async fn make(&self, attempt: Attempt) -> Result<Made, Failure> {
+        make(&self.0, attempt).await
+    }
 }
 
-/// Makes what is missing of a task's outputs.
-pub(crate) async fn make(
-    worker: &Arc<Worker>,
-    message: &Arc<TaskMessage>,
-    staging: &Path,
-    progress: Arc<Mutex<Progress>>,
-    stop: CancellationToken,
-) -> Result<Made, Failure> {
+async fn make(worker: &Arc<Worker>, attempt: Attempt) -> Result<Made, Failure> {
+    let message = &attempt.message;
     right_tools(worker, message)?;
     let task = &message.task;
     let mut there = there_already(worker, message).await?;
@@ -49,9 +46,9 @@ pub(crate) async fn make(
         let execution = Execution {
             worker: worker.clone(),
             message: message.clone(),
-            staging: staging.to_owned(),
-            report: Arc::new(move |update| *progress.lock().unwrap_or_else(PoisonError::into_inner) = update),
-            stop,
+            staging: attempt.staging.clone(),
+            report: attempt.report,
+            stop: attempt.stop,
             spec: task.spec.narrowed(|output| !there.contains_key(output)),
         };
         result = execute(&execution).await?;
@@ -60,7 +57,7 @@ pub(crate) async fn make(
     for output in &task.outputs {
         artifacts.push(match there.remove(&output.name) {
             Some(record) => record,
-            None => worker.artifacts.take_over(output.key, &staging.join(&output.name)).await?.record,
+            None => worker.artifacts.take_over(output.key, &attempt.staging.join(&output.name)).await?.record,
         });
     }
     Ok(Made { artifacts, result })

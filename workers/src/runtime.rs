@@ -2,9 +2,10 @@
 //!
 //! Promises: a worker knows the broker and the artifact store and no database. It takes a task only when a slot is
 //! free. An attempt that is told to stop, whose lease runs out, or whose worker is told to stop, ends its child
-//! processes and reports that it was released. A worker whose host cannot do what was asked of it takes no tasks for a while, so
-//! that others get them. A worker that is told to drain takes no more tasks, finishes those that it
-//! has and ends. A broker that cannot be reached for a while ends no worker. Nothing blocks the async runtime.
+//! processes and reports that it was released. A worker whose host cannot do what was asked of it takes no tasks for a
+//! while, so that others get them. A worker that is told to drain takes no more tasks, finishes those that it has and ends.
+//! A broker that cannot be reached for a while ends no worker. Nothing blocks the async runtime. What an attempt's work
+//! consists of is not the runtime's: see [`Work`].
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,11 +23,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::attempt;
 use crate::keys::KeyRing;
+use crate::make::MakeArtifacts;
 use crate::process::MediaProcess;
 use crate::report;
 use crate::rest::Rest;
+use crate::work::Work;
 
-/// What a worker needs to know.
+/// What a worker of the farm needs to know.
 pub struct Worker {
     /// Names this process.
     pub id: WorkerId,
@@ -48,6 +51,26 @@ pub struct Worker {
     pub tools: ToolVersions,
     /// Metrics.
     pub metrics: Metrics,
+}
+
+/// The part of a worker that serves the broker, whatever its work is.
+pub struct Runtime {
+    /// Names this process.
+    pub id: WorkerId,
+    /// Attempts that may run at once, by pool.
+    pub slots: HashMap<Pool, usize>,
+    /// The broker.
+    pub broker: Arc<dyn Broker>,
+    /// Where each attempt is staged.
+    pub artifacts: ArtifactStore,
+    /// Bytes that must be free on the disk that attempts write to: while there are fewer, no task is taken.
+    pub disk_floor: u64,
+    /// The tools of this host.
+    pub tools: ToolVersions,
+    /// Metrics.
+    pub metrics: Metrics,
+    /// Does the work.
+    pub work: Arc<dyn Work>,
 }
 
 /// Where control messages for one attempt go.
@@ -86,7 +109,7 @@ impl State {
 
 /// A worker that runs.
 pub(crate) struct Running {
-    pub(crate) worker: Arc<Worker>,
+    pub(crate) worker: Runtime,
     pub(crate) state: State,
     pub(crate) mailboxes: Mailboxes,
     pub(crate) rest: Rest,
@@ -99,6 +122,26 @@ pub(crate) struct Running {
 }
 
 impl Worker {
+    /// Makes the artifacts of tasks, as [`Runtime::run`] says.
+    ///
+    /// # Errors
+    /// The broker is gone for good.
+    pub async fn run(self, drain: CancellationToken, stop: CancellationToken) -> Result<(), BrokerError> {
+        let runtime = Runtime {
+            id: self.id.clone(),
+            slots: self.slots.clone(),
+            broker: Arc::clone(&self.broker),
+            artifacts: self.artifacts.clone(),
+            disk_floor: self.disk_floor,
+            tools: self.tools.clone(),
+            metrics: self.metrics.clone(),
+            work: Arc::new(MakeArtifacts(Arc::new(self))),
+        };
+        runtime.run(drain, stop).await
+    }
+}
+
+impl Runtime {
     /// Runs until `stop` is cancelled and every attempt has been handed back, or until the worker is told to drain and
     /// every attempt has ended.
     ///
@@ -106,7 +149,7 @@ impl Worker {
     /// The broker is gone for good.
     pub async fn run(self, drain: CancellationToken, stop: CancellationToken) -> Result<(), BrokerError> {
         let running = Arc::new(Running {
-            worker: Arc::new(self),
+            worker: self,
             state: State::default(),
             mailboxes: Mailboxes::default(),
             rest: Rest::default(),
@@ -212,7 +255,7 @@ async fn forward(
     mut control: ControlStream,
     ended: CancellationToken,
 ) -> Result<(), BrokerError> {
-    let Worker { broker, id, .. } = &*running.worker;
+    let Runtime { broker, id, .. } = &running.worker;
     loop {
         let message = tokio::select! {
             () = ended.cancelled() => return Ok(()),

@@ -29,6 +29,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::runtime::Worker;
+use crate::work::Report;
 
 /// The file of an output that the scheduler itself reads.
 pub(crate) const RESULT_FILE: &str = "result.json";
@@ -50,9 +51,6 @@ pub(crate) struct Execution {
     /// What is to be made: the task's specification without the outputs that are there already.
     pub(crate) spec: TaskSpec,
 }
-
-/// Takes in how far an attempt is. Owned, so that it can go along into streams and threads.
-pub(crate) type Report = Arc<dyn Fn(Progress) + Send + Sync>;
 
 /// Does a task's work. The result is there for the kinds whose result the scheduler reads.
 pub(crate) async fn execute(execution: &Execution) -> Result<Option<serde_json::Value>, Failure> {

@@ -91,15 +91,18 @@ pub(super) async fn ready(
     pool: Pool,
     limit: usize,
 ) -> Result<Vec<ReadyTask>, Fault> {
-    let rows: Vec<(String, String, Option<i64>)> = sqlx::query_as(concat!(
-        "SELECT tasks.task, tasks.kind, (SELECT MIN(titles.submitted_ms) FROM title_tasks \
-         JOIN titles USING (title) WHERE title_tasks.task = tasks.task AND title_tasks.wanted = 1 \
-         AND titles.held = 0) FROM tasks \
-         WHERE pool = $1 AND state = 'ready' AND COALESCE(not_before_ms, 0) <= ",
+    // Who wants them is asked for the chosen ones together: asked for one by one, a thousand of them took 30 ms.
+    let rows: Vec<(String, String, i64)> = sqlx::query_as(concat!(
+        "SELECT chosen.task, chosen.kind, MIN(titles.submitted_ms) FROM (\
+             SELECT task, kind, place FROM tasks \
+             WHERE pool = $1 AND state = 'ready' AND COALESCE(not_before_ms, 0) <= ",
         now!(),
         " AND ",
         wanted_now!(),
-        " ORDER BY place LIMIT $2"
+        " ORDER BY place LIMIT $2\
+         ) AS chosen JOIN title_tasks ON title_tasks.task = chosen.task AND title_tasks.wanted = 1 \
+         JOIN titles ON titles.title = title_tasks.title AND titles.held = 0 \
+         GROUP BY chosen.task, chosen.kind, chosen.place ORDER BY chosen.place"
     ))
     .bind(pool.as_str())
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
@@ -109,7 +112,7 @@ pub(super) async fn ready(
         Ok(ReadyTask {
             task: from_text("a task's key", &task)?,
             kind: from_name("a task's kind", &kind)?,
-            wanted_since_ms: wanted_since_ms.unwrap_or(i64::MAX),
+            wanted_since_ms,
         })
     });
     ready.collect()

@@ -32,6 +32,8 @@ pub async fn run(verb: WorkerArguments, printer: &Printer) -> Result<Exit, Failu
         project.drm.keys(&state, verb.keys.as_deref())
     })?;
     let artifacts = tokio::task::block_in_place(|| verb.artifacts.open(&state))?;
+    // What a killed worker left in a folder of its own; in a shared one others are at work, and the scheduler sees to it.
+    artifacts.sweep_staging().await?;
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))
         .map_err(|error| Failure::new(Code::Internal, error.to_string()))?;
     let server = super::serve_metrics(verb.metrics_addr, &metrics, printer).await?;

@@ -25,7 +25,7 @@ pub(crate) const WORKER_URL: &str = "worker-url";
 /// Below the ports of the schedulers' APIs.
 const API_PORT: u16 = 8180;
 /// Nothing that these tests wait for takes as long; a hang is a failure.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 /// Seconds of an attempt's lease: short, so that what is lost is followed soon.
 pub(crate) const LEASE: u64 = 4;
 /// Seconds of the leadership's lease.

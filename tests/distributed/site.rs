@@ -14,7 +14,7 @@ use crate::support::packager;
 
 /// What a killed worker left in staging is litter after so many seconds. No attempt of these tests is as long without a
 /// write.
-pub(crate) const COLLECT_AFTER: u64 = 20;
+pub(crate) const COLLECT_AFTER: u64 = 30;
 
 /// A farm's folder: settings, secrets, sources, artifacts, the origin and logs. Cheap to clone; it is removed with the last
 /// clone.

@@ -13,6 +13,7 @@ mod ownership;
 mod path;
 mod publish;
 mod set_back;
+mod superseded;
 mod transfer;
 mod upload;
 mod withdraw;

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use reelfarm_model::index::Index;
 
 use super::INDEX_NAME;
+use super::superseded::Superseded;
 
 /// The folder of a title that holds its media sets, each as `media/<set>/<12 hexadecimal digits>/`.
 const MEDIA: &str = "media";
@@ -48,6 +49,22 @@ impl Sweep {
         self.kept.extend(index.files.iter().map(|file| file.path.clone()));
         self.kept.insert(INDEX_NAME.to_owned());
         self.and_of(index)
+    }
+
+    /// Takes what a publication was to take away, too.
+    #[must_use]
+    pub(super) fn and_superseded(mut self, noted: &Superseded) -> Self {
+        self.profiles.extend(noted.profiles.iter().cloned());
+        self.named.extend(noted.files.iter().cloned());
+        self
+    }
+
+    /// Takes this file.
+    pub(super) fn of_file(path: &str) -> Self {
+        let mut sweep = Self { keep_media: true, ..Self::default() };
+        sweep.kept.insert(INDEX_NAME.to_owned());
+        sweep.named.insert(path.to_owned());
+        sweep
     }
 
     /// Keeps all media.

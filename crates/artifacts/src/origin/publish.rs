@@ -34,7 +34,8 @@ impl Origin {
     /// [`OriginError::Missing`] where something that it names is not there; [`OriginError::Mismatch`] where a file read
     /// back is not what was written; [`OriginError::Full`]; [`OriginError::Unreachable`]; [`OriginError::BadPath`].
     /// The old version stays in force; where that failed too, [`OriginError::NotSetBack`] says of which files. (That
-    /// old files cannot be removed is logged, and is no error: the title is online.)
+    /// old files cannot be removed is logged, and is no error: the title is online, and the next publication or withdrawal
+    /// removes them.)
     pub async fn publish(
         &self,
         title: &TitleId,
@@ -76,14 +77,19 @@ impl Origin {
         let digest = Digest::of(&text);
         let index_file = self.replacement(title, INDEX_NAME.to_owned(), text, true).await?;
         let written = replacements.iter().chain([&index_file]).map(|file| file.new.len() as u64).sum();
-        let mut begun = Vec::with_capacity(replacements.len() + 1);
-        if let Err(error) = self.replace(title, &replacements, index, &index_file, &mut begun).await {
+        let note = match &old {
+            Ok(Some(old)) => self.note_of_superseded(title, old, index).await?,
+            _ => None,
+        };
+        let last: Vec<_> = note.into_iter().chain([index_file]).collect();
+        let mut begun = Vec::with_capacity(replacements.len() + last.len());
+        if let Err(error) = self.replace(title, &replacements, index, &last, &mut begun).await {
             return Err(self.set_back(title, &begun, error).await);
         }
 
         let sweep = Sweep::default().but_for(index);
         let sweep = old.iter().flatten().fold(sweep, Sweep::and_of);
-        match self.sweep(title, sweep).await {
+        match self.sweep_with_noted(title, sweep).await {
             Ok(0) => {}
             Ok(files) => tracing::info!(%title, files, "removed files of older generations from the origin"),
             Err(error) => {
@@ -93,13 +99,14 @@ impl Origin {
         Ok(Published { index: digest, written })
     }
 
-    /// Writes the manifests, and the index where all that it names is there; notes in `begun` what it began to write.
+    /// Writes the manifests, and `last`, whose end is the index, where all that it names is there; notes in `begun` what it
+    /// began to write.
     async fn replace<'a>(
         &self,
         title: &TitleId,
         manifests: &'a [Replacement],
         index: &Index,
-        index_file: &'a Replacement,
+        last: &'a [Replacement],
         begun: &mut Vec<&'a Replacement>,
     ) -> Result<(), OriginError> {
         for manifest in manifests {
@@ -110,8 +117,11 @@ impl Origin {
             let (origin, path) = (self.name.to_string(), path.clone());
             return Err(OriginError::Missing { origin, title: title.clone(), path });
         }
-        begun.push(index_file);
-        self.put_proven(index_file.new.clone(), &index_file.location).await
+        for file in last {
+            begun.push(file);
+            self.put_proven(file.new.clone(), &file.location).await?;
+        }
+        Ok(())
     }
 
     /// The title's published index, with the digest of its bytes; `None` where nothing is published.

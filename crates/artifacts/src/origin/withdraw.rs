@@ -29,6 +29,6 @@ impl Origin {
                 sweep = sweep.but_for_media();
             }
         }
-        self.sweep(title, sweep).await
+        self.sweep_with_noted(title, sweep).await
     }
 }

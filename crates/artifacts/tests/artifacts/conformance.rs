@@ -314,7 +314,6 @@ async fn what_a_dead_attempt_left_in_staging_is_swept(bench: &Bench) {
         write(&bench.staging("one").join(name), "deep/er/f", b"x");
     }
     write(&bench.staging("one"), "stray", b"x");
-    let referenced = BTreeSet::from([key("a")]);
     if matches!(bench.place, Place::Folder { shared: true }) {
         assert_eq!(store.sweep_staging().await.unwrap(), 0, "others may be at work");
         let collected = store.collect(&referenced, Duration::ZERO, false).await.unwrap();

@@ -24,6 +24,8 @@ pub(crate) enum Fault {
     FullAfter(u64),
     /// Files whose path ends so cannot be written.
     Refuses(&'static str),
+    /// Files cannot be removed.
+    Keeps,
 }
 
 /// See the module.
@@ -85,6 +87,10 @@ impl ObjectStore for Faulty {
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        if matches!(self.fault, Fault::Keeps) {
+            let refused = self.failed(std::io::ErrorKind::PermissionDenied.into());
+            return Box::pin(futures::stream::once(std::future::ready(Err(refused))));
+        }
         self.inner.delete_stream(locations)
     }
 

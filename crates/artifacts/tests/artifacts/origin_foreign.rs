@@ -10,6 +10,7 @@ use reelfarm_model::index::IndexProfile;
 use reelfarm_model::profile::{Container, MediaSetId};
 use reelfarm_model::{Digest, TitleId};
 
+use crate::faulty::{Fault, Faulty};
 use crate::support::{artifact, files_below, index, index_file, running, title, write};
 
 const FOREIGN: [&str; 6] = [
@@ -146,4 +147,42 @@ async fn links_and_empty_folders_of_others_stay() {
     assert!(link.is_symlink() && empty.is_dir());
     assert!(!folder.path().join("alien/media/set/111111111111").exists());
     assert_eq!(ours(folder.path()), ["alien/media/linked.mov"]);
+}
+
+/// The files of a title whose profile was replaced by another, where the removal of the old one was cut off.
+async fn cut_off_after_the_index(folder: &Path, origin: &Origin) {
+    let alien = title("alien");
+    publish(origin, &alien, "111111111111", "hls-clr-6s", &["master.m3u8"]).await;
+    let raw = Arc::new(LocalFileSystem::new_with_prefix(folder).unwrap());
+    let keeps = Origin::over("faulty", Faulty::new(raw, Fault::Keeps));
+    publish(&keeps, &alien, "222222222222", PROFILE, &["manifest.mpd"]).await;
+    assert!(ours(folder).contains(&"alien/hls-clr-6s/master.m3u8".to_owned()));
+}
+
+#[tokio::test]
+async fn what_a_publication_could_not_remove_goes_with_the_next_one_or_with_a_withdrawal() {
+    let online =
+        ["alien/dash-clr-2s/manifest.mpd", "alien/index.json", "alien/media/set/222222222222/v/1.m4s"];
+    for (folder, origin) in origins() {
+        cut_off_after_the_index(folder.path(), &origin).await;
+        publish(&origin, &title("alien"), "222222222222", PROFILE, &["manifest.mpd"]).await;
+        assert_eq!(ours(folder.path()), online);
+    }
+    for (folder, origin) in origins() {
+        cut_off_after_the_index(folder.path(), &origin).await;
+        assert_eq!(origin.withdraw(&title("alien"), &[PROFILE.to_owned()]).await.unwrap(), 2);
+        assert_eq!(ours(folder.path()), online);
+    }
+}
+
+#[tokio::test]
+async fn a_note_of_somebody_elses_is_left_alone() {
+    for (folder, origin) in origins() {
+        let alien = title("alien");
+        write(folder.path(), "alien/superseded.json", b"not the farm's");
+        publish(&origin, &alien, "111111111111", "hls-clr-6s", &["master.m3u8"]).await;
+        publish(&origin, &alien, "111111111111", PROFILE, &["manifest.mpd"]).await;
+        assert_eq!(fs_err::read(folder.path().join("alien/superseded.json")).unwrap(), b"not the farm's");
+        assert!(!folder.path().join("alien/hls-clr-6s/master.m3u8").exists());
+    }
 }

@@ -32,7 +32,7 @@ pub async fn run(verb: WorkerArguments, printer: &Printer) -> Result<Exit, Failu
         project.drm.keys(&state, verb.keys.as_deref())
     })?;
     let artifacts = tokio::task::block_in_place(|| verb.artifacts.open(&state))?;
-    // Copies are one process's own: what is in their staging was cut off.
+    // What a killed worker left in a folder of its own; in a shared one others are at work, and the scheduler sees to it.
     artifacts.sweep_staging().await?;
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))
         .map_err(|error| Failure::new(Code::Internal, error.to_string()))?;

@@ -31,6 +31,15 @@ async fn what_was_confirmed_survives_a_kill_and_a_restart_on_the_same_port() {
 }
 
 #[tokio::test]
+async fn a_query_answers_its_rows_and_says_what_is_wrong_with_it() {
+    let server = Postgres::start_fast().await.unwrap();
+    let rows = server.query("VALUES (1, 'one row'), (2, NULL)").await.unwrap();
+    assert_eq!(rows, [["1", "one row"], ["2", ""]]);
+    let refused = server.query("SELECT nothing").await.unwrap_err();
+    assert!(refused.to_string().contains("column \"nothing\" does not exist"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_dropped_server_leaves_no_process_and_no_folder() {
     let server = Postgres::start_fast().await.unwrap();
     let folder = server.socket_folder().to_owned();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use reelfarm_artifacts::Swept;
-use reelfarm_model::message::{ControlMessage, WorkerEvent};
+use reelfarm_model::message::{ControlMessage, ORIGIN_GRACE, WorkerEvent};
 use reelfarm_model::{
     AttemptOutcome, Code, Failure, Fence, Pool, Progress, SourceReference, TaskKind, TitleId, WorkerId,
 };
@@ -389,7 +389,8 @@ impl Scheduler {
     /// wait for them.
     pub(crate) async fn wants_changed(&mut self, title: &TitleId, stopped: Vec<Fence>) {
         self.titles_outdated = true;
-        let until = Instant::now() + self.options.lease;
+        // A worker that hears nothing goes on as long as its lease does, and then has that time to clear up.
+        let until = Instant::now() + self.options.lease + ORIGIN_GRACE;
         self.stopping.extend(stopped.iter().map(|fence| (*fence, (title.clone(), until))));
         let stop = |fence| ControlMessage::Stop { fence, worker: None };
         self.tell(&stopped.into_iter().map(stop).collect::<Vec<_>>()).await;

@@ -166,8 +166,8 @@ pub struct Scheduler {
     pub(crate) metrics: Metrics,
     pub(crate) options: Options,
     pub(crate) events: broadcast::Sender<FarmEvent>,
-    /// Attempts that were told to stop and have not said that they did, with the time at which their lease has
-    /// surely passed.
+    /// Attempts that were told to stop and have not said that they did, with the time at which none of them can be at work
+    /// any more.
     pub(crate) stopping: HashMap<Fence, (TitleId, Instant)>,
     pub(crate) active: HashMap<TaskKey, Active>,
     /// Whether titles may have come to want attempts under way, or want them no more, since that was last looked at.

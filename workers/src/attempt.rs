@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use reelfarm_model::message::{ControlMessage, TaskMessage, WorkerEvent};
+use reelfarm_model::message::{ControlMessage, ORIGIN_GRACE, TaskMessage, WorkerEvent};
 use reelfarm_model::{AttemptOutcome, Failure, Fence, Progress};
 use reelfarm_queue::{BrokerError, Delivery};
 use tokio::sync::mpsc;
@@ -16,9 +16,6 @@ use tokio_util::sync::CancellationToken;
 use crate::lease::Lease;
 use crate::runtime::{Running, Runtime};
 use crate::work::{Attempt, Made};
-
-/// How long an attempt that is told to stop may take to leave the origin as it found it. Well below a lease.
-const ORIGIN_GRACE: Duration = Duration::from_secs(15);
 
 /// A heartbeat on its way to the broker.
 type Sending = Pin<Box<dyn Future<Output = Result<(), BrokerError>> + Send>>;

@@ -5,6 +5,7 @@
 //! new field with a default) keeps the format; any other raises it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,10 @@ use crate::title::TitleId;
 
 /// The format of messages that this program writes, and the only one that it reads.
 pub const FORMAT: u32 = 1;
+
+/// How long an attempt that is told to stop, or whose lease has ended, may take to leave the origin as it found it. Well below
+/// a lease.
+pub const ORIGIN_GRACE: Duration = Duration::from_secs(15);
 
 /// A message cannot be read.
 #[derive(Debug, thiserror::Error)]

@@ -21,7 +21,7 @@ async fn messages_that_were_purged_are_sent_again() {
     farm.kill("worker-1").await;
     farm.submit("scheduler-1", "film", 4, PROFILES);
     let queue = "reelfarm.tasks.light";
-    farm.until("a message lies in the queue", async |farm| farm.queued().await.get(queue) == Some(&1)).await;
+    farm.until("a message lies in the queue", async |farm| farm.queued().await.get(queue) > Some(&0)).await;
     farm.broker.control(&["purge_queue", "-p", "reelfarm", queue]).await.unwrap();
     farm.worker("worker-2");
     farm.judge(&["film"]).await;

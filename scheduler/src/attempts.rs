@@ -6,7 +6,8 @@ use std::time::Instant;
 use reelfarm_artifacts::Swept;
 use reelfarm_model::message::{ControlMessage, ORIGIN_GRACE, WorkerEvent};
 use reelfarm_model::{
-    AttemptOutcome, Code, Failure, Fence, Pool, Progress, SourceReference, TaskKind, TitleId, WorkerId,
+    AttemptOutcome, Code, Failure, FailureClass, Fence, Pool, Progress, SourceReference, TaskKind, TitleId,
+    WorkerId,
 };
 use reelfarm_store::{AttemptReport, ExpiredAttempt, Recorded, Report, RetryDecision, TitleGeneration};
 use reelfarm_telemetry::metrics::AttemptEnd;
@@ -160,6 +161,8 @@ impl Scheduler {
             failure.code.is_of_the_host() && self.workers.others_take(record.task.spec.pool(), worker);
         Ok(if elsewhere {
             retry.after_host_failure(record.attempt, record.failures + 1)
+        } else if failure.class == FailureClass::Environment {
+            retry.after_environment_failure(record.attempt, record.failures + 1)
         } else {
             retry.after_failure(failure.class, record.failures + 1)
         })
@@ -319,7 +322,10 @@ impl Scheduler {
     }
 
     pub(crate) async fn on_tick(&mut self) -> Result<(), SchedulerError> {
-        self.rescue().await?;
+        // While much waits to be heard, so may the heartbeat or the end of what looks lost.
+        if !self.more_to_hear {
+            self.rescue().await?;
+        }
         let now = Instant::now();
         let over: Vec<_> = self
             .stopping
@@ -332,6 +338,12 @@ impl Scheduler {
         for (fence, title) in over {
             self.stopping.remove(&fence);
             self.active.retain(|_, active| active.fence != fence);
+            self.reconcile(&title).await?;
+        }
+        let quiet: Vec<_> =
+            self.unquiet.iter().filter(|(_, until)| **until <= now).map(|(title, _)| title.clone()).collect();
+        for title in quiet {
+            self.unquiet.remove(&title);
             self.reconcile(&title).await?;
         }
         let counts = self.store.counts().await?;

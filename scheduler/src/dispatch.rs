@@ -4,12 +4,12 @@
 //! it, so a scheduler that dies in between is followed by one that sends it. What the broker does not confirm is taken
 //! back and does not count; should it have arrived all the same, its fence is no longer valid.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use reelfarm_artifacts::Swept;
-use reelfarm_model::message::{ControlMessage, TaskMessage};
-use reelfarm_model::{Fence, Pool, TaskKey};
+use reelfarm_model::message::{ControlMessage, ORIGIN_GRACE, TaskMessage};
+use reelfarm_model::{Fence, Pool, TaskKey, TaskKind, TitleId};
 use reelfarm_store::{AttemptReport, Report};
 
 use crate::attempts::Active;
@@ -46,6 +46,12 @@ impl Scheduler {
             };
             self.active.insert(attempt.fence.task, active);
         }
+        if self.options.outlived {
+            let within = self.options.lease + ORIGIN_GRACE;
+            let until = Instant::now() + within;
+            let titles = self.store.stopped_at_origin(within).await?;
+            self.unquiet.extend(titles.into_iter().map(|title| (title, until)));
+        }
         loop {
             let messages = self.store.unsent(OUTBOX_BATCH).await?;
             if messages.is_empty() {
@@ -79,6 +85,7 @@ impl Scheduler {
             }));
         }
         order(&mut ready);
+        self.leave_out_the_unquiet(&mut ready).await?;
         let mut chosen: Vec<TaskKey> = Vec::new();
         for task in ready {
             if let Some(slots) = free.get_mut(&task.pool).filter(|slots| **slots > 0) {
@@ -96,6 +103,32 @@ impl Scheduler {
         }
         let rest = self.broker_rests_until.map(|until| until.saturating_duration_since(Instant::now()));
         Ok(self.store.next_ready_in().await?.into_iter().chain(rest).min())
+    }
+
+    /// Whether an attempt that was stopped may still be at work at a title's folder at the origin.
+    pub(crate) fn is_unquiet(&self, title: &TitleId) -> bool {
+        self.unquiet.contains_key(title) || self.stopping.values().any(|(stopping, _)| stopping == title)
+    }
+
+    /// Leaves out what would work at a title's folder at the origin beside an attempt that was stopped: the last to write
+    /// there must not be the one that nobody wants.
+    async fn leave_out_the_unquiet(&self, ready: &mut Vec<ReadyTask>) -> Result<(), SchedulerError> {
+        if self.unquiet.is_empty() && self.stopping.is_empty() {
+            return Ok(());
+        }
+        let mut left_out = BTreeSet::new();
+        for task in ready
+            .iter()
+            .filter(|task| matches!(task.kind, TaskKind::Upload | TaskKind::Publish | TaskKind::Withdraw))
+        {
+            let record = self.store.task(&task.key).await?;
+            let title = record.as_ref().and_then(|record| record.task.spec.title_at_origin());
+            if title.is_some_and(|title| self.is_unquiet(title)) {
+                left_out.insert(task.key);
+            }
+        }
+        ready.retain(|task| !left_out.contains(&task.key));
+        Ok(())
     }
 
     /// Slots of the workers that take tasks, without those that an attempt is on its way to or at work in.

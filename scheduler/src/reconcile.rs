@@ -236,7 +236,7 @@ impl Scheduler {
     /// Waits until no stopped attempt can still write to the origin, then has what it left there taken away.
     async fn withdraw(&mut self, title: &Title) -> Result<Step, SchedulerError> {
         let id = &title.submission.title;
-        if self.stopping.values().any(|(stopping, _)| stopping == id) {
+        if self.is_unquiet(id) {
             return Ok(Step::Wait);
         }
         let task = withdraw_task(title, &self.options.tools);

@@ -2,8 +2,8 @@
 //! went before.
 //!
 //! A permanent failure ends the task at once. A transient one is tried again a bounded number of times. So is an
-//! environment failure, with longer waits, because a host or a disk needs a person; where another host may do better, it
-//! does not count at first. A worker that was lost says nothing about the task, unless it happens again and again: then
+//! environment failure, with longer waits, because a host or a disk needs a person: on many hosts, it does not count for the
+//! first hour, nor where another host may do better. A worker that was lost says nothing about the task, unless it happens again and again: then
 //! the task itself may be what kills workers. An attempt that no worker began never counts: its message was lost.
 
 use std::time::Duration;
@@ -20,6 +20,9 @@ pub struct RetryPolicy {
     pub losses_limit: u32,
     /// Attempts up to which a failure of one host does not count while another may do better.
     pub hosts_limit: u32,
+    /// Attempts up to which a failure of the environment does not count: the waits in between are the time that a person has
+    /// to mend it.
+    pub environment_limit: u32,
     /// The wait after the first transient failure; it doubles with each further one.
     pub transient_backoff: Duration,
     /// The wait after the first environment failure; it doubles with each further one.
@@ -34,6 +37,7 @@ impl Default for RetryPolicy {
             failures_limit: 3,
             losses_limit: 5,
             hosts_limit: 10,
+            environment_limit: 0,
             transient_backoff: Duration::from_secs(1),
             environment_backoff: Duration::from_secs(3),
             longest_backoff: Duration::from_secs(300),
@@ -62,6 +66,14 @@ impl RetryPolicy {
             return self.after_failure(FailureClass::Environment, failures);
         }
         RetryDecision::Uncounted(Duration::ZERO)
+    }
+
+    /// After a failure of the environment: the `failures`-th of the task counted from 1, at its `attempt`-th attempt.
+    pub fn after_environment_failure(&self, attempt: u32, failures: u32) -> RetryDecision {
+        if attempt > self.environment_limit {
+            return self.after_failure(FailureClass::Environment, failures);
+        }
+        RetryDecision::Uncounted(self.doubled(self.environment_backoff, attempt))
     }
 
     /// After the lease of an attempt ran out that no worker had begun.
@@ -106,6 +118,14 @@ mod tests {
         assert_eq!(policy.after_host_failure(10, 1), RetryDecision::Uncounted(Duration::ZERO));
         assert_eq!(policy.after_host_failure(11, 1), seconds(3));
         assert_eq!(policy.after_host_failure(13, 3), RetryDecision::Never);
+        let patient = RetryPolicy { environment_limit: 20, ..policy };
+        let waits = (1..=20).map(|attempt| match patient.after_environment_failure(attempt, 1) {
+            RetryDecision::Uncounted(wait) => wait,
+            decision => panic!("{decision:?}"),
+        });
+        assert!(waits.sum::<Duration>() > Duration::from_secs(3600), "a person has an hour");
+        assert_eq!(patient.after_environment_failure(21, 1), seconds(3));
+        assert_eq!(policy.after_environment_failure(1, 3), RetryDecision::Never);
         assert_eq!(policy.after_silence(), RetryDecision::Uncounted(Duration::from_secs(1)));
         assert_eq!(policy.after_loss(4), seconds(8));
         assert_eq!(policy.after_loss(5), RetryDecision::Never);

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt as _;
 use reelfarm_artifacts::ArtifactStore;
 use reelfarm_model::message::WorkerReport;
 use reelfarm_model::recipe::ToolVersions;
@@ -32,6 +33,8 @@ use crate::workers::Workers;
 const EVENT_BUFFER: usize = 4096;
 /// Workers' reports that are worked off before anything else is looked at: a transaction costs much, a report in it little.
 const EVENT_BATCH: usize = 1000;
+/// Batches of events that are recorded after the order to stop, as far as they are at hand.
+const LAST_BATCHES: usize = 16;
 
 /// What a scheduler needs to know.
 #[derive(Clone, Debug)]
@@ -46,6 +49,8 @@ pub struct Options {
     pub lease: Duration,
     /// How often failed tasks are tried again.
     pub retry: RetryPolicy,
+    /// Whether workers live on when this process dies.
+    pub outlived: bool,
 }
 
 /// The scheduler cannot go on.
@@ -169,6 +174,8 @@ pub struct Scheduler {
     /// Attempts that were told to stop and have not said that they did, with the time at which none of them can be at work
     /// any more.
     pub(crate) stopping: HashMap<Fence, (TitleId, Instant)>,
+    /// Titles at whose folders at the origin attempts that an earlier scheduler stopped may still be at work, until then.
+    pub(crate) unquiet: HashMap<TitleId, Instant>,
     pub(crate) active: HashMap<TaskKey, Active>,
     /// Whether titles may have come to want attempts under way, or want them no more, since that was last looked at.
     pub(crate) titles_outdated: bool,
@@ -177,6 +184,8 @@ pub struct Scheduler {
     pub(crate) dispatch_outdated: bool,
     /// It did not confirm what was sent to it, and is left alone until then.
     pub(crate) broker_rests_until: Option<Instant>,
+    /// Whether the last batch of events was full: more may be waiting.
+    pub(crate) more_to_hear: bool,
     commands: mpsc::Receiver<Command>,
 }
 
@@ -206,11 +215,13 @@ impl Scheduler {
             options,
             events,
             stopping: HashMap::new(),
+            unquiet: HashMap::new(),
             active: HashMap::new(),
             titles_outdated: false,
             dispatch_outdated: true,
             broker_rests_until: None,
             workers,
+            more_to_hear: false,
             commands,
         };
         (scheduler, handle)
@@ -230,7 +241,12 @@ impl Scheduler {
         for title in self.store.live_titles().await? {
             self.reconcile(&title.submission.title).await?;
         }
-        let mut ticks = tokio::time::interval(self.options.lease / 4);
+        // Not at once: what workers said while nobody led is heard before anybody is taken for lost.
+        let mut ticks = tokio::time::interval_at(
+            tokio::time::Instant::now() + self.options.lease / 4,
+            self.options.lease / 4,
+        );
+        let mut last_batches = LAST_BATCHES;
         let mut next_dispatch = None;
         loop {
             if drain.is_cancelled() {
@@ -239,10 +255,22 @@ impl Scheduler {
                 next_dispatch = self.dispatch().await?.map(|wait| Instant::now() + wait);
             }
             self.refresh_titles().await?;
+            // However much workers have to say, people and leases get their turn after each batch of it.
+            if let Ok(command) = self.commands.try_recv() {
+                self.on_command(command).await?;
+                self.dispatch_outdated = true;
+            }
+            if ticks.tick().now_or_never().is_some() {
+                self.on_tick().await?;
+                self.dispatch_outdated = true;
+            }
             tokio::select! {
                 // What workers have said is recorded before anything else, the end included.
                 biased;
-                batch = self.broker.receive_events(EVENT_BATCH) => self.on_events(batch?).await?,
+                batch = self.broker.receive_events(EVENT_BATCH), if last_batches > 0 => {
+                    last_batches -= usize::from(stop.is_cancelled());
+                    self.on_events(batch?).await?;
+                }
                 () = stop.cancelled() => return Ok(()),
                 () = drain.cancelled(), if next_dispatch.is_some() => {}
                 command = self.commands.recv() => match command {
@@ -268,6 +296,7 @@ impl Scheduler {
 
     /// Acknowledged once all of it is in the store: what this process does not come to is delivered again.
     async fn on_events(&mut self, batch: EventBatch) -> Result<(), SchedulerError> {
+        self.more_to_hear = batch.events.len() >= EVENT_BATCH;
         self.record(&batch.events).await?;
         if !batch.acknowledge().await? {
             tracing::warn!(

@@ -141,6 +141,7 @@ impl Farm {
             profiles: profiles(),
             lease: Duration::from_secs(60),
             retry: RetryPolicy::default(),
+            outlived: false,
         };
         let artifacts = ArtifactStore::open(&root).unwrap();
         let metrics = Metrics::new("test").unwrap();

@@ -2,14 +2,14 @@
 
 use std::collections::hash_map::Entry;
 use std::path::Path;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use reelfarm_model::message::{ControlMessage, ORIGIN_GRACE, TaskMessage, WorkerEvent};
 use reelfarm_model::{AttemptOutcome, Failure, Fence, Progress};
 use reelfarm_queue::{BrokerError, Delivery};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -82,8 +82,11 @@ async fn run_with_mailbox(
             }
             outcome
         }
-        Err(error) => AttemptOutcome::Failed { failure: error.into() },
+        Err(error) => Some(AttemptOutcome::Failed { failure: error.into() }),
     };
+    // Whoever hears that an attempt has ended relies on nothing being written any more: of one that may still write, its
+    // lease says when it has.
+    let Some(outcome) = outcome else { return };
     match &outcome {
         AttemptOutcome::Completed { .. } => running.rest.worked(),
         // Before it is reported, so that it does not come straight back.
@@ -104,11 +107,12 @@ async fn run_in(
     message: &Arc<TaskMessage>,
     lease: Lease,
     mailbox: mpsc::UnboundedReceiver<ControlMessage>,
-) -> AttemptOutcome {
+) -> Option<AttemptOutcome> {
     let worker = &running.worker;
+    let acts_on_origin = message.task.spec.acts_on_origin();
     let progress = Arc::new(Mutex::new(Progress::default()));
-    let stop_work = CancellationToken::new();
-    let mut work = pin!(worker.work.make(Attempt {
+    let (stop_work, confirmed) = (CancellationToken::new(), Notify::new());
+    let work = worker.work.make(Attempt {
         message: message.clone(),
         staging: staging.to_owned(),
         report: {
@@ -116,32 +120,43 @@ async fn run_in(
             Arc::new(move |update| *progress.lock().unwrap_or_else(PoisonError::into_inner) = update)
         },
         stop: stop_work.clone(),
-    }));
+    });
+    let mut work = Box::pin(async {
+        // The message may have lain in the queue for longer than its lease: nothing is written before the scheduler has said
+        // that this attempt is the one.
+        if acts_on_origin {
+            confirmed.notified().await;
+        }
+        work.await
+    });
     let interruption = tokio::select! {
         biased;
-        interruption = watch(running, message, lease, mailbox, &progress) => interruption,
+        interruption = watch(running, message, lease, mailbox, &progress, &confirmed) => interruption,
         made = &mut work => {
             let speed = progress.lock().unwrap_or_else(PoisonError::into_inner).speed;
             running.state.note_speed(message.task.spec.kind(), speed);
-            return outcome(made);
+            return Some(outcome(made));
         }
     };
-    stop_work.cancel();
     let (title, task) = (&message.title, message.task.spec.label_with(message.source.as_ref()));
     if matches!(interruption, Interruption::LeaseLost) {
         tracing::warn!(%title, task, "lease not extended in time, work dropped");
     }
-    if !message.task.spec.acts_on_origin() {
-        return AttemptOutcome::Released;
+    if !acts_on_origin {
+        return Some(AttemptOutcome::Released);
     }
-    // A write that is under way goes on whether anybody waits for it or not. Whoever is told that this attempt has ended
-    // must be able to rely on nothing being written any more.
+    if matches!(interruption, Interruption::LeaseLost) {
+        // Another attempt may soon count on what is there: nothing of it is taken away.
+        return None;
+    }
+    stop_work.cancel();
+    // A write that is under way goes on whether anybody waits for it or not.
     match tokio::time::timeout(ORIGIN_GRACE, work).await {
-        Ok(Ok(made)) if matches!(interruption, Interruption::Draining) => outcome(Ok(made)),
-        Ok(_) => AttemptOutcome::Released,
+        Ok(Ok(made)) if matches!(interruption, Interruption::Draining) => Some(outcome(Ok(made))),
+        Ok(_) => Some(AttemptOutcome::Released),
         Err(_) => {
             tracing::warn!(%title, task, "work at the origin did not end in time");
-            AttemptOutcome::Released
+            None
         }
     }
 }
@@ -160,11 +175,16 @@ async fn watch(
     mut lease: Lease,
     mut mailbox: mpsc::UnboundedReceiver<ControlMessage>,
     progress: &Mutex<Progress>,
+    confirmed: &Notify,
 ) -> Interruption {
     let Runtime { broker, id, .. } = &running.worker;
     let fence = message.fence;
+    let length = Duration::from_millis(message.lease_ms);
+    // What is being written when the lease is lost has this long to reach the origin.
+    let margin =
+        if message.task.spec.acts_on_origin() { ORIGIN_GRACE.min(length / 4) } else { Duration::ZERO };
     // Several heartbeats a lease, so that one lost answer does no harm; often enough for a progress line.
-    let period = (Duration::from_millis(message.lease_ms) / 5).min(Duration::from_millis(500));
+    let period = (length / 5).min(Duration::from_millis(500));
     let mut beats = tokio::time::interval(period);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // A heartbeat may take long to send while the broker cannot be reached. The lease and the mailbox are watched
@@ -173,9 +193,12 @@ async fn watch(
     loop {
         tokio::select! {
             () = running.stop.cancelled() => return Interruption::Draining,
-            () = tokio::time::sleep_until(lease.valid_until().into()) => return Interruption::LeaseLost,
+            () = tokio::time::sleep_until((lease.valid_until() - margin).into()) => return Interruption::LeaseLost,
             control = mailbox.recv() => match control {
-                Some(ControlMessage::Extended { beat, .. }) => lease.answered(beat),
+                Some(ControlMessage::Extended { beat, .. }) => {
+                    lease.answered(beat);
+                    confirmed.notify_one();
+                }
                 Some(ControlMessage::Stop { .. }) | None => return Interruption::Stopped,
                 // About the worker itself, and never put here.
                 Some(ControlMessage::Drain { .. } | ControlMessage::Introduce) => {}

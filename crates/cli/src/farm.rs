@@ -82,6 +82,7 @@ impl Farm {
             profiles,
             lease: LEASE,
             retry: RetryPolicy::default(),
+            outlived: false,
         };
         let (scheduler, handle) =
             Scheduler::new(store.clone(), broker.clone(), artifacts.clone(), metrics.clone(), options);

@@ -566,7 +566,17 @@ impl TaskSpec {
 
     /// Whether its effect is at the origin, so that it is run even where its output is there already.
     pub const fn acts_on_origin(&self) -> bool {
-        matches!(self, Self::Upload(_) | Self::Publish(_) | Self::Withdraw(_))
+        self.title_at_origin().is_some()
+    }
+
+    /// The title whose folder at the origin it changes.
+    pub const fn title_at_origin(&self) -> Option<&TitleId> {
+        match self {
+            Self::Upload(spec) => Some(&spec.title),
+            Self::Publish(spec) => Some(&spec.title),
+            Self::Withdraw(spec) => Some(&spec.title),
+            _ => None,
+        }
     }
 
     /// Whether the scheduler itself reads what it makes, which then also travels in the report of its end.

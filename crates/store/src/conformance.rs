@@ -80,6 +80,7 @@ macro_rules! store_conformance {
             attempts::an_attempt_runs_from_dispatch_to_done,
             attempts::only_a_ready_task_is_dispatched,
             attempts::a_failed_attempt_waits_for_its_back_off,
+            attempts::who_was_stopped_at_the_origin_is_known_for_a_while,
             attempts::artifacts_are_referred_to_until_their_titles_are_over,
             attempts::a_task_that_failed_for_good_stays_failed,
             attempts::a_released_attempt_does_not_count_and_its_number_is_gone,

@@ -316,6 +316,13 @@ pub trait Store: Access {
     /// The database.
     async fn attempts_of(&self, task: &TaskKey) -> Result<Vec<AttemptRecord>, StoreError>;
 
+    /// The titles at whose folders at the origin an attempt was at work that was stopped less than `within` ago because no
+    /// title wanted it any more. Its worker may not have heard of that.
+    ///
+    /// # Errors
+    /// The database.
+    async fn stopped_at_origin(&self, within: Duration) -> Result<BTreeSet<TitleId>, StoreError>;
+
     /// The artifacts that tasks of titles make or made, as far as the titles are not final or became so less than `ended`
     /// ago.
     ///

@@ -73,6 +73,7 @@ impl Farm {
                 environment_backoff: Duration::from_millis(10),
                 ..RetryPolicy::default()
             },
+            outlived: false,
         };
         let artifacts = ArtifactStore::open(folder.path()).unwrap();
         let metrics = Metrics::new("test").unwrap();

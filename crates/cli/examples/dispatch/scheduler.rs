@@ -38,6 +38,7 @@ pub(crate) async fn run(database: &str, broker: &str, state: &Path) -> Result<()
             policy: Policy::parse("qc.toml", reelfarm_qc::BUILT_IN)?,
             profiles: ProfileList::parse("profiles.toml", BUILT_IN)?,
             lease: Duration::from_secs(60),
+            outlived: false,
             retry: RetryPolicy::default(),
         },
     };

@@ -31,6 +31,9 @@ use crate::printer::Printer;
 use crate::signals::Signals;
 use crate::{distributed, tools};
 
+/// Attempts for which a failure of the environment does not count: with the waits in between, more than an hour.
+const ENVIRONMENT_LIMIT: u32 = 20;
+
 /// Takes part until a signal.
 pub async fn run(verb: SchedulerArguments, printer: &Printer) -> Result<Exit, Failure> {
     let project = Project::load()?;
@@ -49,7 +52,8 @@ pub async fn run(verb: SchedulerArguments, printer: &Printer) -> Result<Exit, Fa
         policy: super::policy(&project)?,
         profiles: super::profile_list(&project)?,
         lease: Duration::from_secs(verb.lease),
-        retry: RetryPolicy::default(),
+        retry: RetryPolicy { environment_limit: ENVIRONMENT_LIMIT, ..RetryPolicy::default() },
+        outlived: true,
     };
     let intake = tokio::task::block_in_place(|| intake(&verb, &project, &options, &state))?;
     let store = verb.database.open().await?;

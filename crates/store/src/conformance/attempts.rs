@@ -1,6 +1,10 @@
 //! Attempts, from dispatch to their end.
 
+use std::collections::BTreeSet;
+
 use reelfarm_model::attempt::ArtifactRecord;
+use reelfarm_model::recipe::ToolVersions;
+use reelfarm_model::task::{Task, TaskSpec, UploadSpec};
 use reelfarm_model::{ArtifactKey, Code, Digest, Progress, TaskKind, TaskState, TitleState};
 
 use super::fixtures::{
@@ -9,7 +13,7 @@ use super::fixtures::{
 };
 use crate::records::{AttemptEnd, Counts, ExpiredAttempt};
 use crate::report::RetryDecision;
-use crate::store::Store;
+use crate::store::{PlannedTask, Store};
 
 /// The life of an attempt that goes well, as it is seen from outside.
 pub async fn an_attempt_runs_from_dispatch_to_done<S: Store>(store: &S) {
@@ -86,6 +90,28 @@ pub async fn a_failed_attempt_waits_for_its_back_off<S: Store>(store: &S) {
         failures,
         [(Some(AttemptEnd::Failed), Some(failure("one"))), (Some(AttemptEnd::Failed), Some(failure("two")))]
     );
+}
+
+/// A worker that has not heard that its attempt was stopped may still write.
+pub async fn who_was_stopped_at_the_origin_is_known_for_a_while<S: Store>(store: &S) {
+    let upload = |name: &str| {
+        let media = ArtifactKey(Digest::of(name.as_bytes()));
+        let spec =
+            UploadSpec { origin: "/origin".into(), title: title(name), media_path: "media/x".into(), media };
+        let task = Task::new(TaskSpec::Upload(spec), &ToolVersions::default());
+        PlannedTask { task, source: None, needs: Default::default(), redo: false }
+    };
+    let film = submit_and_plan(store, "film", &[planned(1, &[]), upload("film")]).await;
+    submit_and_plan(store, "other", &[upload("other")]).await;
+    start(store, 1).await;
+    for name in ["film", "other"] {
+        store.dispatch(&upload(name).task.key, LONG).await.expect("asked").expect("ready");
+    }
+    assert_eq!(store.stopped_at_origin(LONG).await.expect("asked"), BTreeSet::new());
+    let over = to(TitleState::Cancelled);
+    store.advance(&film, 1, TitleState::Checking, over).await.expect("asked").expect("changed");
+    assert_eq!(store.stopped_at_origin(LONG).await.expect("asked"), BTreeSet::from([film]));
+    assert_eq!(store.stopped_at_origin(NONE).await.expect("asked"), BTreeSet::new());
 }
 
 /// What a title is made of is referred to until the title has been over for a while.

@@ -127,6 +127,10 @@ impl Store for Form {
         read!(self, "look for the end of a back-off", queries::next_ready_in)
     }
 
+    async fn stopped_at_origin(&self, within: Duration) -> Result<BTreeSet<TitleId>, StoreError> {
+        read!(self, "look for stopped attempts", queries::stopped_at_origin, within)
+    }
+
     async fn referenced_artifacts(&self, ended: Duration) -> Result<BTreeSet<ArtifactKey>, StoreError> {
         read!(self, "look for what is referred to", queries::referenced_artifacts, ended)
     }

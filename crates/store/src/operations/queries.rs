@@ -14,7 +14,8 @@ use super::endings::to_fence;
 use super::sql::{task_columns, title_columns, wanted_now};
 use crate::fault::Fault;
 use crate::records::{
-    AttemptRecord, Counts, ExpiredAttempt, ReadyTask, TaskRecord, TitleFilter, TitleGeneration, UnderWay,
+    AttemptEnd, AttemptRecord, Counts, ExpiredAttempt, ReadyTask, TaskRecord, TitleFilter, TitleGeneration,
+    UnderWay,
 };
 use crate::rows::{
     ArtifactRow, AttemptRow, TaskRow, TitleRow, from_count, from_generation, from_json, from_name, from_text,
@@ -158,6 +159,29 @@ pub(super) async fn expired(connection: &mut Connection) -> Result<Vec<ExpiredAt
     Ok(expired)
 }
 
+/// See [`Store::stopped_at_origin`](crate::Store::stopped_at_origin).
+pub(super) async fn stopped_at_origin(
+    connection: &mut Connection,
+    within: Duration,
+) -> Result<BTreeSet<TitleId>, Fault> {
+    let tasks: Vec<String> = sqlx::query_scalar(concat!(
+        "SELECT specification FROM tasks WHERE task IN (SELECT task FROM attempts \
+         WHERE outcome = $1 AND finished_ms > ",
+        now!(),
+        " - $2)"
+    ))
+    .bind(AttemptEnd::Cancelled.as_str())
+    .bind(i64::try_from(within.as_millis()).unwrap_or(i64::MAX))
+    .fetch_all(connection)
+    .await?;
+    let mut titles = BTreeSet::new();
+    for task in tasks {
+        let task: Task = from_json("a task", &task)?;
+        titles.extend(task.spec.title_at_origin().cloned());
+    }
+    Ok(titles)
+}
+
 /// See [`Store::referenced_artifacts`](crate::Store::referenced_artifacts).
 pub(super) async fn referenced_artifacts(
     connection: &mut Connection,
@@ -180,6 +204,8 @@ pub(super) async fn referenced_artifacts(
     for task in tasks {
         let task: Task = from_json("a task", &task)?;
         artifacts.extend(task.outputs.iter().map(|output| output.key));
+        // What a task reads may be of a task that no plan names any more.
+        artifacts.extend(task.spec.inputs());
     }
     Ok(artifacts)
 }

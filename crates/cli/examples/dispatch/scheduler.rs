@@ -9,6 +9,8 @@ use reelfarm_packaging::profiles::{BUILT_IN, ProfileList};
 use reelfarm_qc::Policy;
 use reelfarm_queue::{RabbitMqBroker, RabbitMqOptions, Role};
 use reelfarm_scheduler::Options;
+use reelfarm_scheduler::api::FolderUploads;
+use reelfarm_scheduler::housekeeping::{Housekeeping, Retention};
 use reelfarm_scheduler::leader::{Leader, Standby};
 use reelfarm_scheduler::retry::RetryPolicy;
 use reelfarm_store::{Candidate, PostgresStore};
@@ -26,20 +28,29 @@ const LOOK: Duration = Duration::from_millis(250);
 pub(crate) async fn run(database: &str, broker: &str, state: &Path) -> Result<(), Fault> {
     let store = Arc::new(PostgresStore::open(database).await?);
     let broker = RabbitMqBroker::connect(RabbitMqOptions::new(broker, Role::Scheduler, "scheduler")?).await?;
+    let (artifacts, metrics) = (ArtifactStore::open(state)?, Metrics::new(env!("CARGO_PKG_VERSION"))?);
+    let housekeeping = Housekeeping {
+        store: store.clone(),
+        artifacts: artifacts.clone(),
+        uploads: Arc::new(FolderUploads::open(&state.join("uploads"), 0)?),
+        metrics: metrics.clone(),
+        retention: Retention::default(),
+    };
     let standby = Standby {
         leadership: store.clone(),
         candidate: Candidate { holder: "scheduler".into(), address: "http://127.0.0.1".into() },
         lease: Duration::from_secs(15),
         broker: Arc::new(broker),
-        artifacts: ArtifactStore::open(state)?,
-        metrics: Metrics::new(env!("CARGO_PKG_VERSION"))?,
+        artifacts,
+        metrics,
+        housekeeping,
         options: Options {
             tools: titles::tools(),
             policy: Policy::parse("qc.toml", reelfarm_qc::BUILT_IN)?,
             profiles: ProfileList::parse("profiles.toml", BUILT_IN)?,
             lease: Duration::from_secs(60),
-            outlived: false,
             retry: RetryPolicy::default(),
+            outlived: true,
         },
     };
     let (leader, led) = watch::channel(Leader::Nobody);

@@ -90,7 +90,7 @@ async fn what_came_before_a_connection_broke_is_kept() {
     };
     wait_until("the bytes are there", received).await;
     let busy = put(&farm, &name, "6", "14", &REEL[6..]).await;
-    problem(busy, StatusCode::CONFLICT, Code::UploadRefused).await;
+    problem(busy, StatusCode::SERVICE_UNAVAILABLE, Code::FarmBusy).await;
     drop(connection);
     wait_until("it goes on", async || {
         put(&farm, &name, "6", "14", &REEL[6..]).await.status() == StatusCode::OK

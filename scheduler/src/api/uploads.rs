@@ -79,10 +79,11 @@ pub enum UploadError {
 impl From<UploadError> for Failure {
     fn from(error: UploadError) -> Self {
         let code = match &error {
-            UploadError::Busy(_)
-            | UploadError::Gap { .. }
-            | UploadError::Size { .. }
-            | UploadError::Digest { .. } => Code::UploadRefused,
+            // Whoever sends it now may be an earlier connection of the same sender: asking again helps.
+            UploadError::Busy(_) => Code::FarmBusy,
+            UploadError::Gap { .. } | UploadError::Size { .. } | UploadError::Digest { .. } => {
+                Code::UploadRefused
+            }
             UploadError::TooLarge { .. } => Code::RequestTooLarge,
             UploadError::Cut(_) => Code::RequestInvalid,
             UploadError::Full(_) => Code::DiskFull,
@@ -169,12 +170,13 @@ pub(super) async fn send(
         Some(length) => length == "0",
         None => !headers.contains_key(header::TRANSFER_ENCODING),
     };
-    if is_empty {
-        return Err(Refusal::invalid("the request has no body: nothing to add to the upload"));
-    }
     let size = number(&headers, UPLOAD_LENGTH)?.filter(|size| *size > 0);
     let size = size.ok_or_else(|| Refusal::invalid(format!("{UPLOAD_LENGTH} is missing or 0")))?;
     let offset = number(&headers, UPLOAD_OFFSET)?.unwrap_or(0);
+    // Where all bytes have come, the last request may have ended before they were compared.
+    if is_empty && offset != size {
+        return Err(Refusal::invalid("the request has no body: nothing to add to the upload"));
+    }
     let status = api.uploads.append(&digest, size, offset, bytes(body, api.limits.silence)).await;
     let status = status.map_err(Failure::from)?;
     Ok((offsets(&status), Answer(status)))

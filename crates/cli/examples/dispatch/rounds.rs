@@ -82,7 +82,7 @@ impl Bench<'_> {
         let (database, tasks) = self.load(load).await?;
         raw::prepare(&database).await?;
         let clients = self.measure.clients;
-        let (raw, whole_loop) = if number % 2 == 0 {
+        let (raw, whole_loop) = if number.is_multiple_of(2) {
             let raw = raw::rate(&database, clients).await?;
             (raw, self.work_off(&database, tasks).await?)
         } else {

@@ -16,6 +16,10 @@ use crate::printer::Printer;
 
 /// Connections in a row that broke without a byte having arrived.
 const FRUITLESS: u32 = 5;
+/// The same, where the farm says that it is busy with the upload: it may be hashing what it has.
+const FRUITLESS_BUSY: u32 = 600;
+/// Bytes of one request: few enough that it is answered in time.
+const PART: u64 = 32 << 20;
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Client {
@@ -26,9 +30,9 @@ impl Client {
     pub async fn upload(&self, file: &Path, printer: &Printer) -> Result<Digest, Failure> {
         let (digest, size) = digest(file).await?;
         let bar = bar(file, size, printer);
-        let (mut fruitless, mut before) = (0, None);
+        let (mut waited, mut before) = (0, None);
         loop {
-            let result = self.upload_once(file, &digest, size, &bar).await;
+            let result = self.send_parts(file, &digest, size, &bar).await;
             let failure = match result {
                 Ok(()) => {
                     bar.finish_and_clear();
@@ -36,51 +40,71 @@ impl Client {
                 }
                 Err(failure) => failure,
             };
-            if !matches!(failure.code, Code::FarmUnreachable | Code::FarmBusy) {
+            // Refused may be what an earlier connection had still on its way: then more is there than was.
+            if !matches!(failure.code, Code::FarmUnreachable | Code::FarmBusy | Code::UploadRefused) {
                 bar.abandon();
                 return Err(failure);
             }
             let now =
                 self.uploaded(&digest).await.map(|status| status.map_or(0, |status| status.received)).ok();
-            fruitless = if now.is_some() && now > before { 0 } else { fruitless + 1 };
+            if now.is_some() && now > before {
+                waited = 0;
+            } else {
+                // An earlier connection may be at work yet, which is waited for longer than for a farm that is gone.
+                waited += if failure.code == Code::FarmBusy { 1 } else { FRUITLESS_BUSY / FRUITLESS };
+            }
             before = now.or(before);
-            if fruitless >= FRUITLESS {
+            if waited >= FRUITLESS_BUSY {
                 bar.abandon();
                 return Err(failure);
             }
             tracing::info!(%failure, "carrying on with the upload");
-            tokio::time::sleep(PAUSE * fruitless).await;
+            tokio::time::sleep(PAUSE * u32::from(waited > 0)).await;
         }
     }
 
-    async fn upload_once(
+    /// Sends what is missing, part by part.
+    async fn send_parts(
         &self,
         file: &Path,
         digest: &Digest,
         size: u64,
         bar: &ProgressBar,
     ) -> Result<(), Failure> {
-        let status = self.uploaded(digest).await?;
-        if status.is_some_and(|status| status.complete) {
-            return Ok(());
+        let mut status = self.uploaded(digest).await?;
+        while !status.as_ref().is_some_and(|status| status.complete) {
+            let offset = status.map_or(0, |status| status.received);
+            let sent = self.send_part(file, digest, size, offset, bar).await?;
+            if sent.received <= offset && !sent.complete {
+                let reason = format!("{} became shorter while it was sent", file.display());
+                return Err(Failure::new(Code::SourceChanged, reason));
+            }
+            status = Some(sent);
         }
-        let offset = status.map_or(0, |status| status.received);
+        Ok(())
+    }
+
+    async fn send_part(
+        &self,
+        file: &Path,
+        digest: &Digest,
+        size: u64,
+        offset: u64,
+        bar: &ProgressBar,
+    ) -> Result<UploadStatus, Failure> {
         bar.set_position(offset);
         let unreadable = |error: std::io::Error| Failure::new(Code::SourceUnreadable, error.to_string());
         let mut source = fs_err::tokio::File::open(file).await.map_err(unreadable)?;
         source.seek(std::io::SeekFrom::Start(offset)).await.map_err(unreadable)?;
-        let body = ReaderStream::with_capacity(bar.wrap_async_read(source.take(size - offset)), 1 << 18);
+        let part = source.take(PART.min(size - offset));
+        let body = ReaderStream::with_capacity(bar.wrap_async_read(part), 1 << 18);
         let request = self
             .request(Method::PUT, &["uploads", &digest.to_string()])
             .header(UPLOAD_OFFSET, offset)
             .header(UPLOAD_LENGTH, size)
             .header(reqwest::header::CONTENT_TYPE, "application/octet-stream")
             .body(Body::wrap_stream(body));
-        let status: UploadStatus = self.answer(request).await?;
-        if status.complete {
-            return Ok(());
-        }
-        Err(Failure::new(Code::SourceChanged, format!("{} became shorter while it was sent", file.display())))
+        self.answer(request).await
     }
 
     async fn uploaded(&self, digest: &Digest) -> Result<Option<UploadStatus>, Failure> {

@@ -3,9 +3,12 @@
 //! `<digest>.<size>.part` is one that is on its way: its length is what has come. `<digest>` is one that is complete,
 //! and gets its name in one step once its bytes were compared with the digest and are on the disk.
 
+use std::collections::HashMap;
+use std::fmt;
 use std::fs::TryLockError;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -20,12 +23,31 @@ use super::{UploadBody, UploadError, Uploads};
 const PART: &str = "part";
 /// Pieces of a body that wait for the disk.
 const PIECES: usize = 16;
+/// Unfinished uploads whose hash is remembered.
+const REMEMBERED: usize = 1024;
 
 /// Uploads in a folder.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct FolderUploads {
     folder: PathBuf,
     largest: u64,
+    hashed: Arc<Mutex<HashMap<Digest, Hashed>>>,
+}
+
+/// What was hashed of an upload so far: otherwise each request would read all that came before it.
+struct Hashed {
+    received: u64,
+    hasher: Sha256,
+}
+
+impl fmt::Debug for FolderUploads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { folder, largest, hashed: _ } = self;
+        f.debug_struct("FolderUploads")
+            .field("folder", folder)
+            .field("largest", largest)
+            .finish_non_exhaustive()
+    }
 }
 
 impl FolderUploads {
@@ -35,7 +57,7 @@ impl FolderUploads {
     /// The folder cannot be made.
     pub fn open(folder: &Path, largest: u64) -> io::Result<Self> {
         fs_err::create_dir_all(folder)?;
-        Ok(Self { folder: fs_err::canonicalize(folder)?, largest })
+        Ok(Self { folder: fs_err::canonicalize(folder)?, largest, hashed: Arc::default() })
     }
 
     fn complete(&self, upload: &Digest) -> PathBuf {
@@ -44,6 +66,27 @@ impl FolderUploads {
 
     fn part(&self, upload: &Digest, size: u64) -> PathBuf {
         self.folder.join(format!("{upload}.{size}.{PART}"))
+    }
+
+    /// The hash of what is there, from memory or from the disk, and the file at its end.
+    fn hashed_up_to(&self, upload: &Digest, received: u64, file: &mut fs_err::File) -> io::Result<Hashed> {
+        let known = self.hashed.lock().unwrap_or_else(PoisonError::into_inner).remove(upload);
+        match known.filter(|known| known.received == received) {
+            Some(known) => {
+                file.seek(SeekFrom::End(0))?;
+                Ok(known)
+            }
+            None => Ok(Hashed { received, hasher: hash(file)? }),
+        }
+    }
+
+    fn remember(&self, upload: &Digest, hashed: Hashed) {
+        let mut known = self.hashed.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED {
+            // Whichever: it is hashed again where it goes on.
+            known.clear();
+        }
+        known.insert(*upload, hashed);
     }
 
     fn look(&self, upload: &Digest) -> io::Result<Option<UploadStatus>> {
@@ -108,25 +151,32 @@ impl FolderUploads {
         if received != offset {
             return Err(UploadError::Gap { received, offset });
         }
-        // Leaves the file at the end of what is there.
-        let mut hasher = hash(&mut file).map_err(disk)?;
-        let mut received = received;
+        let mut hashed = self.hashed_up_to(upload, received, &mut file).map_err(disk)?;
+        let mut cut = None;
         while let Some(piece) = pieces.blocking_recv() {
-            let piece = piece.map_err(UploadError::Cut)?;
-            let claimed = received + piece.len() as u64;
+            let piece = match piece {
+                Ok(piece) => piece,
+                Err(error) => {
+                    cut = Some(error);
+                    break;
+                }
+            };
+            let claimed = hashed.received + piece.len() as u64;
             if claimed > size {
                 file.file().set_len(offset).map_err(disk)?;
                 return Err(UploadError::Size { size, claimed });
             }
             file.write_all(&piece).map_err(disk)?;
-            hasher.update(&piece);
-            received = claimed;
+            hashed.hasher.update(&piece);
+            hashed.received = claimed;
         }
+        let received = hashed.received;
         let status = UploadStatus { upload: *upload, received, size, complete: received == size };
         if !status.complete {
-            return Ok(status);
+            self.remember(upload, hashed);
+            return cut.map_or(Ok(status), |error| Err(UploadError::Cut(error)));
         }
-        let found = Digest::from_bytes(hasher.finalize().into());
+        let found = Digest::from_bytes(hashed.hasher.finalize().into());
         if found != *upload {
             fs_err::remove_file(&path).map_err(disk)?;
             return Err(UploadError::Digest { found });

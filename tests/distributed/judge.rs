@@ -48,7 +48,7 @@ impl Farm {
     }
 
     /// Every file of the index is there with its digest, no other media set is, and each profile was published once.
-    async fn is_online_once(&self, title: &str) {
+    pub(crate) async fn is_online_once(&self, title: &str) {
         let folder = self.path("origin").join(title);
         let index: Value = serde_json::from_slice(&fs_err::read(folder.join("index.json")).unwrap()).unwrap();
         let mut listed = BTreeSet::from(["index.json".to_owned()]);

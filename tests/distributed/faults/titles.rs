@@ -61,7 +61,10 @@ async fn a_title_cancelled_as_it_is_published_is_online_whole_or_not_at_all() {
         match found.state {
             TitleState::Published => {}
             TitleState::Cancelled => {
-                assert!(tree(&farm.path("origin").join(title)).is_empty(), "of {title} something is left");
+                // A publication that was complete before its worker heard of the cancellation stays as it is.
+                if !tree(&farm.path("origin").join(title)).is_empty() {
+                    farm.is_online_once(title);
+                }
                 cancelled.push(title.as_str());
             }
             other => panic!("{title} is {}: {:?}", other.as_str(), found.failure),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use reelfarm_artifacts::Swept;
 use reelfarm_model::message::{ControlMessage, ORIGIN_GRACE, TaskMessage};
-use reelfarm_model::{Fence, Pool, TaskKey, TaskKind, TitleId};
+use reelfarm_model::{Fence, Pool, TaskKey, TaskKind, TitleId, WorkerId};
 use reelfarm_store::{AttemptReport, Report};
 
 use crate::attempts::Active;
@@ -133,10 +133,18 @@ impl Scheduler {
 
     /// Slots of the workers that take tasks, without those that an attempt is on its way to or at work in.
     fn free_slots(&self) -> HashMap<Pool, usize> {
-        let mut free = self.workers.slots();
+        let (mut at_work, mut coming) = (HashMap::<_, usize>::new(), HashMap::<_, usize>::new());
         for active in self.active.values() {
-            if let Some(slots) = free.get_mut(&active.pool) {
-                *slots = slots.saturating_sub(1);
+            match &active.worker {
+                Some(worker) => *at_work.entry((worker, active.pool)).or_default() += 1,
+                None => *coming.entry(active.pool).or_default() += 1,
+            }
+        }
+        let taken = |worker: &WorkerId, pool| at_work.get(&(worker, pool)).copied().unwrap_or(0);
+        let mut free = self.workers.free_slots(taken);
+        for (pool, coming) in coming {
+            if let Some(slots) = free.get_mut(&pool) {
+                *slots = slots.saturating_sub(coming);
             }
         }
         free

@@ -24,13 +24,14 @@ impl Workers {
         self.known_at(Instant::now())
     }
 
-    /// The slots of those that take tasks, by pool.
-    pub(crate) fn slots(&self) -> HashMap<Pool, usize> {
+    /// The free slots of those that take tasks, by pool, where `taken` says how many of a worker's are not free.
+    pub(crate) fn free_slots(&self, taken: impl Fn(&WorkerId, Pool) -> usize) -> HashMap<Pool, usize> {
         let (now, mut slots) = (Instant::now(), HashMap::new());
         // Asked for at each dispatch, so nothing of a thousand reports is copied.
         for (report, _) in self.workers().values().filter(|(_, heard)| now.duration_since(*heard) < SILENCE) {
             for (pool, total) in offer(report) {
-                *slots.entry(pool).or_default() += total as usize;
+                *slots.entry(pool).or_default() +=
+                    (total as usize).saturating_sub(taken(&report.worker, pool));
             }
         }
         slots
@@ -123,7 +124,18 @@ mod tests {
         workers.heard(of_cpu("a", WorkerPhase::Serving, None));
         workers.heard(of_cpu("b", WorkerPhase::Serving, Some("the disk is full")));
         workers.heard(of_cpu("c", WorkerPhase::Draining, None));
-        assert_eq!(workers.slots(), HashMap::from([(Pool::Cpu, 2)]));
+        let free = |taken: &[(&str, usize)]| {
+            let of = |worker: &WorkerId, _| {
+                taken.iter().filter(|(name, _)| *name == worker.0).map(|(_, taken)| taken).sum()
+            };
+            workers.free_slots(of)[&Pool::Cpu]
+        };
+        assert_eq!((free(&[]), free(&[("a", 1)]), free(&[("a", 3)])), (2, 1, 0));
+        assert_eq!(
+            free(&[("b", 2), ("c", 2)]),
+            2,
+            "what others are at work on takes no slot of those that count"
+        );
         let takes = |pool, but: &str| workers.others_take(pool, &WorkerId(but.into()));
         assert!(takes(Pool::Cpu, "b") && !takes(Pool::Cpu, "a") && !takes(Pool::Light, "b"));
     }

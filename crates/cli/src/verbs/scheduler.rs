@@ -1,7 +1,6 @@
 //! `reelfarm scheduler`: one of the schedulers of a farm of many hosts. One of them leads, the others stand by; every one
 //! of them serves the API.
 
-use fs_err::os::unix::fs::OpenOptionsExt as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,6 +22,7 @@ use reelfarm_telemetry::metrics::Metrics;
 use reelfarm_workers::source::source_reference;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
 use crate::arguments::SchedulerArguments;
 use crate::config::{BUILT_IN_LADDERS, Project};
@@ -56,7 +56,8 @@ pub async fn run(verb: SchedulerArguments, printer: &Printer) -> Result<Exit, Fa
         outlived: true,
     };
     let intake = tokio::task::block_in_place(|| intake(&verb, &project, &options, &state))?;
-    let store = verb.database.open().await?;
+    // Connections of their own: whoever asks the API much must not keep the leader from its database.
+    let (store, leading) = (verb.database.open().await?, verb.database.open().await?);
     if let Some(file) = &verb.admin_token_file {
         first_token(&store, file).await?;
     }
@@ -72,7 +73,7 @@ pub async fn run(verb: SchedulerArguments, printer: &Printer) -> Result<Exit, Fa
     let address = verb.advertise.clone().unwrap_or_else(|| format!("{scheme}://{}", server.address()));
     printer.line(&format!("scheduler {holder}: API at {scheme}://{}", server.address()));
     let housekeeping = Housekeeping {
-        store: store.clone(),
+        store: leading.clone(),
         artifacts: artifacts.clone(),
         uploads,
         metrics: metrics.clone(),
@@ -82,7 +83,7 @@ pub async fn run(verb: SchedulerArguments, printer: &Printer) -> Result<Exit, Fa
         },
     };
     let standby = Standby {
-        leadership: store.clone(),
+        leadership: leading.clone(),
         candidate: Candidate { holder, address },
         lease: Duration::from_secs(verb.leader_lease),
         broker,
@@ -121,6 +122,7 @@ pub async fn run(verb: SchedulerArguments, printer: &Printer) -> Result<Exit, Fa
         server.stop().await;
     }
     store.close().await;
+    leading.close().await;
     Ok(exit)
 }
 
@@ -197,19 +199,28 @@ async fn first_token(store: &PostgresStore, file: &Path) -> Result<(), Failure> 
     let refuse = |reason: String| {
         Failure::new(Code::SettingsInvalid, format!("--admin-token-file {}: {reason}", file.display()))
     };
-    let mut options = fs_err::OpenOptions::new();
-    let secret = match options.write(true).create_new(true).mode(0o600).open(file) {
-        Ok(mut file) => {
-            let secret = TokenSecret::random();
-            writeln!(file, "{}", secret.reveal()).map_err(|error| refuse(error.to_string()))?;
-            secret
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            let text = fs_err::read_to_string(file).map_err(|error| refuse(error.to_string()))?;
-            TokenSecret::parse(text.trim()).ok_or_else(|| refuse("it holds no token".to_owned()))?
-        }
-        Err(error) => return Err(refuse(error.to_string())),
-    };
+    if !file.exists() {
+        make_token(file).map_err(|error| refuse(error.to_string()))?;
+    }
+    let text = Zeroizing::new(fs_err::read_to_string(file).map_err(|error| refuse(error.to_string()))?);
+    let secret = TokenSecret::parse(text.trim()).ok_or_else(|| refuse("it holds no token".to_owned()))?;
     api::enrol(store, &secret, Scope::Admin, "the first administrator", None).await?;
     Ok(())
+}
+
+/// Makes a file with a new token, whole or not at all; where another process made it meanwhile, that one stays.
+fn make_token(file: &Path) -> std::io::Result<()> {
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    // For its owner alone from the beginning.
+    let mut made = tempfile::NamedTempFile::new_in(folder)?;
+    writeln!(made, "{}", TokenSecret::random().reveal())?;
+    made.as_file().sync_all()?;
+    match made.persist_noclobber(file) {
+        Ok(_) => Ok(()),
+        Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error.error),
+    }
 }

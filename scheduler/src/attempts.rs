@@ -33,6 +33,16 @@ pub(crate) struct Active {
     pub(crate) worker: Option<WorkerId>,
 }
 
+/// An attempt that was told to stop.
+pub(crate) struct Stopping {
+    /// The title that wants it no more.
+    pub(crate) title: TitleId,
+    /// From then on it cannot be at work any more.
+    until: Instant,
+    /// Whether it works at the title's folder at the origin.
+    pub(crate) at_origin: bool,
+}
+
 impl Active {
     fn started_event(&self, title: &TitleId) -> FarmEvent {
         FarmEvent::TaskStarted {
@@ -68,6 +78,11 @@ const fn moves_titles_on(kind: TaskKind) -> bool {
     )
 }
 
+/// Whether tasks of this kind change a title's folder at the origin.
+pub(crate) const fn works_at_origin(kind: TaskKind) -> bool {
+    matches!(kind, TaskKind::Upload | TaskKind::Publish | TaskKind::Withdraw)
+}
+
 impl Scheduler {
     /// Records in one transaction what workers have reported, then acts on what came of it.
     pub(crate) async fn record(&mut self, events: &[WorkerEvent]) -> Result<(), SchedulerError> {
@@ -85,9 +100,9 @@ impl Scheduler {
                 WorkerEvent::Finished { fence, .. } if self.stopping.contains_key(fence) => {
                     self.dispatch_outdated = true;
                     // Told to stop, and now it has: nothing of it counts, but a withdrawal may have waited for it.
-                    if let Some((title, _)) = self.stopping.remove(fence) {
+                    if let Some(stopping) = self.stopping.remove(fence) {
                         self.active.retain(|_, active| active.fence != *fence);
-                        next.reconcile(&title);
+                        next.reconcile(&stopping.title);
                     }
                 }
                 WorkerEvent::Started { .. }
@@ -330,8 +345,8 @@ impl Scheduler {
         let over: Vec<_> = self
             .stopping
             .iter()
-            .filter(|(_, (_, deadline))| *deadline <= now)
-            .map(|(fence, (title, _))| (*fence, title.clone()))
+            .filter(|(_, stopping)| stopping.until <= now)
+            .map(|(fence, stopping)| (*fence, stopping.title.clone()))
             .collect();
         let ended: Vec<_> = over.iter().map(|(fence, _)| *fence).collect();
         self.sweep(Swept::Ended(&ended)).await;
@@ -403,7 +418,11 @@ impl Scheduler {
         self.titles_outdated = true;
         // A worker that hears nothing goes on as long as its lease does, and then has that time to clear up.
         let until = Instant::now() + self.options.lease + ORIGIN_GRACE;
-        self.stopping.extend(stopped.iter().map(|fence| (*fence, (title.clone(), until))));
+        for fence in &stopped {
+            let active = self.active.get(&fence.task);
+            let at_origin = active.is_none_or(|active| works_at_origin(active.kind));
+            self.stopping.insert(*fence, Stopping { title: title.clone(), until, at_origin });
+        }
         let stop = |fence| ControlMessage::Stop { fence, worker: None };
         self.tell(&stopped.into_iter().map(stop).collect::<Vec<_>>()).await;
     }

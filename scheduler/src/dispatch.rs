@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use reelfarm_artifacts::Swept;
 use reelfarm_model::message::{ControlMessage, ORIGIN_GRACE, TaskMessage};
-use reelfarm_model::{Fence, Pool, TaskKey, TaskKind, TitleId, WorkerId};
+use reelfarm_model::{Fence, Pool, TaskKey, TitleId, WorkerId};
 use reelfarm_store::{AttemptReport, Report};
 
-use crate::attempts::Active;
+use crate::attempts::{Active, Stopping, works_at_origin};
 use crate::order::{ReadyTask, order};
 use crate::service::{Scheduler, SchedulerError};
 
@@ -107,7 +107,8 @@ impl Scheduler {
 
     /// Whether an attempt that was stopped may still be at work at a title's folder at the origin.
     pub(crate) fn is_unquiet(&self, title: &TitleId) -> bool {
-        self.unquiet.contains_key(title) || self.stopping.values().any(|(stopping, _)| stopping == title)
+        let stops_there = |stopping: &Stopping| stopping.at_origin && stopping.title == *title;
+        self.unquiet.contains_key(title) || self.stopping.values().any(stops_there)
     }
 
     /// Leaves out what would work at a title's folder at the origin beside an attempt that was stopped: the last to write
@@ -117,10 +118,7 @@ impl Scheduler {
             return Ok(());
         }
         let mut left_out = BTreeSet::new();
-        for task in ready
-            .iter()
-            .filter(|task| matches!(task.kind, TaskKind::Upload | TaskKind::Publish | TaskKind::Withdraw))
-        {
+        for task in ready.iter().filter(|task| works_at_origin(task.kind)) {
             let record = self.store.task(&task.key).await?;
             let title = record.as_ref().and_then(|record| record.task.spec.title_at_origin());
             if title.is_some_and(|title| self.is_unquiet(title)) {

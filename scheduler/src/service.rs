@@ -23,7 +23,7 @@ use reelfarm_telemetry::metrics::Metrics;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::attempts::Active;
+use crate::attempts::{Active, Stopping};
 use crate::commands::{Again, explain, wrong_state};
 use crate::event::FarmEvent;
 use crate::retry::RetryPolicy;
@@ -173,7 +173,7 @@ pub struct Scheduler {
     pub(crate) events: broadcast::Sender<FarmEvent>,
     /// Attempts that were told to stop and have not said that they did, with the time at which none of them can be at work
     /// any more.
-    pub(crate) stopping: HashMap<Fence, (TitleId, Instant)>,
+    pub(crate) stopping: HashMap<Fence, Stopping>,
     /// Titles at whose folders at the origin attempts that an earlier scheduler stopped may still be at work, until then.
     pub(crate) unquiet: HashMap<TitleId, Instant>,
     pub(crate) active: HashMap<TaskKey, Active>,

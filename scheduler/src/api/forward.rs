@@ -13,6 +13,7 @@ use tokio::task::JoinError;
 use url::Url;
 
 use super::Api;
+use super::layers::Place;
 use super::problem::Refusal;
 use crate::leader::Leader;
 
@@ -68,7 +69,13 @@ pub(super) async fn to_leader(State(api): State<Api>, mut request: Request, next
     match leader {
         Leader::Here(handle) => {
             request.extensions_mut().insert(handle);
-            to_its_end(next.run(request)).await
+            let place = request.extensions().get::<Place>().cloned();
+            let answer = async move {
+                let response = next.run(request).await;
+                drop(place);
+                response
+            };
+            to_its_end(answer).await
         }
         Leader::At(address) if !request.headers().contains_key(FORWARDED) => {
             send_on(&api.peers, &address, request).await.unwrap_or_else(IntoResponse::into_response)

@@ -42,7 +42,7 @@ pub(super) async fn once<T: Serialize>(
         Claim::Answered(answer) => return Ok(replayed(answer)),
         Claim::InProgress => {
             let message = "this very request is being worked on; ask again in a few seconds";
-            return Err(Refusal::new(StatusCode::CONFLICT, Code::KeyReused, message));
+            return Err(Refusal::new(StatusCode::CONFLICT, Code::FarmBusy, message));
         }
     };
     match work.await {

@@ -1,6 +1,7 @@
 //! What happens to every request before and after its handler: its name, its line in the log, room and time for it.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -10,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use futures::FutureExt as _;
 use reelfarm_api::REQUEST_ID;
 use reelfarm_model::Code;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Api;
 use super::problem::Refusal;
@@ -57,11 +59,18 @@ fn request_id(request: &Request) -> String {
     given.filter(is_sound).map_or_else(|| hex::encode(rand::random::<[u8; 16]>()), str::to_owned)
 }
 
+/// One of the requests that are answered at the same time; free once the last of these is dropped.
+#[derive(Clone)]
+pub(super) struct Place(#[allow(dead_code, reason = "it is held, not looked at")] Arc<OwnedSemaphorePermit>);
+
 /// Answers at once where no room is left, and gives up a request that takes too long.
-pub(super) async fn bound(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let Ok(_place) = api.requests.clone().try_acquire_owned() else {
+pub(super) async fn bound(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+    let Ok(place) = api.requests.clone().try_acquire_owned() else {
         return Refusal::busy("requests").into_response();
     };
+    // Work that outlives the answer keeps the place.
+    let place = Place(Arc::new(place));
+    request.extensions_mut().insert(place.clone());
     match tokio::time::timeout(api.limits.time, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {

@@ -239,27 +239,53 @@ impl Farm {
         }
     }
 
+    /// The next task of any pool, received and acknowledged; `None` where none comes for a moment.
+    pub(super) async fn receive_soon(&self) -> Option<TaskMessage> {
+        self.receive_within(Duration::from_millis(20)).await
+    }
+
+    async fn receive_within(&self, patience: Duration) -> Option<TaskMessage> {
+        let delivery = tokio::select! {
+            delivery = self.broker.receive_task(Pool::Light) => delivery,
+            delivery = self.broker.receive_task(Pool::Cpu) => delivery,
+            delivery = self.broker.receive_task(Pool::Package) => delivery,
+            () = tokio::time::sleep(patience) => return None,
+        };
+        let delivery = delivery.unwrap();
+        let message = delivery.message.clone();
+        assert!(delivery.acknowledge().await.unwrap());
+        Some(message)
+    }
+
+    /// Whether a task of this kind is ready and was not sent.
+    pub(super) async fn is_ready(&self, kind: TaskKind) -> bool {
+        let mut ready = Vec::new();
+        for pool in Pool::ALL {
+            ready.extend(self.store.ready(pool, usize::MAX).await.unwrap());
+        }
+        ready.iter().any(|task| task.kind == kind)
+    }
+
+    /// Does what a task wants done.
+    pub(super) async fn play(&self, message: &TaskMessage) {
+        let result = match message.task.spec.kind() {
+            TaskKind::Fingerprint => Some(fingerprint()),
+            TaskKind::Qc => Some(serde_json::to_value(measurements()).unwrap()),
+            _ => None,
+        };
+        self.complete(message, result).await;
+    }
+
     /// Plays every task until the first of `kind`, which is returned unanswered.
     pub(super) async fn play_until(&self, kind: TaskKind) -> TaskMessage {
         loop {
-            let delivery = tokio::select! {
-                delivery = self.broker.receive_task(Pool::Light) => delivery,
-                delivery = self.broker.receive_task(Pool::Cpu) => delivery,
-                delivery = self.broker.receive_task(Pool::Package) => delivery,
-                () = tokio::time::sleep(PATIENCE) => panic!("no task of kind {kind:?} came"),
+            let Some(message) = self.receive_within(PATIENCE).await else {
+                panic!("no task of kind {kind:?} came");
             };
-            let delivery = delivery.unwrap();
-            let message = delivery.message.clone();
-            assert!(delivery.acknowledge().await.unwrap());
             if message.task.spec.kind() == kind {
                 return message;
             }
-            let result = match message.task.spec.kind() {
-                TaskKind::Fingerprint => Some(fingerprint()),
-                TaskKind::Qc => Some(serde_json::to_value(measurements()).unwrap()),
-                _ => None,
-            };
-            self.complete(&message, result).await;
+            self.play(&message).await;
         }
     }
 

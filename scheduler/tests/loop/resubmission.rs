@@ -2,7 +2,7 @@
 
 use reelfarm_model::message::ControlMessage;
 use reelfarm_model::title::{LadderText, Submission};
-use reelfarm_model::{TaskKind, TitleState};
+use reelfarm_model::{AttemptOutcome, TaskKind, TitleState};
 
 use crate::farm::{Farm, played};
 
@@ -28,6 +28,26 @@ async fn an_encode_goes_on_through_a_submission_with_other_profiles() {
     let title = farm.title_reaches(TitleState::Published).await;
     assert_eq!(title.generation, 2);
     assert_eq!(farm.outcomes(&encode).await, [Some("completed")]);
+}
+
+#[tokio::test]
+async fn nothing_works_at_the_origin_beside_a_publication_that_was_stopped() {
+    let mut farm = Farm::start().await;
+    farm.submit().await;
+    let old = farm.play_until(TaskKind::Publish).await;
+    farm.start_attempt(old.fence).await;
+    let again = Submission { profiles: vec!["dash-clr-2s".to_owned()], ..farm.submission() };
+    farm.handle.submit(again).await.unwrap();
+    // Slots are free, so whatever else is ready comes at once.
+    while !farm.is_ready(TaskKind::Upload).await {
+        if let Some(message) = farm.receive_soon().await {
+            assert!(!message.task.spec.acts_on_origin(), "{}", message.task.spec.label());
+            farm.play(&message).await;
+        }
+    }
+    farm.finish(old.fence, AttemptOutcome::Released).await;
+    farm.play_to_the_end().await;
+    assert_eq!(farm.title_reaches(TitleState::Published).await.generation, 2);
 }
 
 #[tokio::test]

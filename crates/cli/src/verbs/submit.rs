@@ -232,7 +232,7 @@ async fn subtitles(
 }
 
 const fn is_passing(code: Code) -> bool {
-    matches!(code, Code::FarmUnreachable | Code::FarmBusy)
+    matches!(code, Code::FarmUnreachable | Code::FarmBusy | Code::StateUnreachable)
 }
 
 fn ladder(name: &str) -> Result<LadderRequest, Failure> {

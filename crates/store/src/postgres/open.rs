@@ -8,7 +8,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection as _, PgConnection, PgPool};
 
-use super::{Limits, PostgresStore};
+use super::{Limits, PostgresStore, fault};
 use crate::error::StoreError;
 use crate::fault::Fault;
 
@@ -20,6 +20,8 @@ const READERS: u32 = 8;
 const FRESH: Duration = Duration::from_millis(100);
 /// How long a connection that comes back may take to show that it is in order.
 const CHECK: Duration = Duration::from_secs(2);
+/// How long a change of the tables may take.
+const CHANGE: Duration = Duration::from_secs(3600);
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -50,16 +52,33 @@ impl PostgresStore {
             if found > known_schema() {
                 return Err(Fault::NewerSchema { found, known: known_schema() });
             }
-            if found < known_schema() {
-                MIGRATIONS.run(&store.writer).await.map_err(|error| match error {
-                    MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error,
-                    error => error.into(),
-                })?;
-            }
+            Ok(found)
+        };
+        let found = store.run("open it", work).await?;
+        if found < known_schema() {
+            store.bring_up_to_date().await?;
+        }
+        Ok(store)
+    }
+
+    /// Changes the tables, or waits while another scheduler does. On a large farm that takes longer than any operation may.
+    async fn bring_up_to_date(&self) -> Result<(), StoreError> {
+        let patient = self.writer.connect_options().as_ref().clone();
+        let patient = patient.options([("lock_timeout", "0"), ("statement_timeout", "0")]);
+        let work = async {
+            let connection = PgPoolOptions::new().max_connections(1).connect_with(patient).await?;
+            MIGRATIONS.run(&connection).await.map_err(|error| match error {
+                MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error,
+                error => error.into(),
+            })?;
+            connection.close().await;
             Ok(())
         };
-        store.run("open it", work).await?;
-        Ok(store)
+        let changed = match tokio::time::timeout(CHANGE, work).await {
+            Ok(changed) => changed,
+            Err(_) => Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into())),
+        };
+        changed.map_err(|error| fault::explain(error.into(), &self.database, "bring it up to date"))
     }
 
     /// Opens the database for reading alone. Operations that write fail.

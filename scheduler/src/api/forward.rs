@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{OriginalUri, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -68,13 +69,26 @@ pub(super) async fn to_leader(State(api): State<Api>, mut request: Request, next
     match leader {
         Leader::Here(handle) => {
             request.extensions_mut().insert(handle);
-            to_its_end(next.run(request)).await
+            // Before the handler begins, which goes on whatever the client does: a body that never ends is not waited for.
+            match whole(request).await {
+                Ok((parts, body)) => to_its_end(next.run(Request::from_parts(parts, Body::from(body)))).await,
+                Err(refusal) => refusal.into_response(),
+            }
         }
         Leader::At(address) if !request.headers().contains_key(FORWARDED) => {
             send_on(&api.peers, &address, request).await.unwrap_or_else(IntoResponse::into_response)
         }
         Leader::At(_) | Leader::Nobody => no_leader().into_response(),
     }
+}
+
+/// The request with its body, which has come to its end.
+async fn whole(request: Request) -> Result<(Parts, Bytes), Refusal> {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, LARGEST_BODY).await.map_err(|_| {
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, Code::RequestTooLarge, "the body is too large")
+    })?;
+    Ok((parts, body))
 }
 
 /// Goes on when the client goes away, or the time for the answer is over. A request cut off halfway would leave its
@@ -95,10 +109,7 @@ pub(super) fn no_leader() -> Refusal {
 }
 
 async fn send_on(peers: &Peers, address: &str, request: Request) -> Result<Response, Refusal> {
-    let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, LARGEST_BODY).await.map_err(|_| {
-        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, Code::RequestTooLarge, "the body is too large")
-    })?;
+    let (parts, body) = whole(request).await?;
     // Routers below this one cut off what they lie under.
     let whole = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
     let path = whole.path_and_query().map_or("/", |path| path.as_str());

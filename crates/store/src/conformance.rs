@@ -8,6 +8,7 @@ pub mod access;
 pub mod attempts;
 pub mod fences;
 pub mod fixtures;
+pub mod given_up;
 pub mod histories;
 pub mod holds;
 pub mod kept;
@@ -47,6 +48,7 @@ macro_rules! store_conformance {
             standing::what_was_accepted_stands_however_it_ended,
             standing::what_was_published_stands_until_something_else_is,
             standing::an_old_generation_changes_nothing_that_stands,
+            given_up::a_read_that_is_given_up_at_any_moment_keeps_no_later_one_in_the_past,
             titles::a_change_needs_the_right_generation_and_state,
             titles::forbidden_transitions_are_errors,
             titles::what_a_change_leaves_out_stays,

@@ -55,13 +55,13 @@ impl PostgresStore {
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Postgres>, Fault> {
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = begun(&self.writer, "BEGIN").await?;
         sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(WRITING).execute(&mut *transaction).await?;
         Ok(transaction)
     }
 
     async fn begin_reading(&self) -> Result<Transaction<'static, Postgres>, Fault> {
-        Ok(self.reader.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?)
+        begun(&self.reader, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await
     }
 
     async fn run<T>(
@@ -74,5 +74,18 @@ impl PostgresStore {
             Err(_) => Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into()).into()),
         };
         answer.map_err(|fault| fault::explain(fault, &self.database, action))
+    }
+}
+
+/// Begins a transaction in a task of its own, which goes on when nobody waits for it any more.
+///
+/// sqlx (0.9) rolls back what it has seen begin. An operation that is given up while the server's answer to `BEGIN` is on
+/// its way would leave the transaction open on a connection that goes back to the pool, and whatever is read there next
+/// would be read in it: as of that moment, for as long as anybody reads.
+async fn begun(pool: &PgPool, statement: &'static str) -> Result<Transaction<'static, Postgres>, Fault> {
+    let pool = pool.clone();
+    match tokio::spawn(async move { pool.begin_with(statement).await }).await {
+        Ok(begun) => Ok(begun?),
+        Err(error) => Err(sqlx::Error::Io(io::Error::other(error)).into()),
     }
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{OriginalUri, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -70,6 +71,11 @@ pub(super) async fn to_leader(State(api): State<Api>, mut request: Request, next
         Leader::Here(handle) => {
             request.extensions_mut().insert(handle);
             let place = request.extensions().get::<Place>().cloned();
+            // Before the handler begins, which goes on whatever the client does: a body that never ends is not waited for.
+            let request = match whole(request).await {
+                Ok((parts, body)) => Request::from_parts(parts, Body::from(body)),
+                Err(refusal) => return refusal.into_response(),
+            };
             let answer = async move {
                 let response = next.run(request).await;
                 drop(place);
@@ -82,6 +88,15 @@ pub(super) async fn to_leader(State(api): State<Api>, mut request: Request, next
         }
         Leader::At(_) | Leader::Nobody => no_leader().into_response(),
     }
+}
+
+/// The request with its body, which has come to its end.
+async fn whole(request: Request) -> Result<(Parts, Bytes), Refusal> {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, LARGEST_BODY).await.map_err(|_| {
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, Code::RequestTooLarge, "the body is too large")
+    })?;
+    Ok((parts, body))
 }
 
 /// Goes on when the client goes away, or the time for the answer is over. A request cut off halfway would leave its
@@ -102,10 +117,7 @@ pub(super) fn no_leader() -> Refusal {
 }
 
 async fn send_on(peers: &Peers, address: &str, request: Request) -> Result<Response, Refusal> {
-    let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, LARGEST_BODY).await.map_err(|_| {
-        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, Code::RequestTooLarge, "the body is too large")
-    })?;
+    let (parts, body) = whole(request).await?;
     // Routers below this one cut off what they lie under.
     let whole = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
     let path = whole.path_and_query().map_or("/", |path| path.as_str());

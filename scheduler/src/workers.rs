@@ -111,7 +111,7 @@ mod tests {
             pools: BTreeMap::from([(Pool::Cpu, Slots { total, busy })]),
             ..report("a", phase)
         };
-        let mut heard = |report, after| workers.heard_at(report, now + SILENCE * after / 2);
+        let heard = |report, after| workers.heard_at(report, now + SILENCE * after / 2);
         assert!(heard(with(WorkerPhase::Serving, 2, 0), 0));
         assert!(!heard(with(WorkerPhase::Serving, 2, 1), 1), "the scheduler knows itself what is busy");
         assert!(heard(with(WorkerPhase::Serving, 3, 1), 2));

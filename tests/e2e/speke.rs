@@ -228,8 +228,6 @@ struct Fault {
     attempts: usize,
 }
 
-/// What is said of a server that never answers.
-const NEVER: &str = "did not answer within 1s";
 const ARGUMENTS: (&str, &str) = ("film.mp4", "dash-wvpr-2s,mp4-clr");
 /// What is asked again within an attempt is tested with the client alone. A machine that is busy takes seconds for an answer.
 const ONCE: &str = "attempts = 1\ntimeout_seconds = 60";
@@ -239,6 +237,11 @@ const IMPATIENT: &str = "attempts = 1\ntimeout_seconds = 1";
 /// A title whose pictures are encoded meets the fault: it fails, and nothing of it is seen. When the fault is mended, the
 /// same command goes on where it stood.
 async fn fails_and_goes_on(fault: Fault) {
+    fails_and_goes_on_with(ONCE, fault).await;
+}
+
+/// The same, with settings of one's own until the fault is mended.
+async fn fails_and_goes_on_with(settings: &str, fault: Fault) {
     let farm = Farm::new();
     let mended = Arc::new(Mutex::new(false));
     let state = mended.clone();
@@ -248,7 +251,7 @@ async fn fails_and_goes_on(fault: Fault) {
     .await;
     let (file, profiles) = ARGUMENTS;
     clips::film(&farm.bench.path(file), 4);
-    farm.ask(&server.url, if fault.says == NEVER { IMPATIENT } else { ONCE });
+    farm.ask(&server.url, settings);
     farm.made(file, "mp4-clr");
     let (online, before) = (tree(&farm.bench.origin()), farm.bench.attempts("film"));
 
@@ -285,8 +288,9 @@ async fn a_server_that_is_broken_for_good() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_never_answers() {
-    let fault = Fault { reply: |_| Reply::Silence, code: "RF-KEY-003", exit: 5, says: NEVER, attempts: 3 };
-    fails_and_goes_on(fault).await;
+    let says = "did not answer within 1s";
+    let fault = Fault { reply: |_| Reply::Silence, code: "RF-KEY-003", exit: 5, says, attempts: 3 };
+    fails_and_goes_on_with(IMPATIENT, fault).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

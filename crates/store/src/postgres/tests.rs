@@ -43,7 +43,9 @@ fn short() -> Limits {
 async fn a_database_that_is_down_is_unreachable_and_the_store_goes_on_once_it_is_back() {
     let mut server = Postgres::start().await.unwrap();
     let url = server.create_database().await.unwrap();
-    let store = PostgresStore::open_with(&url, short()).await.unwrap();
+    // Waited for in full while the server is down; once it is back, long enough for a busy machine.
+    let limits = Limits { connect: Duration::from_secs(3), ..Limits::default() };
+    let store = PostgresStore::open_with(&url, limits).await.unwrap();
     let film = submit_and_plan(&store, "film", &[planned(1, &[]), planned(2, &[1])]).await;
     finish(&store, 1).await;
     let before = store.tasks_of(&film).await.unwrap();
@@ -57,7 +59,7 @@ async fn a_database_that_is_down_is_unreachable_and_the_store_goes_on_once_it_is
         assert!(unreachable.to_string().contains(&server.port().to_string()), "{unreachable}");
         assert_eq!(Failure::from(unreachable).code, Code::StateUnreachable);
     }
-    let refused = PostgresStore::open_with(&url, short()).await.unwrap_err();
+    let refused = PostgresStore::open_with(&url, limits).await.unwrap_err();
     assert!(matches!(&refused, StoreError::Unreachable { .. }), "{refused}");
 
     server.start_again().await.unwrap();

@@ -341,6 +341,7 @@ impl Scheduler {
         if !self.more_to_hear {
             self.rescue().await?;
         }
+        self.clear_outbox().await?;
         let now = Instant::now();
         let over: Vec<_> = self
             .stopping
@@ -361,6 +362,7 @@ impl Scheduler {
             self.unquiet.remove(&title);
             self.reconcile(&title).await?;
         }
+        self.take_up_postponed().await?;
         let counts = self.store.counts().await?;
         self.metrics.set_titles(counts.titles);
         self.metrics.set_tasks(counts.tasks);

@@ -1,8 +1,9 @@
 //! Ready tasks to workers: as many as there are free slots, so that order is decided as late as can be.
 //!
 //! Promises: what is dispatched is in the store's outbox before it is sent, and stays there until the broker has confirmed
-//! it, so a scheduler that dies in between is followed by one that sends it. What the broker does not confirm is taken
-//! back and does not count; should it have arrived all the same, its fence is no longer valid.
+//! it, so a scheduler that dies in between is followed by one that sends it. That the broker has it is recorded a little
+//! later, for many at once; until then a scheduler that follows sends it twice, which does no harm. What the broker does not
+//! confirm is taken back and does not count; should it have arrived all the same, its fence is no longer valid.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -59,6 +60,7 @@ impl Scheduler {
             }
             tracing::info!(messages = messages.len(), "sending what an earlier scheduler had not sent");
             self.send(messages).await?;
+            self.store.mark_sent(&std::mem::take(&mut self.sent)).await?;
         }
     }
 
@@ -73,6 +75,8 @@ impl Scheduler {
             }
             self.broker_rests_until = None;
         }
+        // Asked first: what comes out of its back-off while this goes on is looked at again soon.
+        let next_ready_in = self.store.next_ready_in().await?;
         let mut free = self.free_slots();
         let mut ready: Vec<ReadyTask> = Vec::new();
         for (pool, _) in free.iter().filter(|(_, free)| **free > 0) {
@@ -102,7 +106,7 @@ impl Scheduler {
             self.send(messages).await?;
         }
         let rest = self.broker_rests_until.map(|until| until.saturating_duration_since(Instant::now()));
-        Ok(self.store.next_ready_in().await?.into_iter().chain(rest).min())
+        Ok(next_ready_in.into_iter().chain(rest).min())
     }
 
     /// Whether an attempt that was stopped may still be at work at a title's folder at the origin.
@@ -148,6 +152,17 @@ impl Scheduler {
         free
     }
 
+    /// Takes out of the outbox what the broker holds. What has ended meanwhile has left it already, which with small tasks is
+    /// most of it: hence not at once.
+    pub(crate) async fn clear_outbox(&mut self) -> Result<(), SchedulerError> {
+        let mut sent = std::mem::take(&mut self.sent);
+        sent.retain(|fence| self.active.get(&fence.task).is_some_and(|active| active.fence == *fence));
+        if !sent.is_empty() {
+            self.store.mark_sent(&sent).await?;
+        }
+        Ok(())
+    }
+
     async fn send(&mut self, messages: Vec<TaskMessage>) -> Result<(), SchedulerError> {
         let answers = self.broker.send_tasks(&messages).await;
         let (mut sent, mut unsent): (Vec<Fence>, Vec<AttemptReport>) = (Vec::new(), Vec::new());
@@ -162,9 +177,7 @@ impl Scheduler {
                 }
             }
         }
-        if !sent.is_empty() {
-            self.store.mark_sent(&sent).await?;
-        }
+        self.sent.append(&mut sent);
         if !unsent.is_empty() {
             self.store.record(&unsent).await?;
             self.broker_rests_until = Some(Instant::now() + BROKER_REST);

@@ -4,6 +4,7 @@
 //! after a restart, after a lost message and after a resubmission.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use reelfarm_artifacts::{Artifact, Origin, Receipt};
 use reelfarm_model::index::Withdrawal;
@@ -32,10 +33,26 @@ enum Step {
     Wait,
 }
 
+/// A title that could not be planned because storage failed, and is looked at again later.
+pub(crate) struct Postponed {
+    /// Of this submission; another is not postponed.
+    generation: u64,
+    /// How often it was tried.
+    tries: u32,
+    /// Not before then.
+    until: Instant,
+}
+
 impl Scheduler {
     /// Does for a title whatever is next, until it waits for tasks or has ended.
     pub(crate) async fn reconcile(&mut self, id: &TitleId) -> Result<(), SchedulerError> {
         while let Some(title) = self.store.title(id).await? {
+            let waits = |postponed: &Postponed| {
+                postponed.generation == title.generation && postponed.until > Instant::now()
+            };
+            if title.state == TitleState::Checking && self.postponed.get(id).is_some_and(waits) {
+                break;
+            }
             let step = match title.state {
                 TitleState::Checking => self.check(&title).await?,
                 TitleState::Preparing => self.prepare(&title).await?,
@@ -93,7 +110,7 @@ impl Scheduler {
             return self.advance(title, change).await;
         };
         if let Some(failure) = self.foreign_title_at_origin(&title.submission, fingerprint.sha256).await? {
-            return self.end(title, Some(failure)).await;
+            return self.unplanned(title, failure).await;
         }
         let graph = match self.graph(title, fingerprint.sha256, conclusion, &ladder, &subtitles) {
             Ok(graph) => graph,
@@ -103,15 +120,18 @@ impl Scheduler {
         if matches!(are_made, Ok(false)) {
             return Ok(Step::Wait);
         }
+        let planned = match are_made {
+            Ok(_) => self.plan(title, &graph, &subtitles).await?,
+            Err(failure) => {
+                self.metrics.qc_judged(&report);
+                return self.end(title, Some(failure)).await;
+            }
+        };
+        if let Err(failure) = planned {
+            return self.unplanned(title, failure).await;
+        }
         // Not before: a title that waits is looked at again, and its film was judged once.
         self.metrics.qc_judged(&report);
-        if let Err(failure) = are_made {
-            return self.end(title, Some(failure)).await;
-        }
-        match self.plan(title, &graph, &subtitles).await? {
-            Ok(()) => {}
-            Err(failure) => return self.end(title, Some(failure)).await,
-        }
         let change = TitleChange {
             to: Some(TitleState::Preparing),
             source_digest: Some(fingerprint.sha256),
@@ -119,6 +139,34 @@ impl Scheduler {
             failure: None,
         };
         self.advance(title, change).await
+    }
+
+    /// Has a title that could not be planned looked at again later, where that may help, and ends it otherwise.
+    async fn unplanned(&mut self, title: &Title, failure: Failure) -> Result<Step, SchedulerError> {
+        let id = &title.submission.title;
+        let before = self.postponed.remove(id).filter(|postponed| postponed.generation == title.generation);
+        let tries = before.map_or(0, |postponed| postponed.tries).saturating_add(1);
+        let Some(wait) = self.options.retry.after_unplanned(failure.class, tries) else {
+            return self.end(title, Some(failure)).await;
+        };
+        tracing::warn!(title = %id, tries, code = %failure.code, again_in = ?wait, "cannot be planned yet: {}", failure.message);
+        let postponed = Postponed { generation: title.generation, tries, until: Instant::now() + wait };
+        self.postponed.insert(id.clone(), postponed);
+        Ok(Step::Wait)
+    }
+
+    /// Looks again at titles whose wait is over.
+    pub(crate) async fn take_up_postponed(&mut self) -> Result<(), SchedulerError> {
+        let now = Instant::now();
+        let over = self.postponed.iter().filter(|(_, postponed)| postponed.until <= now);
+        for id in over.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+            self.reconcile(&id).await?;
+            // Those that wait again have a later end.
+            if self.postponed.get(&id).is_some_and(|postponed| postponed.until <= now) {
+                self.postponed.remove(&id);
+            }
+        }
+        Ok(())
     }
 
     /// All that a title needs, whether or not it is there.
@@ -211,6 +259,11 @@ impl Scheduler {
         };
         match planned {
             Ok(()) => Ok(()),
+            Err(failure) if self.options.retry.after_unplanned(failure.class, 1).is_some() => {
+                // The task that misses something is tried again, and brings the title here again.
+                tracing::warn!(title = %id, code = %failure.code, "cannot be planned again yet: {}", failure.message);
+                Ok(())
+            }
             Err(failure) => self.end_title(&title, Some(failure)).await,
         }
     }

@@ -76,6 +76,13 @@ impl RetryPolicy {
         RetryDecision::Uncounted(self.doubled(self.environment_backoff, attempt))
     }
 
+    /// After a title could not be planned because of a failure of `class`, for the `tries`-th time counted from 1: the wait
+    /// until it is looked at again, with as much time for a person to mend storage as tasks have. `None` where it is to end.
+    pub fn after_unplanned(&self, class: FailureClass, tries: u32) -> Option<Duration> {
+        let passes = class != FailureClass::Permanent && tries <= self.environment_limit;
+        passes.then(|| self.doubled(self.environment_backoff, tries))
+    }
+
     /// After the lease of an attempt ran out that no worker had begun.
     pub const fn after_silence(&self) -> RetryDecision {
         RetryDecision::Uncounted(self.transient_backoff)
@@ -126,6 +133,16 @@ mod tests {
         assert!(waits.sum::<Duration>() > Duration::from_secs(3600), "a person has an hour");
         assert_eq!(patient.after_environment_failure(21, 1), seconds(3));
         assert_eq!(policy.after_environment_failure(1, 3), RetryDecision::Never);
+        let wait = |class, tries| patient.after_unplanned(class, tries);
+        assert_eq!(wait(FailureClass::Environment, 1), Some(Duration::from_secs(3)));
+        assert_eq!(wait(FailureClass::Transient, 20), Some(Duration::from_secs(300)));
+        assert_eq!(wait(FailureClass::Environment, 21), None);
+        assert_eq!(wait(FailureClass::Permanent, 1), None);
+        assert_eq!(
+            policy.after_unplanned(FailureClass::Environment, 1),
+            None,
+            "with one host, a person waits for it"
+        );
         assert_eq!(policy.after_silence(), RetryDecision::Uncounted(Duration::from_secs(1)));
         assert_eq!(policy.after_loss(4), seconds(8));
         assert_eq!(policy.after_loss(5), RetryDecision::Never);

@@ -14,7 +14,7 @@ use reelfarm_artifacts::ArtifactStore;
 use reelfarm_model::message::WorkerReport;
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::title::Submission;
-use reelfarm_model::{Code, Failure, Fence, Pool, TaskKey, Title, TitleId, WorkerId};
+use reelfarm_model::{Code, Failure, Fence, Pool, TaskKey, Title, TitleId, TitleState, WorkerId};
 use reelfarm_packaging::profiles::ProfileList;
 use reelfarm_qc::Policy;
 use reelfarm_queue::{Backlog, Broker, BrokerError, EventBatch};
@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::attempts::{Active, Stopping};
 use crate::commands::{Again, explain, wrong_state};
 use crate::event::FarmEvent;
+use crate::reconcile::Postponed;
 use crate::retry::RetryPolicy;
 use crate::workers::Workers;
 
@@ -33,7 +34,7 @@ use crate::workers::Workers;
 const EVENT_BUFFER: usize = 4096;
 /// Workers' reports that are worked off before anything else is looked at: a transaction costs much, a report in it little.
 const EVENT_BATCH: usize = 1000;
-/// Batches of events that are recorded after the order to stop, as far as they are at hand.
+/// Batches of events that are recorded after the order to stop, and before leases are looked at, as far as they are at hand.
 const LAST_BATCHES: usize = 16;
 
 /// What a scheduler needs to know.
@@ -94,7 +95,8 @@ impl Handle {
         self.ask(|reply| Command::Submit(Box::new(submission), reply)).await
     }
 
-    /// Stops a title that is under way and takes away what it has put at the origin.
+    /// Stops a title that is under way and takes away what it has put at the origin. One whose files are being taken away
+    /// already goes on with that.
     ///
     /// # Errors
     /// No such title, it has ended already, or the scheduler or its store cannot be reached.
@@ -182,6 +184,10 @@ pub struct Scheduler {
     pub(crate) workers: Workers,
     /// Whether something may have come to be dispatched, or a slot may have become free, since that was last looked at.
     pub(crate) dispatch_outdated: bool,
+    /// Titles that could not be planned because storage failed.
+    pub(crate) postponed: HashMap<TitleId, Postponed>,
+    /// Attempts whose messages the broker holds, and which may still be in the outbox.
+    pub(crate) sent: Vec<Fence>,
     /// It did not confirm what was sent to it, and is left alone until then.
     pub(crate) broker_rests_until: Option<Instant>,
     /// Whether the last batch of events was full: more may be waiting.
@@ -219,6 +225,8 @@ impl Scheduler {
             active: HashMap::new(),
             titles_outdated: false,
             dispatch_outdated: true,
+            postponed: HashMap::new(),
+            sent: Vec::new(),
             broker_rests_until: None,
             workers,
             more_to_hear: false,
@@ -249,21 +257,22 @@ impl Scheduler {
         let mut last_batches = LAST_BATCHES;
         let mut next_dispatch = None;
         loop {
-            if drain.is_cancelled() {
-                next_dispatch = None;
-            } else if std::mem::take(&mut self.dispatch_outdated) {
-                next_dispatch = self.dispatch().await?.map(|wait| Instant::now() + wait);
-            }
-            self.refresh_titles().await?;
             // However much workers have to say, people and leases get their turn after each batch of it.
             if let Ok(command) = self.commands.try_recv() {
                 self.on_command(command).await?;
                 self.dispatch_outdated = true;
             }
             if ticks.tick().now_or_never().is_some() {
+                self.hear_what_is_at_hand().await?;
                 self.on_tick().await?;
                 self.dispatch_outdated = true;
             }
+            if drain.is_cancelled() {
+                next_dispatch = None;
+            } else if std::mem::take(&mut self.dispatch_outdated) {
+                next_dispatch = self.dispatch().await?.map(|wait| Instant::now() + wait);
+            }
+            self.refresh_titles().await?;
             tokio::select! {
                 // What workers have said is recorded before anything else, the end included.
                 biased;
@@ -271,7 +280,7 @@ impl Scheduler {
                     last_batches -= usize::from(stop.is_cancelled());
                     self.on_events(batch?).await?;
                 }
-                () = stop.cancelled() => return Ok(()),
+                () = stop.cancelled() => return self.clear_outbox().await,
                 () = drain.cancelled(), if next_dispatch.is_some() => {}
                 command = self.commands.recv() => match command {
                     Some(command) => {
@@ -292,6 +301,15 @@ impl Scheduler {
     pub(crate) fn emit(&self, event: FarmEvent) {
         // Nobody may be watching; the store is the truth.
         drop(self.events.send(event));
+    }
+
+    /// Workers that went on reporting while this process was held up are heard before their leases are looked at.
+    async fn hear_what_is_at_hand(&mut self) -> Result<(), SchedulerError> {
+        for _ in 0..LAST_BATCHES {
+            let Some(batch) = self.broker.receive_events(EVENT_BATCH).now_or_never() else { break };
+            self.on_events(batch?).await?;
+        }
+        Ok(())
     }
 
     /// Acknowledged once all of it is in the store: what this process does not come to is delivered again.
@@ -362,6 +380,10 @@ impl Scheduler {
         };
         if known.state.is_final() {
             return Err(wrong_state(&known, "cancelled any more"));
+        }
+        // It is being cancelled, or taken away because it failed: to end it here would leave at the origin what is there.
+        if known.state == TitleState::Withdrawing {
+            return Ok(());
         }
         self.end_title(&known, None).await.map_err(explain)
     }

@@ -51,6 +51,29 @@ async fn a_request_that_never_ends_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_reads_nothing_of_its_answers_gives_its_place_back() {
+    let limits = ApiLimits { silence: Duration::from_secs(1), connections: 1, ..ApiLimits::default() };
+    let farm = Farm::start_with(Wish { limits, ..Wish::default() }).await;
+    let mut deaf = tokio::net::TcpStream::connect(farm.server.address()).await.unwrap();
+    let ask = b"GET /api/v1/openapi.json HTTP/1.1\r\nhost: farm\r\n\r\n";
+    // It goes on asking, until its requests too are left unread.
+    let cut = async {
+        loop {
+            if let Err(error) = deaf.write_all(ask).await {
+                break error;
+            }
+        }
+    };
+    let error = tokio::time::timeout(PATIENCE, cut).await.unwrap();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{error}");
+    wait_until("the only place is free", async || {
+        farm.plain(Method::GET, "/healthz").send().await.is_ok_and(|answer| answer.status() == StatusCode::OK)
+    })
+    .await;
+    farm.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_stops_whatever_its_clients_do() {
     let farm = Farm::start().await;
     farm.submit("film").await;

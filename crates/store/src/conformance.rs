@@ -31,6 +31,7 @@ macro_rules! store_conformance {
         $crate::store_conformance!(@ $factory:
             submissions::an_unknown_name_becomes_generation_one,
             submissions::the_same_submission_of_a_live_title_changes_nothing,
+            submissions::the_same_submission_of_a_title_that_is_withdrawing_starts_a_new_generation,
             submissions::a_different_submission_starts_a_new_generation,
             submissions::a_final_title_is_reopened_without_its_old_conclusions,
             submissions::a_path_that_is_not_text_is_refused,

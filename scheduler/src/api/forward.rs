@@ -140,6 +140,6 @@ async fn send_on(peers: &Peers, address: &str, request: Request) -> Result<Respo
 }
 
 fn chosen(headers: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
-    let found = names.iter().filter_map(|name| Some((name.clone(), headers.get(name)?.clone())));
-    found.collect()
+    let values = |name: &HeaderName| headers.get_all(name).iter().cloned().collect::<Vec<_>>();
+    names.iter().flat_map(|name| values(name).into_iter().map(|value| (name.clone(), value))).collect()
 }

@@ -70,7 +70,7 @@ pub struct ApiLimits {
     pub largest_upload: u64,
     /// How long a request may take, but for uploads and streams of events.
     pub time: Duration,
-    /// How long a client may be silent in the midst of an upload or of a request's head.
+    /// How long a client may be silent in the midst of an upload or of a request's head, or leave an answer unread.
     pub silence: Duration,
     /// How long the answer to a request under an idempotency key is kept.
     pub keep_answers: Duration,

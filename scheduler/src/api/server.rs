@@ -84,7 +84,7 @@ pub async fn serve(
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     let bound = listener.local_addr().map_err(refused)?;
     let stop = CancellationToken::new();
-    let connections = Arc::new(Semaphore::new(parts.limits.connections));
+    let (connections, silence) = (Arc::new(Semaphore::new(parts.limits.connections)), parts.limits.silence);
     let api = Api(Arc::new(Inner {
         requests: Arc::new(Semaphore::new(parts.limits.requests)),
         watchers: Arc::new(Semaphore::new(parts.limits.watchers)),
@@ -100,7 +100,7 @@ pub async fn serve(
         stop: stop.clone(),
     }));
     let tls = tls.map(|settings| TlsAcceptor::from(Arc::new(settings)));
-    let listening = Listening { router: router(api), tls, connections, stop: stop.clone() };
+    let listening = Listening { router: router(api), tls, connections, silence, stop: stop.clone() };
     let task = tokio::spawn(listening.run(listener));
     tracing::info!(address = %bound, "serving the API");
     Ok(Server { address: bound, task, stop: stop.drop_guard() })
@@ -110,6 +110,7 @@ struct Listening {
     router: Router,
     tls: Option<TlsAcceptor>,
     connections: Arc<Semaphore>,
+    silence: Duration,
     stop: CancellationToken,
 }
 
@@ -120,6 +121,7 @@ impl Listening {
         let _over = over.clone().drop_guard();
         while let Some(stream) = self.accept(&listener).await {
             let Ok(place) = self.connections.clone().try_acquire_owned() else { continue };
+            self.prepare(&stream);
             let (router, tls, watcher, over) =
                 (self.router.clone(), self.tls.clone(), graceful.watcher(), over.clone());
             tokio::spawn(async move {
@@ -134,6 +136,17 @@ impl Listening {
         debug_assert!(stop.is_cancelled());
         if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
             tracing::info!("connections that did not end in time are cut");
+        }
+    }
+
+    /// Where the system refuses one of these, the connection does without.
+    fn prepare(&self, stream: &TcpStream) {
+        // Events are small, and somebody waits for them.
+        drop(stream.set_nodelay(true));
+        // Whoever reads nothing for so long, or has gone without a word, gives its place back.
+        let silence = u32::try_from(self.silence.as_millis()).unwrap_or(u32::MAX);
+        if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(stream, silence) {
+            tracing::debug!(%error, "a connection without a limit to how long its answers stay unread");
         }
     }
 
@@ -161,8 +174,6 @@ async fn converse(
     router: Router,
     watcher: hyper_util::server::graceful::Watcher,
 ) {
-    // Events are small, and somebody waits for them.
-    drop(stream.set_nodelay(true));
     match tls {
         None => answer(stream, router, watcher).await,
         Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {

@@ -2,7 +2,9 @@
 
 use reelfarm_model::index::{Version, Withdrawal};
 use reelfarm_model::message::ControlMessage;
-use reelfarm_model::{AttemptOutcome, Code, Digest, Pool, TaskKind, TaskSpec, TitleId, TitleState};
+use reelfarm_model::{
+    AttemptOutcome, Code, Digest, FailureClass, Pool, TaskKind, TaskSpec, TaskState, TitleId, TitleState,
+};
 use reelfarm_store::Store as _;
 
 use crate::farm::{Farm, played};
@@ -29,6 +31,10 @@ async fn what_a_cancelled_title_copied_is_taken_away_once_its_last_attempt_has_s
     let tasks = farm.store.tasks_of(&id).await.unwrap();
     let withdraws = |kind: TaskKind| kind == TaskKind::Withdraw;
     assert!(!tasks.iter().any(|record| withdraws(record.task.spec.kind())), "the upload may still write");
+    // Whoever cancels it again does not end it before its files are gone.
+    farm.handle.cancel(id.clone()).await.unwrap();
+    let title = farm.store.title(&id).await.unwrap().unwrap();
+    assert_eq!(title.state, TitleState::Withdrawing);
     while farm.next_control().await != (ControlMessage::Stop { fence: upload.fence, worker: None }) {}
     farm.finish(upload.fence, AttemptOutcome::Released).await;
     let withdraw = farm.receive(Pool::Light).await;
@@ -77,6 +83,39 @@ async fn a_failed_copy_fails_the_title_after_its_files_are_taken_away() {
     farm.complete(&withdraw, None).await;
     let title = farm.title_reaches(TitleState::Failed).await;
     assert_eq!(title.failure.unwrap().code, Code::OriginFull);
+}
+
+/// How a title is judged that cannot be planned at first, because the origin is a file.
+async fn planned_without_an_origin(farm: &Farm) -> TitleId {
+    let id = farm.submit().await.submission.title;
+    let origin = farm.submission().origin;
+    let qc = farm.play_until(TaskKind::Qc).await;
+    fs_err::write(&origin, "not a folder").unwrap();
+    farm.play(&qc).await;
+    while farm.store.task(&qc.task.key).await.unwrap().is_none_or(|record| record.state != TaskState::Done) {
+        tokio::task::yield_now().await;
+    }
+    // The scheduler answers once it has worked off what came before.
+    farm.handle.hold(id.clone(), false).await.ok();
+    fs_err::remove_file(&origin).unwrap();
+    id
+}
+
+#[tokio::test]
+async fn a_title_waits_for_an_origin_that_cannot_be_reached_while_it_is_planned() {
+    let mut farm = Farm::start_patient().await;
+    let id = planned_without_an_origin(&farm).await;
+    assert_eq!(farm.store.title(&id).await.unwrap().unwrap().state, TitleState::Checking);
+    farm.play_to_the_end().await;
+    farm.title_reaches(TitleState::Published).await;
+}
+
+#[tokio::test]
+async fn where_a_person_waits_an_origin_that_cannot_be_reached_fails_the_title() {
+    let mut farm = Farm::start().await;
+    planned_without_an_origin(&farm).await;
+    let title = farm.title_reaches(TitleState::Failed).await;
+    assert_eq!(title.failure.unwrap().class, FailureClass::Environment);
 }
 
 #[tokio::test]

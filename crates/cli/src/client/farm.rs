@@ -15,6 +15,11 @@ use serde::de::DeserializeOwned;
 
 use crate::config::Project;
 
+/// Whether a failure with this code is over by itself, so that asking again is the thing to do.
+pub const fn is_passing(code: Code) -> bool {
+    matches!(code, Code::FarmUnreachable | Code::FarmBusy | Code::StateUnreachable)
+}
+
 /// How long the farm may take to take a connection.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long it may be silent; a stream of events is not, for so long.

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use reelfarm_api::{TaskResult, TitleStatus, WatchEvent, WatchedTitle};
-use reelfarm_model::{Code, Failure, TaskState, Title, TitleId};
+use reelfarm_model::{Failure, TaskState, Title, TitleId};
 use reelfarm_scheduler::FarmEvent;
 use reelfarm_scheduler::event::{PlannedWork, TaskResult as FarmTaskResult};
 use reqwest::Method;
 
 use super::events::Stream;
-use super::farm::Client;
+use super::farm::{Client, is_passing};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::progress::Display;
@@ -76,9 +76,7 @@ impl Following<'_> {
             match self.listen().await {
                 // It ended after it had begun: another scheduler leads now, or this one was stopped.
                 Ok(()) => silent_since = None,
-                Err(failure) if failure.code != Code::FarmUnreachable && failure.code != Code::FarmBusy => {
-                    return Err(failure);
-                }
+                Err(failure) if !is_passing(failure.code) => return Err(failure),
                 Err(failure) => {
                     let since = *silent_since.get_or_insert_with(Instant::now);
                     if since.elapsed() >= PATIENCE {

@@ -9,5 +9,5 @@ mod farm;
 mod follow;
 mod upload;
 
-pub use farm::{Client, FarmArguments};
+pub use farm::{Client, FarmArguments, is_passing};
 pub use follow::follow;

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio_util::io::ReaderStream;
 
-use super::farm::Client;
+use super::farm::{Client, is_passing};
 use crate::printer::Printer;
 
 /// Connections in a row that broke without a byte having arrived.
@@ -41,7 +41,7 @@ impl Client {
                 Err(failure) => failure,
             };
             // Refused may be what an earlier connection had still on its way: then more is there than was.
-            if !matches!(failure.code, Code::FarmUnreachable | Code::FarmBusy | Code::UploadRefused) {
+            if !is_passing(failure.code) && failure.code != Code::UploadRefused {
                 bar.abandon();
                 return Err(failure);
             }

@@ -12,7 +12,7 @@ use reelfarm_workers::source::source_reference;
 
 use super::report::{self, Outcome};
 use crate::arguments::{Json, Subtitles};
-use crate::client::{Client, FarmArguments, follow};
+use crate::client::{Client, FarmArguments, follow, is_passing};
 use crate::config::Project;
 use crate::exit::Exit;
 use crate::printer::Printer;
@@ -112,16 +112,24 @@ pub async fn run(verb: Submit, printer: &Printer) -> Result<Exit, Failure> {
     if verb.wait && end.is_none() && !accepted.is_empty() {
         let titles: BTreeSet<_> = accepted.iter().map(|(_, title)| title.submission.title.clone()).collect();
         let limit = verb.timeout.map(Duration::from_secs);
-        let followed = follow(&client, &titles, limit, &mut signals, printer).await?;
-        for (_, title) in &mut accepted {
-            if let Some(seen) = followed.titles.get(&title.submission.title) {
-                *title = seen.clone();
+        match follow(&client, &titles, limit, &mut signals, printer).await {
+            Ok(followed) => {
+                for (_, title) in &mut accepted {
+                    if let Some(seen) = followed.titles.get(&title.submission.title) {
+                        *title = seen.clone();
+                    }
+                    if let Some(failure) = &title.failure {
+                        printer.failure(Some(title.submission.title.as_str()), failure);
+                    }
+                }
+                end = followed.end;
             }
-            if let Some(failure) = &title.failure {
-                printer.failure(Some(title.submission.title.as_str()), failure);
+            // The titles were accepted all the same, which is said below.
+            Err(failure) => {
+                printer.failure(None, &failure);
+                end = Some(Exit::of(&failure));
             }
         }
-        end = followed.end;
     }
     outcomes.extend(accepted.iter().map(|(file, title)| Outcome::at_farm(Path::new(file), title)));
     outcomes.sort_by_key(|outcome| verb.files.iter().position(|file| *file == outcome.source));
@@ -229,10 +237,6 @@ async fn subtitles(
         subtitles.push(SubtitlesRequest { source, language, purpose });
     }
     Ok(subtitles)
-}
-
-const fn is_passing(code: Code) -> bool {
-    matches!(code, Code::FarmUnreachable | Code::FarmBusy | Code::StateUnreachable)
 }
 
 fn ladder(name: &str) -> Result<LadderRequest, Failure> {

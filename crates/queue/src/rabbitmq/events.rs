@@ -25,7 +25,7 @@ use crate::error::BrokerError;
 use crate::event_buffer::{EventBuffer, Taken};
 
 /// Events that are fetched before they are asked for.
-const PREFETCH: u16 = 1000;
+const PREFETCH: u16 = 2000;
 /// How long events may lie here while nobody asks for them.
 const LINGER: Duration = Duration::from_secs(2);
 

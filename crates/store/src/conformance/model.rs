@@ -100,7 +100,13 @@ impl Model {
     /// Answers the attempts that stop, or `None` where nothing changes.
     pub(super) fn submit(&mut self, name: u32, wish: Wish) -> Option<BTreeSet<u32>> {
         let (generation, earlier) = match self.titles.get(&name) {
-            Some(title) if !title.state.is_final() && title.wish == wish => return None,
+            Some(title)
+                if !title.state.is_final()
+                    && title.state != TitleState::Withdrawing
+                    && title.wish == wish =>
+            {
+                return None;
+            }
             Some(title) => (title.generation + 1, Some(title.clone())),
             None => (1, None),
         };

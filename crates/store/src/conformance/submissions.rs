@@ -34,6 +34,19 @@ pub async fn the_same_submission_of_a_live_title_changes_nothing<S: Store>(store
     assert_eq!(state(store, 1).await, TaskState::Dispatched);
 }
 
+/// Who submits a title while an earlier submission is being taken away wants it made.
+pub async fn the_same_submission_of_a_title_that_is_withdrawing_starts_a_new_generation<S: Store>(store: &S) {
+    let film = submit_and_plan(store, "film", &[planned(1, &[])]).await;
+    for (from, next) in
+        [(TitleState::Checking, TitleState::Preparing), (TitleState::Preparing, TitleState::Withdrawing)]
+    {
+        store.advance(&film, 1, from, to(next)).await.expect("asked").expect("changed");
+    }
+    let again = store.submit(&submission("film", 0)).await.expect("submitted");
+    assert_eq!((again.outcome, again.title.generation), (SubmitOutcome::Reopened, 2));
+    assert_eq!(again.title.state, TitleState::Checking);
+}
+
 /// A corrected submission replaces the one that is under way.
 pub async fn a_different_submission_starts_a_new_generation<S: Store>(store: &S) {
     let film = submit_and_plan(store, "film", &[planned(1, &[]), planned(2, &[1])]).await;

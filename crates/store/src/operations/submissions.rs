@@ -18,7 +18,12 @@ pub(super) async fn submit(
     let known = queries::title(connection, &submission.title).await?;
     let (generation, outcome) = match &known {
         None => (1, SubmitOutcome::Created),
-        Some(title) if !title.state.is_final() && title.submission == *submission => {
+        // What is being taken away does not come again by itself.
+        Some(title)
+            if !title.state.is_final()
+                && title.state != TitleState::Withdrawing
+                && title.submission == *submission =>
+        {
             return Ok(Submitted {
                 title: title.clone(),
                 stopped: Vec::new(),

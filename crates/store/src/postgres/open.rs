@@ -123,10 +123,13 @@ impl PostgresStore {
             options.get_port(),
             options.get_database().unwrap_or_default()
         );
+        // What is written is found by its key. The planner does not know how few rows a bind names, and would now and then
+        // rather read a whole table than look each of them up.
+        let writing = options.clone().options([("enable_hashjoin", "off"), ("enable_mergejoin", "off")]);
         let reading = options.clone().options([("default_transaction_read_only", "on")]);
         Ok(Self {
             database,
-            writer: pool(options, WRITERS, limits),
+            writer: pool(writing, WRITERS, limits),
             reader: pool(reading, READERS, limits),
             limits,
             term: None,

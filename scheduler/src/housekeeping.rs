@@ -16,6 +16,9 @@ use reelfarm_telemetry::metrics::Metrics;
 
 use crate::api::Uploads;
 
+/// The wait before the first collection at most: terms of leadership may be shorter than the time between two.
+const FIRST: Duration = Duration::from_secs(300);
+
 /// What is taken away, and when.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
@@ -57,8 +60,10 @@ pub struct Housekeeping {
 impl Housekeeping {
     /// Collects from time to time, for as long as it is polled. Only one process of a farm needs to.
     pub async fn run(&self) -> Infallible {
+        let mut wait = self.retention.interval().min(FIRST);
         loop {
-            tokio::time::sleep(self.retention.interval()).await;
+            tokio::time::sleep(wait).await;
+            wait = self.retention.interval();
             match self.collect().await {
                 Ok(collection) if collection == Collection::default() => {}
                 Ok(Collection { artifacts, unfinished, bytes }) => {

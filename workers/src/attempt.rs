@@ -3,6 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -112,6 +113,7 @@ async fn run_in(
     let acts_on_origin = message.task.spec.acts_on_origin();
     let progress = Arc::new(Mutex::new(Progress::default()));
     let (stop_work, confirmed) = (CancellationToken::new(), Notify::new());
+    let begun = AtomicBool::new(!acts_on_origin);
     let work = worker.work.make(Attempt {
         message: message.clone(),
         staging: staging.to_owned(),
@@ -126,6 +128,7 @@ async fn run_in(
         // that this attempt is the one.
         if acts_on_origin {
             confirmed.notified().await;
+            begun.store(true, Ordering::Relaxed);
         }
         work.await
     });
@@ -142,7 +145,7 @@ async fn run_in(
     if matches!(interruption, Interruption::LeaseLost) {
         tracing::warn!(%title, task, "lease not extended in time, work dropped");
     }
-    if !acts_on_origin {
+    if !acts_on_origin || !begun.load(Ordering::Relaxed) {
         return Some(AttemptOutcome::Released);
     }
     if matches!(interruption, Interruption::LeaseLost) {

@@ -36,6 +36,9 @@ use PostgresStore as Form;
 /// The lock of whoever writes: a number that nobody else takes in a database of reelfarm's own ("reelfarm" in ASCII).
 const WRITING: i64 = 0x7265_656c_6661_726d;
 
+/// How often a transaction is begun anew because its connection turns out to be gone.
+const ANEW: usize = 2;
+
 /// A store in a PostgreSQL database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct PostgresStore {
@@ -84,7 +87,17 @@ impl PostgresStore {
 /// would be read in it: as of that moment, for as long as anybody reads.
 async fn begun(pool: &PgPool, statement: &'static str) -> Result<Transaction<'static, Postgres>, Fault> {
     let pool = pool.clone();
-    match tokio::spawn(async move { pool.begin_with(statement).await }).await {
+    let begin = async move {
+        // A connection that was used just now is not asked whether it is still there, and nothing was done on it yet.
+        for _ in 0..ANEW {
+            match pool.begin_with(statement).await {
+                Err(error) if fault::is_gone(&error) => {}
+                begun => return begun,
+            }
+        }
+        pool.begin_with(statement).await
+    };
+    match tokio::spawn(begin).await {
         Ok(begun) => Ok(begun?),
         Err(error) => Err(sqlx::Error::Io(io::Error::other(error)).into()),
     }

@@ -96,7 +96,7 @@ impl Client {
         let Ok(value) = response.json::<Value>().await else { return Answer::Lost };
         let code = value["code"].as_str().unwrap_or_default().to_owned();
         // The same request is being worked on.
-        let is_busy = status == StatusCode::CONFLICT && code == Code::KeyReused.as_str();
+        let is_busy = status == StatusCode::CONFLICT && code == Code::FarmBusy.as_str();
         if status.is_success() {
             Answer::Done(value)
         } else if status.is_server_error() || is_busy {

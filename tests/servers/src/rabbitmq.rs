@@ -321,6 +321,8 @@ impl RabbitMq {
             ("RABBITMQ_MNESIA_BASE", path("mnesia")),
             ("RABBITMQ_LOG_BASE", path("log")),
             ("RABBITMQ_LOGS", "-".into()),
+            // Erlang's threads would rather spin than sleep, and everything else runs on the same few cores.
+            ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "+sbwt none +sbwtdcpu none +sbwtdio none".into()),
             ("RABBITMQ_DIST_PORT", (self.mapper_port + 1).to_string()),
             // The script becomes the node instead of standing beside it.
             ("RUNNING_UNDER_SYSTEMD", "true".into()),

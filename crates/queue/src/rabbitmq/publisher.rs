@@ -19,7 +19,7 @@ use reelfarm_model::WorkerId;
 use reelfarm_model::task::Pool;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::error::Elapsed;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::connection::ConnectError;
 use super::link::{Link, LinkChannel};
@@ -305,7 +305,10 @@ async fn heal(link: &Link) {
         return sleep(link.pauses().next()).await;
     }
     tracing::warn!(%broker, "a queue is missing, declaring all");
-    if let Err(error) = link.declare().await {
-        tracing::warn!(%broker, %error, "queues not declared");
+    // Who waits for an answer to what was published does not wait for the link to come back as well.
+    match timeout(link.options().answer_timeout, link.declare()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%broker, %error, "queues not declared"),
+        Err(_) => tracing::warn!(%broker, "queues not declared in time"),
     }
 }

@@ -1,7 +1,20 @@
 //! From what PostgreSQL says to what people are told.
 
+use std::io;
+
 use crate::error::StoreError;
 use crate::fault::{Fault, is_lost_connection};
+
+/// Whether the server, or somebody on the way, has ended the connection that a statement was sent on.
+pub(super) fn is_gone(error: &sqlx::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    if let sqlx::Error::Io(error) = error {
+        return matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof);
+    }
+    // admin_shutdown, crash_shutdown: PostgreSQL 15, appendix A.
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| matches!(&*code, "57P01" | "57P02"))
+}
 
 pub(super) fn explain(fault: Fault, database: &str, action: &'static str) -> StoreError {
     let source = match fault.explain(database, action) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reelfarm_model::{Code, Failure, TaskState};
 use reelfarm_test_servers::postgres::Postgres;
+use sqlx::Connection as _;
 use tokio::sync::OnceCell;
 
 use super::open::{MIGRATIONS, known_schema};
@@ -68,6 +69,26 @@ async fn a_database_that_is_down_is_unreachable_and_the_store_goes_on_once_it_is
     server.restart().await.unwrap();
     submit(&store, "third").await;
     assert_eq!(store.titles().await.unwrap().len(), 3);
+}
+
+/// They were used a moment ago, and so are not asked whether they are there.
+#[tokio::test]
+async fn connections_that_the_server_has_just_ended_are_replaced() {
+    let url = database().await;
+    let store = PostgresStore::open(&url).await.unwrap();
+    let mut other = sqlx::PgConnection::connect(&url).await.unwrap();
+    for number in 0..20 {
+        submit(&store, &format!("film-{number}")).await;
+        let ended: Vec<bool> = sqlx::query_scalar(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        .fetch_all(&mut other)
+        .await
+        .unwrap();
+        assert!(!ended.is_empty());
+    }
+    assert_eq!(store.titles().await.unwrap().len(), 20);
 }
 
 #[tokio::test]

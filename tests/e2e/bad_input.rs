@@ -282,7 +282,8 @@ fn a_title_of_another_farm_is_not_overwritten() {
     let bench = Bench::new();
     clips::film(&bench.path("film.mp4"), 3);
     let arguments = ["run", "film.mp4", "--ladder", "fast", "--profiles", "mp4-clr"];
-    assert!(bench.output(arguments).status.success());
+    let output = bench.output(arguments);
+    assert!(output.status.success(), "{}", describe(&output));
     let online = tree(&bench.origin());
     // Another state folder knows nothing of the title; another film of that name must not replace it, however often it
     // is asked to.
@@ -296,7 +297,8 @@ fn a_title_of_another_farm_is_not_overwritten() {
     }
     // Where there is room, the other farm has its title; that gives it no right to the first farm's.
     let elsewhere = [&arguments[..], &["--state", "other", "--origin", "elsewhere"]].concat();
-    assert!(bench.output(elsewhere).status.success());
+    let output = bench.output(elsewhere);
+    assert!(output.status.success(), "{}", describe(&output));
     let online_elsewhere = tree(&bench.path("elsewhere"));
     for _ in 0..2 {
         let output = bench.output([&arguments[..], &["--state", "other"]].concat());

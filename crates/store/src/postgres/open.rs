@@ -16,7 +16,8 @@ use crate::fault::Fault;
 const WRITERS: u32 = 2;
 /// Connections that read at the same time.
 const READERS: u32 = 8;
-/// A connection that was used this lately is taken to be there still: no server restarts as fast.
+/// A connection for writing that was used this lately is not asked whether it is there: its transaction is begun anew where
+/// it turns out to be gone. What reads has no such beginning, and always asks.
 const FRESH: Duration = Duration::from_millis(100);
 /// How long a connection that comes back may take to show that it is in order.
 const CHECK: Duration = Duration::from_secs(2);
@@ -129,23 +130,23 @@ impl PostgresStore {
         let reading = options.clone().options([("default_transaction_read_only", "on")]);
         Ok(Self {
             database,
-            writer: pool(writing, WRITERS, limits),
-            reader: pool(reading, READERS, limits),
+            writer: pool(writing, WRITERS, limits, FRESH),
+            reader: pool(reading, READERS, limits, Duration::ZERO),
             limits,
             term: None,
         })
     }
 }
 
-fn pool(options: PgConnectOptions, connections: u32, limits: Limits) -> PgPool {
+fn pool(options: PgConnectOptions, connections: u32, limits: Limits, fresh: Duration) -> PgPool {
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(limits.connect)
-        // Asking a connection whether it is there costs as much as a statement: only those that lay idle are asked.
+        // Asking a connection whether it is there costs as much as a statement.
         .test_before_acquire(false)
-        .before_acquire(|connection, used| {
+        .before_acquire(move |connection, used| {
             Box::pin(async move {
-                if used.idle_for > FRESH {
+                if used.idle_for > fresh {
                     check(connection).await?;
                 }
                 Ok(true)

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use reelfarm_artifacts::Swept;
 use reelfarm_model::message::{ControlMessage, ORIGIN_GRACE, WorkerEvent};
 use reelfarm_model::{
-    AttemptOutcome, Code, Failure, FailureClass, Fence, Pool, Progress, SourceReference, TaskKind, TitleId,
-    WorkerId,
+    AttemptOutcome, Code, Failure, FailureClass, Fence, Pool, Progress, SourceReference, TaskKey, TaskKind,
+    TitleId, WorkerId,
 };
 use reelfarm_store::{AttemptReport, ExpiredAttempt, Recorded, Report, RetryDecision, TitleGeneration};
 use reelfarm_telemetry::metrics::AttemptEnd;
@@ -57,7 +56,8 @@ impl Active {
 /// What is to be done once reports are recorded: each title once.
 #[derive(Default)]
 struct Next {
-    plan_again: BTreeSet<TitleId>,
+    /// With the task that misses something.
+    plan_again: BTreeSet<(TitleId, TaskKey)>,
     /// In the order in which it came up.
     reconcile: Vec<TitleId>,
 }
@@ -243,7 +243,7 @@ impl Scheduler {
     ) -> Result<(), SchedulerError> {
         if failure.code == Code::ArtifactMissing && retry != RetryDecision::Never {
             // Their next attempt would find the same artifact missing again.
-            next.plan_again.extend(titles.iter().map(|(title, _)| title.clone()));
+            next.plan_again.extend(titles.iter().map(|(title, _)| (title.clone(), fence.task)));
         }
         if is_about_the_source(failure.code)
             && let Some(source) = self.store.task(&fence.task).await?.and_then(|record| record.source)
@@ -261,8 +261,8 @@ impl Scheduler {
 
     /// Brings forward the titles for which something has changed.
     async fn go_on(&mut self, next: Next) -> Result<(), SchedulerError> {
-        for title in next.plan_again {
-            self.plan_again(&title).await?;
+        for (title, task) in next.plan_again {
+            self.plan_again(&title, task).await?;
         }
         for title in next.reconcile {
             self.reconcile(&title).await?;
@@ -350,7 +350,7 @@ impl Scheduler {
             .map(|(fence, stopping)| (*fence, stopping.title.clone()))
             .collect();
         let ended: Vec<_> = over.iter().map(|(fence, _)| *fence).collect();
-        self.sweep(Swept::Ended(&ended)).await;
+        self.sweep_ended(ended);
         for (fence, title) in over {
             self.stopping.remove(&fence);
             self.active.retain(|_, active| active.fence != fence);
@@ -403,15 +403,8 @@ impl Scheduler {
             }
         }
         self.tell(&stops).await;
-        self.sweep(Swept::Ended(&ended)).await;
+        self.sweep_ended(ended);
         self.go_on(next).await
-    }
-
-    /// Takes away what attempts left whose workers will not.
-    pub(crate) async fn sweep(&self, attempts: Swept<'_>) {
-        if let Err(error) = self.artifacts.sweep_attempts(attempts).await {
-            tracing::warn!(%error, "what attempts left was not removed; the next leader does it");
-        }
     }
 
     /// What a title wants has changed. Tells workers to stop the attempts that nobody wants any more, and remembers to

@@ -9,7 +9,9 @@ use std::collections::BTreeSet;
 use reelfarm_model::message::ControlMessage;
 use reelfarm_model::{ArtifactKey, Code, Failure, TaskKey, TaskKind, Title, TitleId, TitleState, WorkerId};
 use reelfarm_store::{Retried, TaskRecord};
+use tokio::sync::oneshot;
 
+use crate::errands::Returned;
 use crate::event::FarmEvent;
 use crate::service::{Scheduler, SchedulerError};
 
@@ -49,20 +51,53 @@ impl Scheduler {
         Ok(submitted.title)
     }
 
-    /// Has a part of a title done again.
-    pub(crate) async fn retry_part(&mut self, id: &TitleId, again: &Again) -> Result<Retried, Failure> {
+    /// Has a part of a title done again, once what it made is taken away.
+    pub(crate) async fn retry_part(
+        &mut self,
+        title: TitleId,
+        again: Again,
+        reply: oneshot::Sender<Result<Retried, Failure>>,
+    ) {
+        let (task, outputs) = match self.part_of(&title, &again).await {
+            Ok(part) => part,
+            Err(failure) => return drop(reply.send(Err(failure))),
+        };
+        let artifacts = self.artifacts.clone();
+        self.send_out(async move {
+            let mut removed = Ok(());
+            for output in outputs {
+                removed = artifacts.remove(output).await;
+                if removed.is_err() {
+                    break;
+                }
+            }
+            Returned::Removed { title, again, task, removed, reply }
+        });
+    }
+
+    async fn part_of(
+        &self,
+        id: &TitleId,
+        again: &Again,
+    ) -> Result<(TaskKey, BTreeSet<ArtifactKey>), Failure> {
         let known = self.known(id).await?;
         if known.state == TitleState::Withdrawing {
             return Err(wrong_state(&known, "tried again until that is done"));
         }
-        let tasks = self.store.tasks_of(id).await?;
-        let (task, outputs) = part(&tasks, again)
-            .ok_or_else(|| Failure::new(Code::NotFound, format!("title {id} has {}", nothing_such(again))))?;
-        for output in outputs {
-            self.artifacts.remove(output).await?;
-        }
-        let retried = self.store.retry_task(id, &task).await?;
-        let retried = retried.ok_or_else(|| wrong_state(&known, "tried again"))?;
+        part(&self.store.tasks_of(id).await?, again)
+            .ok_or_else(|| Failure::new(Code::NotFound, format!("title {id} has {}", nothing_such(again))))
+    }
+
+    /// Puts a part of a title back whose artifacts are gone.
+    pub(crate) async fn retry_removed(
+        &mut self,
+        id: &TitleId,
+        again: &Again,
+        task: &TaskKey,
+    ) -> Result<Retried, Failure> {
+        let Some(retried) = self.store.retry_task(id, task).await? else {
+            return Err(wrong_state(&self.known(id).await?, "tried again"));
+        };
         self.titles_outdated = true;
         tracing::info!(title = %id, tasks = retried.tasks.len(), ?again, "tried again");
         self.emit(FarmEvent::TitleChanged(Box::new(retried.title.clone())));

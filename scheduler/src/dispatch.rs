@@ -8,12 +8,12 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use reelfarm_artifacts::Swept;
 use reelfarm_model::message::{ControlMessage, ORIGIN_GRACE, TaskMessage};
 use reelfarm_model::{Fence, Pool, TaskKey, TitleId, WorkerId};
 use reelfarm_store::{AttemptReport, Report};
 
 use crate::attempts::{Active, Stopping, works_at_origin};
+use crate::errands::{Returned, swept};
 use crate::order::{ReadyTask, order};
 use crate::service::{Scheduler, SchedulerError};
 
@@ -21,6 +21,8 @@ use crate::service::{Scheduler, SchedulerError};
 const LOOKAHEAD: usize = 1000;
 /// Messages of the outbox that are sent together.
 const OUTBOX_BATCH: usize = 256;
+/// How long the staging of attempts may take to be listed.
+const STAGING: Duration = Duration::from_secs(5);
 /// How long nothing is sent to a broker that has not confirmed.
 const BROKER_REST: Duration = Duration::from_secs(1);
 
@@ -28,9 +30,21 @@ impl Scheduler {
     /// Learns what another scheduler, or this one before a restart, left under way, and sends what it had not sent.
     pub(crate) async fn take_over(&mut self) -> Result<(), SchedulerError> {
         self.tell(&[ControlMessage::Introduce]).await;
+        // Looked at before it is asked what is under way: see `sweep_all_but`.
+        let staged = tokio::time::timeout(STAGING, self.artifacts.staged_attempts()).await;
         let under_way = self.store.under_way().await?;
         let fences: Vec<_> = under_way.iter().map(|attempt| attempt.fence).collect();
-        self.sweep(Swept::AllBut(&fences)).await;
+        match staged {
+            Ok(Ok(staged)) => {
+                let artifacts = self.artifacts.clone();
+                self.send_out(async move {
+                    swept(artifacts.sweep_all_but(&fences, staged).await);
+                    Returned::Swept
+                });
+            }
+            Ok(Err(error)) => swept(Err(error)),
+            Err(_) => tracing::warn!("the staging does not answer: the next leader sweeps it"),
+        }
         for attempt in under_way {
             // Without a title it is one that will be stopped: its slot is free as soon as its worker says so.
             let Some((title, _)) = attempt.titles.first().cloned() else { continue };
@@ -89,6 +103,7 @@ impl Scheduler {
             }));
         }
         order(&mut ready);
+        ready.retain(|task| !self.missing.values().any(|missing| missing.contains(&task.key)));
         self.leave_out_the_unquiet(&mut ready).await?;
         let mut chosen: Vec<TaskKey> = Vec::new();
         for task in ready {

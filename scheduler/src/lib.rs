@@ -18,9 +18,12 @@ pub mod service;
 mod attempts;
 mod commands;
 mod dispatch;
+mod errands;
 pub mod leader;
 mod name;
+mod postponed;
 mod reconcile;
+mod survey;
 mod workers;
 
 pub use commands::Again;

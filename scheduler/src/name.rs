@@ -13,7 +13,7 @@ use reelfarm_store::StoreError;
 use crate::service::Scheduler;
 
 /// What is online under a title's name.
-enum Online {
+pub(crate) enum Online {
     Nothing,
     /// Made from the source with this digest.
     From(Digest),
@@ -21,46 +21,63 @@ enum Online {
     Damaged(OriginError),
 }
 
+/// Whether a submission can have the name that it wants.
+pub(crate) enum Claim {
+    Free,
+    Held(Failure),
+    /// It depends on what is online under it.
+    Unclear,
+}
+
 impl Scheduler {
-    /// Why a submission cannot have its name: a title of this farm has it that was made from another file.
-    pub(crate) async fn name_is_held(&self, submission: &Submission) -> Result<Option<Failure>, Failure> {
+    /// Whether a submission can have its name; not where a title of this farm has it that was made from another file.
+    /// `online` is what is online under the name, where that has been looked up.
+    pub(crate) async fn claim(
+        &self,
+        submission: &Submission,
+        online: Option<Online>,
+    ) -> Result<Claim, StoreError> {
         let Submission { title: id, source, origin, .. } = submission;
-        let Some(known) = self.store.title(id).await? else { return Ok(None) };
+        let Some(known) = self.store.title(id).await? else { return Ok(Claim::Free) };
         let holder = &known.submission.source.path;
         if *holder == source.path {
-            return Ok(None);
+            return Ok(Claim::Free);
         }
-        // What another farm put there is judged once it is known whether it was made from the same bytes.
-        let held = !known.state.is_final()
+        let is_held = !known.state.is_final()
             || known.state == TitleState::Published
-            || self.is_own(&online(&self.artifacts, id, origin).await?, id, origin, holder).await?;
-        Ok(held.then(|| {
-            Failure::new(
-                Code::TitleNameTaken,
-                format!(
-                    "the title name {id} belongs to {}; rename {} to submit it as another title",
-                    holder.display(),
-                    source.path.display(),
-                ),
-            )
-        }))
+            || match online {
+                None => return Ok(Claim::Unclear),
+                // What another farm put there is judged once it is known whether it was made from the same bytes.
+                Some(online) => self.is_own(&online, id, origin, holder).await?,
+            };
+        if !is_held {
+            return Ok(Claim::Free);
+        }
+        Ok(Claim::Held(Failure::new(
+            Code::TitleNameTaken,
+            format!(
+                "the title name {id} belongs to {}; rename {} to submit it as another title",
+                holder.display(),
+                source.path.display(),
+            ),
+        )))
     }
 
-    /// Why a title, made from the source with this digest, must not go online: the origin has one of its name that was
-    /// made from another source, and not by this farm from the same file.
-    pub(crate) async fn foreign_title_at_origin(
+    /// Why a title, made from the source with this digest, must not take the place of what is online: that was made from
+    /// another source, and not by this farm from the same file.
+    pub(crate) async fn is_foreign(
         &self,
         submission: &Submission,
         digest: Digest,
+        online: Online,
     ) -> Result<Option<Failure>, StoreError> {
         let Submission { title: id, source, origin, .. } = submission;
-        let online = match online(&self.artifacts, id, origin).await {
-            Ok(Online::From(source)) if source == digest => return Ok(None),
-            Ok(Online::Nothing) => return Ok(None),
-            Ok(online) => online,
-            Err(error) => return Ok(Some(error.into())),
+        let is_same = match online {
+            Online::Nothing => true,
+            Online::From(source) => source == digest,
+            Online::Damaged(_) => false,
         };
-        if self.is_own(&online, id, origin, &source.path).await? {
+        if is_same || self.is_own(&online, id, origin, &source.path).await? {
             return Ok(None);
         }
         Ok(Some(match online {
@@ -90,8 +107,13 @@ impl Scheduler {
     }
 }
 
-async fn online(artifacts: &ArtifactStore, title: &TitleId, origin: &str) -> Result<Online, OriginError> {
-    match artifacts.origin(origin)?.index(title).await {
+/// Looks up what is online under a title's name.
+pub(crate) async fn online(
+    artifacts: &ArtifactStore,
+    title: &TitleId,
+    origin: &str,
+) -> Result<Online, OriginError> {
+    match artifacts.origin(origin).await?.index(title).await {
         Ok(None) => Ok(Online::Nothing),
         Ok(Some((index, _))) => Ok(Online::From(index.source)),
         Err(error @ OriginError::IndexDamaged { .. }) => Ok(Online::Damaged(error)),

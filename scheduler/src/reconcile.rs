@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use reelfarm_artifacts::{Artifact, Origin, Receipt};
 use reelfarm_model::index::Withdrawal;
 use reelfarm_model::ladder::Ladder;
 use reelfarm_model::qc::{Conclusion, QcReport, Verdict};
@@ -22,8 +21,9 @@ use serde::de::DeserializeOwned;
 use crate::cost::cost;
 use crate::delivered::read_by;
 use crate::event::{FarmEvent, PlannedWork};
-use crate::plan::{Facts, Graph, PlanInput, Reduction, fingerprint_task, measure_task, withdraw_task};
+use crate::plan::{Graph, PlanInput, Reduction, fingerprint_task, measure_task, withdraw_task};
 use crate::service::{Scheduler, SchedulerError};
+use crate::survey::{Found, InStorage};
 
 /// What looking at a title led to.
 enum Step {
@@ -33,24 +33,11 @@ enum Step {
     Wait,
 }
 
-/// A title that could not be planned because storage failed, and is looked at again later.
-pub(crate) struct Postponed {
-    /// Of this submission; another is not postponed.
-    generation: u64,
-    /// How often it was tried.
-    tries: u32,
-    /// Not before then.
-    until: Instant,
-}
-
 impl Scheduler {
     /// Does for a title whatever is next, until it waits for tasks or has ended.
     pub(crate) async fn reconcile(&mut self, id: &TitleId) -> Result<(), SchedulerError> {
         while let Some(title) = self.store.title(id).await? {
-            let waits = |postponed: &Postponed| {
-                postponed.generation == title.generation && postponed.until > Instant::now()
-            };
-            if title.state == TitleState::Checking && self.postponed.get(id).is_some_and(waits) {
+            if title.state == TitleState::Checking && self.postponed.holds_back(&title, Instant::now()) {
                 break;
             }
             let step = match title.state {
@@ -109,27 +96,28 @@ impl Scheduler {
             };
             return self.advance(title, change).await;
         };
-        if let Some(failure) = self.foreign_title_at_origin(&title.submission, fingerprint.sha256).await? {
-            return self.unplanned(title, failure).await;
-        }
         let graph = match self.graph(title, fingerprint.sha256, conclusion, &ladder, &subtitles) {
             Ok(graph) => graph,
             Err(failure) => return self.end(title, Some(failure)).await,
         };
-        let are_made = self.subtitles_are_made(title, &graph, &subtitles).await?;
-        if matches!(are_made, Ok(false)) {
-            return Ok(Step::Wait);
-        }
-        let planned = match are_made {
-            Ok(_) => self.plan(title, &graph, &subtitles).await?,
+        match self.subtitles_are_made(title, &graph, &subtitles).await? {
+            Ok(true) => {}
+            Ok(false) => return Ok(Step::Wait),
             Err(failure) => {
                 self.metrics.qc_judged(&report);
                 return self.end(title, Some(failure)).await;
             }
+        }
+        let found = match self.surveyed(title, &graph).await? {
+            None => return Ok(Step::Wait),
+            Some(Ok(found)) => found,
+            Some(Err(failure)) => return self.unplanned(title, failure).await,
         };
-        if let Err(failure) = planned {
+        let Found { online, in_storage } = found;
+        if let Some(failure) = self.is_foreign(submission, fingerprint.sha256, online).await? {
             return self.unplanned(title, failure).await;
         }
+        self.plan(title, &graph, &subtitles, in_storage).await?;
         // Not before: a title that waits is looked at again, and its film was judged once.
         self.metrics.qc_judged(&report);
         let change = TitleChange {
@@ -144,27 +132,19 @@ impl Scheduler {
     /// Has a title that could not be planned looked at again later, where that may help, and ends it otherwise.
     async fn unplanned(&mut self, title: &Title, failure: Failure) -> Result<Step, SchedulerError> {
         let id = &title.submission.title;
-        let before = self.postponed.remove(id).filter(|postponed| postponed.generation == title.generation);
-        let tries = before.map_or(0, |postponed| postponed.tries).saturating_add(1);
+        let tries = self.postponed.tries(title).saturating_add(1);
         let Some(wait) = self.options.retry.after_unplanned(failure.class, tries) else {
             return self.end(title, Some(failure)).await;
         };
         tracing::warn!(title = %id, tries, code = %failure.code, again_in = ?wait, "cannot be planned yet: {}", failure.message);
-        let postponed = Postponed { generation: title.generation, tries, until: Instant::now() + wait };
-        self.postponed.insert(id.clone(), postponed);
+        self.postponed.postpone(title, tries, Instant::now() + wait, failure);
         Ok(Step::Wait)
     }
 
     /// Looks again at titles whose wait is over.
     pub(crate) async fn take_up_postponed(&mut self) -> Result<(), SchedulerError> {
-        let now = Instant::now();
-        let over = self.postponed.iter().filter(|(_, postponed)| postponed.until <= now);
-        for id in over.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+        for id in self.postponed.over(Instant::now()) {
             self.reconcile(&id).await?;
-            // Those that wait again have a later end.
-            if self.postponed.get(&id).is_some_and(|postponed| postponed.until <= now) {
-                self.postponed.remove(&id);
-            }
         }
         Ok(())
     }
@@ -205,12 +185,10 @@ impl Scheduler {
         title: &Title,
         graph: &Graph,
         subtitles: &[(SubtitleFile, Digest)],
-    ) -> Result<Result<(), Failure>, SchedulerError> {
+        in_storage: InStorage,
+    ) -> Result<(), SchedulerError> {
         let submission = &title.submission;
-        let facts = match self.facts(title, graph).await? {
-            Ok(facts) => facts,
-            Err(failure) => return Ok(Err(failure)),
-        };
+        let facts = self.facts(graph, in_storage).await?;
         let reduction = Reduction::of(graph, &facts, &self.options.tools);
         let planned: Vec<PlannedTask> = reduction
             .steps
@@ -227,11 +205,24 @@ impl Scheduler {
             self.wants_changed(&submission.title, done.stopped).await;
             self.emit_plan(title, &reduction);
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
-    /// Plans a title under way anew, because something that its tasks build on is gone: what is missing is made again.
-    pub(crate) async fn plan_again(&mut self, id: &TitleId) -> Result<(), SchedulerError> {
+    /// Plans a title under way anew, because something that a task of it builds on is gone: what is missing is made again.
+    /// Until then the task is not tried.
+    pub(crate) async fn plan_again(&mut self, id: &TitleId, task: TaskKey) -> Result<(), SchedulerError> {
+        // What an earlier survey found, or is about to find, may be what has gone since.
+        self.surveys.remove(id);
+        self.missing.entry(id.clone()).or_default().insert(task);
+        self.plan_under_way(id).await?;
+        if !self.surveys.contains_key(id) {
+            self.missing.remove(id);
+        }
+        Ok(())
+    }
+
+    /// Plans a title under way anew, once it is known what of it is in storage.
+    pub(crate) async fn plan_under_way(&mut self, id: &TitleId) -> Result<(), SchedulerError> {
         let Some(title) = self.store.title(id).await? else { return Ok(()) };
         let (TitleState::Preparing, Some(source), Some(conclusion)) = (
             title.state,
@@ -253,18 +244,19 @@ impl Scheduler {
             Ok(None) => return Ok(()),
             Err(failure) => return self.end_title(&title, Some(failure)).await,
         };
-        let planned = match self.graph(&title, source, conclusion, &ladder, &subtitles) {
-            Ok(graph) => self.plan(&title, &graph, &subtitles).await?,
-            Err(failure) => Err(failure),
+        let graph = match self.graph(&title, source, conclusion, &ladder, &subtitles) {
+            Ok(graph) => graph,
+            Err(failure) => return self.end_title(&title, Some(failure)).await,
         };
-        match planned {
-            Ok(()) => Ok(()),
-            Err(failure) if self.options.retry.after_unplanned(failure.class, 1).is_some() => {
+        match self.surveyed(&title, &graph).await? {
+            None => Ok(()),
+            Some(Ok(found)) => self.plan(&title, &graph, &subtitles, found.in_storage).await,
+            Some(Err(failure)) if self.options.retry.after_unplanned(failure.class, 1).is_some() => {
                 // The task that misses something is tried again, and brings the title here again.
                 tracing::warn!(title = %id, code = %failure.code, "cannot be planned again yet: {}", failure.message);
                 Ok(())
             }
-            Err(failure) => self.end_title(&title, Some(failure)).await,
+            Some(Err(failure)) => self.end_title(&title, Some(failure)).await,
         }
     }
 
@@ -359,6 +351,7 @@ impl Scheduler {
 
     async fn advance(&mut self, title: &Title, change: TitleChange) -> Result<Step, SchedulerError> {
         let id = &title.submission.title;
+        self.postponed.forget(id);
         if let Some(advanced) = self.store.advance(id, title.generation, title.state, change).await? {
             self.wants_changed(id, advanced.stopped).await;
         }
@@ -446,56 +439,6 @@ impl Scheduler {
         Ok(true)
     }
 
-    /// What exists of a graph: in the store, among the artifacts and at the origin.
-    async fn facts(&self, title: &Title, graph: &Graph) -> Result<Result<Facts, Failure>, SchedulerError> {
-        let mut facts = Facts::default();
-        let id = &title.submission.title;
-        let origin = match self.artifacts.origin(&title.submission.origin) {
-            Ok(origin) => origin,
-            Err(error) => return Ok(Err(error.into())),
-        };
-        let outputs = graph.nodes.iter().flat_map(|node| &node.task.outputs).map(|output| output.key);
-        let found = match self.artifacts.find_all(outputs).await {
-            Ok(found) => found,
-            Err(error) => return Ok(Err(error.into())),
-        };
-        for node in &graph.nodes {
-            let record = self.store.task(&node.task.key).await?;
-            if record.as_ref().is_some_and(|record| record.state == TaskState::Done) {
-                facts.done.insert(node.task.key);
-            }
-            for output in &node.task.outputs {
-                if !found.contains_key(&output.key) {
-                    continue;
-                }
-                facts.available.insert(output.key);
-                if matches!(node.task.spec, TaskSpec::Upload(_)) {
-                    // Every byte is looked at: nothing but what the receipt says is known of what lies at the origin.
-                    let artifact = match self.artifacts.get_intact(output.key).await {
-                        Ok(Some(artifact)) => artifact,
-                        Ok(None) => {
-                            facts.available.remove(&output.key);
-                            continue;
-                        }
-                        Err(error) => return Ok(Err(error.into())),
-                    };
-                    match holds(&origin, id, &artifact).await {
-                        Ok(true) => drop(facts.at_origin.insert(output.key)),
-                        Ok(false) => {}
-                        Err(failure) => return Ok(Err(failure)),
-                    }
-                }
-            }
-            if node.task.spec.kind() == TaskKind::Publish && facts.done.contains(&node.task.key) {
-                match is_published(&origin, id, record.and_then(|record| record.result)).await {
-                    Ok(published) => facts.published = published,
-                    Err(failure) => return Ok(Err(failure)),
-                }
-            }
-        }
-        Ok(Ok(facts))
-    }
-
     fn emit_plan(&self, title: &Title, reduction: &Reduction) {
         let done: BTreeSet<TaskKey> =
             reduction.steps.iter().filter(|step| !step.run).map(|step| step.task.key).collect();
@@ -511,23 +454,6 @@ impl Scheduler {
             .collect();
         self.emit(FarmEvent::Planned { title: title.submission.title.clone(), tasks });
     }
-}
-
-async fn holds(origin: &Origin, title: &TitleId, receipt: &Artifact) -> Result<bool, Failure> {
-    let receipt: Receipt = receipt.read_json("receipt.json").await?;
-    Ok(origin.holds(title, &receipt).await?)
-}
-
-async fn is_published(
-    origin: &Origin,
-    title: &TitleId,
-    result: Option<serde_json::Value>,
-) -> Result<bool, Failure> {
-    let Some(expected) = result.and_then(|result| serde_json::from_value::<Digest>(result).ok()) else {
-        return Ok(false);
-    };
-    let audit = origin.audit(title).await?;
-    Ok(audit.is_whole() && audit.index == Some(expected))
 }
 
 /// Whether a failure with this code says that the source as it lies there cannot be worked from.

@@ -5,7 +5,7 @@
 //! is in the store before anyone is told, so a scheduler that dies at any moment is followed by one that carries
 //! on from the store.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,14 +20,18 @@ use reelfarm_qc::Policy;
 use reelfarm_queue::{Backlog, Broker, BrokerError, EventBatch};
 use reelfarm_store::{Retried, Store, StoreError, SubmitOutcome};
 use reelfarm_telemetry::metrics::Metrics;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::attempts::{Active, Stopping};
 use crate::commands::{Again, explain, wrong_state};
+use crate::errands::{self, Returned};
 use crate::event::FarmEvent;
-use crate::reconcile::Postponed;
+use crate::name::{self, Claim, Online};
+use crate::postponed::Postponed;
 use crate::retry::RetryPolicy;
+use crate::survey::Survey;
 use crate::workers::Workers;
 
 /// Events that a slow watcher may fall behind before it misses some.
@@ -83,6 +87,7 @@ pub struct Handle {
     commands: mpsc::Sender<Command>,
     events: broadcast::Sender<FarmEvent>,
     workers: Workers,
+    postponed: Postponed,
     broker: Arc<dyn Broker>,
 }
 
@@ -149,6 +154,11 @@ impl Handle {
         self.workers.known()
     }
 
+    /// Why a title could not be planned and is looked at again, where it could not.
+    pub fn postponed(&self, title: &TitleId) -> Option<Failure> {
+        self.postponed.why(title)
+    }
+
     /// Everything that happens from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<FarmEvent> {
         self.events.subscribe()
@@ -185,7 +195,17 @@ pub struct Scheduler {
     /// Whether something may have come to be dispatched, or a slot may have become free, since that was last looked at.
     pub(crate) dispatch_outdated: bool,
     /// Titles that could not be planned because storage failed.
-    pub(crate) postponed: HashMap<TitleId, Postponed>,
+    pub(crate) postponed: Postponed,
+    /// Looks at the storage of titles that are to be planned.
+    pub(crate) surveys: HashMap<TitleId, Survey>,
+    /// The number of the last of them.
+    pub(crate) last_survey: u64,
+    /// Tasks that failed for want of something, and are not dispatched until it is known what of their titles is there.
+    pub(crate) missing: HashMap<TitleId, BTreeSet<TaskKey>>,
+    /// What is done beside the loop.
+    pub(crate) errands: JoinSet<Returned>,
+    /// Bounds how many errands are under way at a time.
+    pub(crate) turns: Arc<Semaphore>,
     /// Attempts whose messages the broker holds, and which may still be in the outbox.
     pub(crate) sent: Vec<Fence>,
     /// It did not confirm what was sent to it, and is left alone until then.
@@ -206,11 +226,12 @@ impl Scheduler {
     ) -> (Self, Handle) {
         let (sender, commands) = mpsc::channel(64);
         let (events, _) = broadcast::channel(EVENT_BUFFER);
-        let workers = Workers::default();
+        let (workers, postponed) = (Workers::default(), Postponed::default());
         let handle = Handle {
             commands: sender,
             events: events.clone(),
             workers: workers.clone(),
+            postponed: postponed.clone(),
             broker: broker.clone(),
         };
         let scheduler = Self {
@@ -225,7 +246,12 @@ impl Scheduler {
             active: HashMap::new(),
             titles_outdated: false,
             dispatch_outdated: true,
-            postponed: HashMap::new(),
+            postponed,
+            surveys: HashMap::new(),
+            last_survey: 0,
+            missing: HashMap::new(),
+            errands: JoinSet::new(),
+            turns: Arc::new(Semaphore::new(errands::AT_ONCE)),
             sent: Vec::new(),
             broker_rests_until: None,
             workers,
@@ -257,9 +283,13 @@ impl Scheduler {
         let mut last_batches = LAST_BATCHES;
         let mut next_dispatch = None;
         loop {
-            // However much workers have to say, people and leases get their turn after each batch of it.
+            // However much workers have to say, people, leases and errands get their turn after each batch of it.
             if let Ok(command) = self.commands.try_recv() {
                 self.on_command(command).await?;
+                self.dispatch_outdated = true;
+            }
+            if let Some(returned) = self.errands.try_join_next() {
+                self.on_returned(returned).await?;
                 self.dispatch_outdated = true;
             }
             if ticks.tick().now_or_never().is_some() {
@@ -291,6 +321,10 @@ impl Scheduler {
                 },
                 _ = ticks.tick() => {
                     self.on_tick().await?;
+                    self.dispatch_outdated = true;
+                }
+                Some(returned) = self.errands.join_next() => {
+                    self.on_returned(returned).await?;
                     self.dispatch_outdated = true;
                 }
                 () = until_or_forever(next_dispatch) => self.dispatch_outdated = true,
@@ -326,15 +360,7 @@ impl Scheduler {
 
     async fn on_command(&mut self, command: Command) -> Result<(), SchedulerError> {
         match command {
-            Command::Submit(submission, reply) => {
-                let answer = self.submit(&submission).await;
-                let accepted = answer.is_ok();
-                // The caller may have gone; the title is in the store all the same.
-                drop(reply.send(answer));
-                if accepted {
-                    self.reconcile(&submission.title).await?;
-                }
-            }
+            Command::Submit(submission, reply) => self.on_submission(*submission, None, reply).await?,
             Command::Cancel(title, reply) => {
                 let answer = self.cancel(&title).await;
                 drop(reply.send(answer));
@@ -348,23 +374,46 @@ impl Scheduler {
                     self.reconcile(&title).await?;
                 }
             }
-            Command::RetryPart(title, again, reply) => {
-                let answer = self.retry_part(&title, &again).await;
-                let accepted = answer.is_ok();
-                drop(reply.send(answer));
-                if accepted {
-                    self.reconcile(&title).await?;
-                }
-            }
+            Command::RetryPart(title, again, reply) => self.retry_part(title, again, reply).await,
             Command::Drain(worker, reply) => drop(reply.send(self.drain(&worker).await)),
         }
         Ok(())
     }
 
-    async fn submit(&mut self, submission: &Submission) -> Result<Title, Failure> {
-        if let Some(failure) = self.name_is_held(submission).await? {
-            return Err(failure);
+    /// Takes a submission; `online` is what is online under the name that it wants, where that has been looked up.
+    pub(crate) async fn on_submission(
+        &mut self,
+        submission: Submission,
+        online: Option<Result<Online, Failure>>,
+        reply: oneshot::Sender<Result<Title, Failure>>,
+    ) -> Result<(), SchedulerError> {
+        let claim = match online.transpose() {
+            Ok(online) => self.claim(&submission, online).await.map_err(Failure::from),
+            Err(failure) => Err(failure),
+        };
+        let answer = match claim {
+            Ok(Claim::Free) => self.submit(&submission).await,
+            Ok(Claim::Held(failure)) | Err(failure) => Err(failure),
+            Ok(Claim::Unclear) => {
+                let artifacts = self.artifacts.clone();
+                self.send_out(async move {
+                    let online = name::online(&artifacts, &submission.title, &submission.origin).await;
+                    let online = Box::new(online.map_err(Failure::from));
+                    Returned::NameLookedUp { submission: Box::new(submission), online, reply }
+                });
+                return Ok(());
+            }
+        };
+        let accepted = answer.is_ok();
+        // The caller may have gone; the title is in the store all the same.
+        drop(reply.send(answer));
+        if accepted {
+            self.reconcile(&submission.title).await?;
         }
+        Ok(())
+    }
+
+    async fn submit(&mut self, submission: &Submission) -> Result<Title, Failure> {
         let submitted = self.store.submit(submission).await?;
         self.wants_changed(&submission.title, submitted.stopped).await;
         if submitted.outcome != SubmitOutcome::Unchanged {

@@ -20,6 +20,8 @@ pub struct Standing {
     pub next: Vec<NextTask>,
     /// What waits for other tasks.
     pub blocked: Vec<BlockedTask>,
+    /// Why it could not be planned, where it could not and is looked at again.
+    pub postponed: Option<Failure>,
     /// Attempts of the title's tasks that did not succeed, the latest at the front.
     pub failed_attempts: Vec<FailedAttempt>,
 }
@@ -116,12 +118,13 @@ pub struct PoolSlots {
 }
 
 impl Standing {
-    /// What a title waits for. `slots` are those of all workers that take tasks, where they are known; `now_ms` is the
-    /// present time.
+    /// What a title waits for. `slots` are those of all workers that take tasks, where they are known; `postponed` is why the
+    /// scheduler could not plan it, where it could not; `now_ms` is the present time.
     pub fn of(
         title: &Title,
         tasks: &[TaskStatus],
         slots: Option<&BTreeMap<Pool, PoolSlots>>,
+        postponed: Option<Failure>,
         now_ms: i64,
     ) -> Self {
         let mut standing = Self {
@@ -129,6 +132,7 @@ impl Standing {
             running: Vec::new(),
             next: Vec::new(),
             blocked: Vec::new(),
+            postponed: postponed.filter(|_| title.state == TitleState::Checking),
             failed_attempts: failed_attempts(tasks),
         };
         // A title that has ended waits for nothing, whatever its tasks do for others.
@@ -171,6 +175,9 @@ impl Standing {
         }
         match self.next.first() {
             Some(next) => format!("{doing}{} {}", next.label, next.reason.sentence(next.pool, now_ms)),
+            None if let Some(failure) = &self.postponed => {
+                format!("it cannot be planned yet, and is looked at again: {failure}")
+            }
             None if title.held => format!("{doing}it is held; `reelfarm release` lets it go on"),
             None => format!("{doing}the scheduler looks at it next"),
         }
@@ -360,7 +367,7 @@ mod tests {
             (&open, &sent, Some(&none), Reason::NoWorker, "none serves the pool light"),
             (&held, &ready, Some(&none), Reason::Held, "`reelfarm release`"),
         ] {
-            let standing = Standing::of(title, std::slice::from_ref(task), slots, NOW);
+            let standing = Standing::of(title, std::slice::from_ref(task), slots, None, NOW);
             assert_eq!(standing.next[0].reason, reason);
             assert!(standing.summary.contains(words), "{}", standing.summary);
         }
@@ -373,7 +380,7 @@ mod tests {
         runs.worker = Some(WorkerId("farm-1/7".into()));
         let mut waits = task(TaskSpec::Qc(QcSpec { source: Digest::of(b"other") }), TaskState::Waiting);
         waits.needs = BTreeSet::from([done.task.key, runs.task.key]);
-        let standing = Standing::of(&title(TitleState::Preparing), &[done, runs, waits], None, NOW);
+        let standing = Standing::of(&title(TitleState::Preparing), &[done, runs, waits], None, None, NOW);
         assert_eq!(standing.blocked[0].waits_for, ["qc"]);
         assert_eq!(standing.running[0].label, "qc");
         assert_eq!(standing.summary, "qc runs on farm-1/7");
@@ -398,16 +405,29 @@ mod tests {
         ];
         let mut ended = title(TitleState::Failed);
         ended.failure = Some(Failure::new(Code::EncodeFailed, "broken"));
-        let standing = Standing::of(&ended, &[task], None, NOW);
+        let standing = Standing::of(&ended, &[task], None, None, NOW);
         let told: Vec<_> = standing.failed_attempts.iter().map(|failed| failed.attempt).collect();
         assert_eq!(told, [3, 1]);
         assert_eq!(standing.summary, "it is failed: broken (RF-ENC-001)");
     }
 
     #[test]
+    fn a_title_that_could_not_be_planned_says_why_while_it_waits_for_that() {
+        let why = || Some(Failure::new(Code::OriginUnreachable, "the bucket does not answer"));
+        let done = fingerprint(TaskState::Done);
+        let of = |state| Standing::of(&title(state), std::slice::from_ref(&done), None, why(), NOW);
+        let summary = of(TitleState::Checking).summary;
+        assert!(
+            summary.starts_with("it cannot be planned yet") && summary.contains("does not answer"),
+            "{summary}"
+        );
+        assert_eq!(of(TitleState::Preparing).postponed, None);
+    }
+
+    #[test]
     fn a_title_that_has_ended_waits_for_nothing() {
         let standing =
-            Standing::of(&title(TitleState::Published), &[fingerprint(TaskState::Ready)], None, NOW);
+            Standing::of(&title(TitleState::Published), &[fingerprint(TaskState::Ready)], None, None, NOW);
         assert!(standing.next.is_empty() && standing.running.is_empty());
         assert_eq!(standing.summary, "it is published");
     }

@@ -29,6 +29,6 @@ pub use location::{BucketLocation, InvalidLocation, Location};
 pub use origin::{Audit, Origin, OriginError, Published, Receipt, Uploaded};
 pub use secret::Secret;
 pub use source::{LocalSource, SourceSettings};
-pub use staging::{Staging, Swept};
+pub use staging::{StagedAttempts, Staging};
 pub use storage::StorageSettings;
 pub use store::{ArtifactStore, Collection};

@@ -8,14 +8,9 @@ use crate::blocking::blocking;
 use crate::error::ArtifactError;
 use crate::folder;
 
-/// Which attempts' staging goes.
-#[derive(Clone, Copy, Debug)]
-pub enum Swept<'a> {
-    /// That of these, which have ended.
-    Ended(&'a [Fence]),
-    /// That of all but these, which are under way.
-    AllBut(&'a [Fence]),
-}
+/// What lay in the staging of attempts at one moment.
+#[derive(Debug, Default)]
+pub struct StagedAttempts(pub(crate) Vec<(String, PathBuf)>);
 
 /// The name of an attempt's folder.
 pub(crate) fn name_of(fence: &Fence) -> String {

@@ -7,6 +7,7 @@ mod pack;
 mod prepare;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,7 +25,7 @@ use crate::folder;
 use crate::location::{BucketLocation, Location};
 use crate::origin::{Origin, OriginError};
 use crate::source::{LocalSource, Sources};
-use crate::staging::{self, Staging, Swept};
+use crate::staging::{self, StagedAttempts, Staging};
 use crate::storage::StorageSettings;
 pub use collect::Collection;
 use folders::{Depth, Folders};
@@ -47,6 +48,21 @@ struct Outside {
     /// Origins in buckets that were opened.
     opened: Mutex<HashMap<String, Origin>>,
     sources: Option<Sources>,
+}
+
+impl Outside {
+    fn origin(&self, origin: &str) -> Result<Origin, OriginError> {
+        if !matches!(Location::parse(origin), Ok(Location::Bucket(_))) {
+            return Origin::connect(origin, &self.origins);
+        }
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(origin) = opened.get(origin) {
+            return Ok(origin.clone());
+        }
+        let new = Origin::connect(origin, &self.origins)?;
+        opened.insert(origin.to_owned(), new.clone());
+        Ok(new)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -130,21 +146,14 @@ impl ArtifactStore {
         Self { outside: Arc::new(outside), ..self }
     }
 
-    /// The origin at this place, as [`Origin::connect`] opens it. Blocks, shortly.
+    /// The origin at this place, as [`Origin::connect`] opens it.
     ///
     /// # Errors
     /// As of [`Origin::connect`].
-    pub fn origin(&self, origin: &str) -> Result<Origin, OriginError> {
-        if !matches!(Location::parse(origin), Ok(Location::Bucket(_))) {
-            return Origin::connect(origin, &self.outside.origins);
-        }
-        let mut opened = self.outside.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(origin) = opened.get(origin) {
-            return Ok(origin.clone());
-        }
-        let new = Origin::connect(origin, &self.outside.origins)?;
-        opened.insert(origin.to_owned(), new.clone());
-        Ok(new)
+    pub async fn origin(&self, origin: &str) -> Result<Origin, OriginError> {
+        let (outside, place) = (Arc::clone(&self.outside), origin.to_owned());
+        let opened = blocking(move || Ok::<_, io::Error>(outside.origin(&place))).await;
+        opened.unwrap_or_else(|error| Err(OriginError::io(origin, "open", error)))
     }
 
     /// The source at `s3://bucket/key`, as it lies there now.
@@ -302,37 +311,52 @@ impl ArtifactStore {
         }
     }
 
-    /// Removes what attempts that have ended left in the staging of a folder that several processes use: of each that is
-    /// `ended`, and with `None` of all but those that are `under_way`. A worker that lives on all the same, and does not know
-    /// yet that its attempt has ended, fails. Elsewhere staging is one process's own, and nothing is removed.
+    /// What attempts have in the staging of a folder that several processes use. Elsewhere staging is one process's own, and
+    /// nothing is found.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub async fn staged_attempts(&self) -> Result<StagedAttempts, ArtifactError> {
+        let Form::Folder(folders) = &self.form else { return Ok(StagedAttempts::default()) };
+        if !folders.shared {
+            return Ok(StagedAttempts::default());
+        }
+        let staging = folders.staging.clone();
+        blocking(move || {
+            let mut staged = Vec::new();
+            for entry in fs_err::read_dir(&staging)? {
+                let entry = entry?;
+                if let Some(attempt) = entry.file_name().to_str().and_then(staging::attempt_in) {
+                    staged.push((attempt.to_owned(), entry.path()));
+                }
+            }
+            Ok(StagedAttempts(staged))
+        })
+        .await
+    }
+
+    /// Removes what was staged but for the attempts `under_way`, which are asked for after the staging was looked at: what
+    /// began to be staged since then is not in it, and what was there and is not under way has ended. So this may be done at
+    /// any later time. A worker that lives on all the same, and does not know yet that its attempt has ended, fails.
     ///
     /// # Errors
     /// Something cannot be removed.
-    pub async fn sweep_attempts(&self, attempts: Swept<'_>) -> Result<usize, ArtifactError> {
-        let Form::Folder(folders) = &self.form else { return Ok(0) };
-        if !folders.shared {
-            return Ok(0);
-        }
-        let staging = folders.staging.clone();
-        let (fences, wanted) = match attempts {
-            Swept::Ended(fences) => (fences, true),
-            Swept::AllBut(fences) => (fences, false),
-        };
-        let names: HashSet<String> = fences.iter().map(staging::name_of).collect();
-        blocking(move || {
-            let mut removed = 0;
-            for entry in fs_err::read_dir(&staging)? {
-                let entry = entry?;
-                let name = entry.file_name();
-                let attempt = name.to_str().and_then(staging::attempt_in);
-                if attempt.is_some_and(|attempt| names.contains(attempt) == wanted) {
-                    folder::remove_all(&entry.path())?;
-                    removed += 1;
-                }
-            }
-            Ok(removed)
-        })
-        .await
+    pub async fn sweep_all_but(
+        &self,
+        under_way: &[Fence],
+        staged: StagedAttempts,
+    ) -> Result<usize, ArtifactError> {
+        let names: HashSet<String> = under_way.iter().map(staging::name_of).collect();
+        remove_staged(staged, move |attempt| !names.contains(attempt)).await
+    }
+
+    /// Removes what these attempts, which have ended, have staged.
+    ///
+    /// # Errors
+    /// As of [`staged_attempts`](Self::staged_attempts); something cannot be removed.
+    pub async fn sweep_ended(&self, ended: &[Fence]) -> Result<usize, ArtifactError> {
+        let names: HashSet<String> = ended.iter().map(staging::name_of).collect();
+        remove_staged(self.staged_attempts().await?, move |attempt| names.contains(attempt)).await
     }
 
     /// Removes everything in this process's staging: what attempts of an earlier process left, and damaged artifacts. Only
@@ -357,4 +381,18 @@ impl ArtifactStore {
         })
         .await
     }
+}
+
+async fn remove_staged(
+    staged: StagedAttempts,
+    goes: impl Fn(&str) -> bool + Send + 'static,
+) -> Result<usize, ArtifactError> {
+    blocking(move || {
+        let going: Vec<_> = staged.0.into_iter().filter(|(attempt, _)| goes(attempt)).collect();
+        for (_, path) in &going {
+            folder::remove_all(path)?;
+        }
+        Ok(going.len())
+    })
+    .await
 }

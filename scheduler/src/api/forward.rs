@@ -90,6 +90,25 @@ pub(super) async fn to_leader(State(api): State<Api>, mut request: Request, next
     }
 }
 
+/// Has a request without a body answered by the leader, which knows more than the store does; here, where no leader answers
+/// soon.
+pub(super) async fn by_leader_if_any(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let leader = api.leader.borrow().clone();
+    let (parts, body) = request.into_parts();
+    if let Leader::At(address) = leader
+        && !parts.headers.contains_key(FORWARDED)
+    {
+        let copy = Request::from_parts(parts.clone(), Body::empty());
+        let answer = tokio::time::timeout(CONNECT, send_on(&api.peers, &address, copy)).await;
+        if let Ok(Ok(answer)) = answer
+            && !answer.status().is_server_error()
+        {
+            return answer;
+        }
+    }
+    next.run(Request::from_parts(parts, body)).await
+}
+
 /// The request with its body, which has come to its end.
 async fn whole(request: Request) -> Result<(Parts, Bytes), Refusal> {
     let (parts, body) = request.into_parts();

@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::authorise::{Need, authorise};
-use super::forward::{LARGEST_BODY, to_leader};
+use super::forward::{LARGEST_BODY, by_leader_if_any, to_leader};
 use super::problem::Refusal;
 use super::{Api, commands, health, layers, submit, titles, tokens, uploads, watch, workers};
 
@@ -25,6 +25,8 @@ struct Routes {
     open: OpenApiRouter<Api>,
     /// Answered from the store by every scheduler.
     reads: OpenApiRouter<Api>,
+    /// Answered by the leader where it can be reached, and from the store otherwise.
+    told: OpenApiRouter<Api>,
     /// Answered by the leader, for whoever may look.
     live: OpenApiRouter<Api>,
     /// Streams of events, from the leader.
@@ -40,10 +42,8 @@ struct Routes {
 fn routes() -> Routes {
     Routes {
         open: OpenApiRouter::new().routes(routes!(health::healthz)).routes(routes!(health::readyz)),
-        reads: OpenApiRouter::new()
-            .routes(routes!(titles::list))
-            .routes(routes!(titles::status))
-            .routes(routes!(uploads::status)),
+        reads: OpenApiRouter::new().routes(routes!(titles::list)).routes(routes!(uploads::status)),
+        told: OpenApiRouter::new().routes(routes!(titles::status)),
         live: OpenApiRouter::new().routes(routes!(workers::list)).routes(routes!(workers::queues)),
         streams: OpenApiRouter::new().routes(routes!(watch::titles)).routes(routes!(watch::title)),
         operations: OpenApiRouter::new()
@@ -62,8 +62,9 @@ fn routes() -> Routes {
 
 /// The description of the interface (OpenAPI 3.1).
 pub fn document() -> OpenApi {
-    let Routes { open, reads, live, streams, operations, uploads, administration } = routes();
-    let versioned = reads.merge(live).merge(streams).merge(operations).merge(uploads).merge(administration);
+    let Routes { open, reads, told, live, streams, operations, uploads, administration } = routes();
+    let versioned =
+        reads.merge(told).merge(live).merge(streams).merge(operations).merge(uploads).merge(administration);
     let (_, paths) = open.nest(ROOT, versioned).split_for_parts();
     let info = InfoBuilder::new()
         .title("reelfarm")
@@ -82,17 +83,21 @@ pub fn document() -> OpenApi {
 
 /// What serves.
 pub(super) fn router(api: Api) -> Router {
-    let Routes { open, reads, live, streams, operations, uploads, administration } = routes();
+    let Routes { open, reads, told, live, streams, operations, uploads, administration } = routes();
     let needs = |router: OpenApiRouter<Api>, need: Need| {
         router.route_layer(middleware::from_fn_with_state((api.clone(), need), authorise))
     };
     let leads = |router: OpenApiRouter<Api>| {
         router.route_layer(middleware::from_fn_with_state(api.clone(), to_leader))
     };
+    let by_leader = |router: OpenApiRouter<Api>| {
+        router.route_layer(middleware::from_fn_with_state(api.clone(), by_leader_if_any))
+    };
     let bounded = |router: OpenApiRouter<Api>| {
         router.route_layer(middleware::from_fn_with_state(api.clone(), layers::bound))
     };
     let versioned = bounded(needs(reads, Need::Read))
+        .merge(bounded(needs(by_leader(told), Need::Read)))
         .merge(bounded(needs(leads(live), Need::Read)))
         .merge(needs(leads(streams), Need::Read))
         .merge(bounded(needs(leads(operations), Need::Operate)))

@@ -91,10 +91,10 @@ fn from_cursor(cursor: &str) -> Result<TitleId, Refusal> {
 ))]
 pub(super) async fn status(State(api): State<Api>, Named(id): Named) -> Result<Json<TitleStatus>, Refusal> {
     let title = api.store.title(&id).await?.ok_or_else(|| unknown_title(id.as_str()))?;
-    // Only the leader hears of workers; a stand-by says what the store says.
-    let workers = match &*api.leader.borrow() {
-        Leader::Here(handle) => Some(handle.workers()),
-        Leader::At(_) | Leader::Nobody => None,
+    // Only the leader hears of workers, and plans; a stand-by that does not reach it says what the store says.
+    let (workers, postponed) = match &*api.leader.borrow() {
+        Leader::Here(handle) => (Some(handle.workers()), handle.postponed(&id)),
+        Leader::At(_) | Leader::Nobody => (None, None),
     };
-    Ok(Json(status_of(&*api.store, title, workers.as_deref()).await?))
+    Ok(Json(status_of(&*api.store, title, workers.as_deref(), postponed).await?))
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use reelfarm_artifacts::ArtifactStore;
+use reelfarm_artifacts::{ArtifactStore, S3Access};
 use reelfarm_model::attempt::ArtifactRecord;
 use reelfarm_model::measurement::{AudioMeasurement, Colour, GridFit, Ratio, VideoMeasurement};
 use reelfarm_model::message::{
@@ -55,6 +55,13 @@ impl Farm {
         Self::start_in(tempfile::tempdir().unwrap(), LEASE, 0).await
     }
 
+    /// One that reaches buckets in this way.
+    pub(super) async fn start_with_buckets(access: S3Access) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let artifacts = ArtifactStore::open(folder.path()).unwrap().with_origins(access);
+        Self::start_over(folder, artifacts, LEASE, 0).await
+    }
+
     pub(super) async fn start_with_short_leases() -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), SHORT_LEASE, 0).await
     }
@@ -66,6 +73,16 @@ impl Farm {
 
     /// Starts a farm over the state folder of another that has stopped, or over an empty one.
     async fn start_in(folder: tempfile::TempDir, lease: Duration, environment_limit: u32) -> Self {
+        let artifacts = ArtifactStore::open(folder.path()).unwrap();
+        Self::start_over(folder, artifacts, lease, environment_limit).await
+    }
+
+    async fn start_over(
+        folder: tempfile::TempDir,
+        artifacts: ArtifactStore,
+        lease: Duration,
+        environment_limit: u32,
+    ) -> Self {
         let store = Arc::new(SqliteStore::open(&folder.path().join("farm.db")).await.unwrap());
         let broker = Arc::new(InProcessBroker::new(Pool::ALL));
         let mut control = broker.subscribe_control(&played()).await.unwrap();
@@ -82,7 +99,6 @@ impl Farm {
             },
             outlived: false,
         };
-        let artifacts = ArtifactStore::open(folder.path()).unwrap();
         let metrics = Metrics::new("test").unwrap();
         let (scheduler, handle) = Scheduler::new(store.clone(), broker.clone(), artifacts, metrics, options);
         let events = handle.subscribe();

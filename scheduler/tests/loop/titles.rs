@@ -1,13 +1,14 @@
 //! Titles from their submission to their end.
 
+use reelfarm_artifacts::{S3Access, S3Credentials, Secret};
 use reelfarm_model::index::{Version, Withdrawal};
 use reelfarm_model::message::ControlMessage;
 use reelfarm_model::{
-    AttemptOutcome, Code, Digest, FailureClass, Pool, TaskKind, TaskSpec, TaskState, TitleId, TitleState,
+    AttemptOutcome, Code, Digest, FailureClass, Pool, TaskKind, TaskSpec, TitleId, TitleState,
 };
 use reelfarm_store::Store as _;
 
-use crate::farm::{Farm, played};
+use crate::farm::{Farm, PATIENCE, completed, played};
 
 #[tokio::test]
 async fn a_title_whose_tasks_all_complete_is_published() {
@@ -85,37 +86,89 @@ async fn a_failed_copy_fails_the_title_after_its_files_are_taken_away() {
     assert_eq!(title.failure.unwrap().code, Code::OriginFull);
 }
 
-/// How a title is judged that cannot be planned at first, because the origin is a file.
-async fn planned_without_an_origin(farm: &Farm) -> TitleId {
+/// A title comes to be planned while its origin is a file.
+async fn judged_without_an_origin(farm: &Farm) -> TitleId {
     let id = farm.submit().await.submission.title;
-    let origin = farm.submission().origin;
     let qc = farm.play_until(TaskKind::Qc).await;
-    fs_err::write(&origin, "not a folder").unwrap();
+    fs_err::write(farm.submission().origin, "not a folder").unwrap();
     farm.play(&qc).await;
-    while farm.store.task(&qc.task.key).await.unwrap().is_none_or(|record| record.state != TaskState::Done) {
-        tokio::task::yield_now().await;
-    }
-    // The scheduler answers once it has worked off what came before.
-    farm.handle.hold(id.clone(), false).await.ok();
-    fs_err::remove_file(&origin).unwrap();
     id
 }
 
 #[tokio::test]
 async fn a_title_waits_for_an_origin_that_cannot_be_reached_while_it_is_planned() {
     let mut farm = Farm::start_patient().await;
-    let id = planned_without_an_origin(&farm).await;
+    let id = judged_without_an_origin(&farm).await;
+    let why = loop {
+        match farm.handle.postponed(&id) {
+            Some(why) => break why,
+            None => tokio::task::yield_now().await,
+        }
+    };
+    assert_eq!(why.class, FailureClass::Environment);
     assert_eq!(farm.store.title(&id).await.unwrap().unwrap().state, TitleState::Checking);
+    fs_err::remove_file(farm.submission().origin).unwrap();
     farm.play_to_the_end().await;
     farm.title_reaches(TitleState::Published).await;
+    assert_eq!(farm.handle.postponed(&id), None);
 }
 
 #[tokio::test]
 async fn where_a_person_waits_an_origin_that_cannot_be_reached_fails_the_title() {
     let mut farm = Farm::start().await;
-    planned_without_an_origin(&farm).await;
+    judged_without_an_origin(&farm).await;
     let title = farm.title_reaches(TitleState::Failed).await;
     assert_eq!(title.failure.unwrap().class, FailureClass::Environment);
+}
+
+/// A bucket takes connections and never answers. Nothing but the title that goes there waits for it.
+#[tokio::test]
+async fn an_origin_that_is_silent_holds_up_its_own_title_alone() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut access = S3Access::new();
+    access.endpoint = Some(format!("http://{}", silent.local_addr().unwrap()));
+    access.path_style = true;
+    access.credentials = Some(S3Credentials {
+        access_key_id: "id".into(),
+        secret_access_key: Secret::new("secret"),
+        session_token: None,
+    });
+    let mut farm = Farm::start_with_buckets(access).await;
+    let mut waits = farm.submission_of("waits");
+    waits.origin = "s3://bucket/online".to_owned();
+    farm.handle.submit(waits).await.unwrap();
+    let qc = farm.play_until(TaskKind::Qc).await;
+    farm.play(&qc).await;
+    let asked = tokio::time::timeout(PATIENCE, silent.accept()).await.unwrap();
+    farm.submit().await;
+    let encode = farm.play_until(TaskKind::EncodeVideo).await;
+    farm.start_attempt(encode.fence).await;
+    farm.beat(encode.fence).await;
+    let answer = ControlMessage::Extended { fence: encode.fence, worker: played(), beat: 1 };
+    while farm.next_control().await != answer {}
+    farm.finish(encode.fence, completed(&encode, None)).await;
+    farm.play_to_the_end().await;
+    farm.title_reaches(TitleState::Published).await;
+    let waits = farm.store.title(&"waits".parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(waits.state, TitleState::Checking);
+    drop(asked);
+}
+
+#[tokio::test]
+async fn a_task_that_misses_an_artifact_is_tried_again_once_that_is_made_again() {
+    let mut farm = Farm::start().await;
+    farm.submit().await;
+    let package = farm.play_until(TaskKind::Package).await;
+    // Nothing that was played lies among the artifacts.
+    farm.fail(&package, Code::ArtifactMissing).await;
+    let encode = farm.play_until(TaskKind::EncodeVideo).await;
+    assert_eq!(encode.fence.attempt, 2);
+    farm.play(&encode).await;
+    let again = farm.play_until(TaskKind::Package).await;
+    assert_eq!((again.task.key, again.fence.attempt), (package.task.key, 2));
+    farm.play(&again).await;
+    farm.play_to_the_end().await;
+    farm.title_reaches(TitleState::Published).await;
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ pub(super) async fn run(execution: &Execution, spec: &PublishSpec) -> Result<ser
         }
     }
     let index = index(&spec.title, spec, files.into_values().collect());
-    let origin = execution.worker.artifacts.origin(&spec.origin)?;
+    let origin = execution.worker.artifacts.origin(&spec.origin).await?;
     let Published { index: digest, written } = origin.publish(&spec.title, manifests, &index).await?;
     execution.worker.metrics.origin_written(written);
     execution.write_json("index", RESULT_FILE, &digest).await

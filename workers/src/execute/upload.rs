@@ -10,7 +10,7 @@ use super::{Execution, RECEIPT_FILE};
 pub(super) async fn run(execution: &Execution, spec: &UploadSpec) -> Result<(), Failure> {
     let metrics = &execution.worker.metrics;
     let media = execution.artifact(spec.media).await?;
-    let origin = execution.worker.artifacts.origin(&spec.origin)?;
+    let origin = execution.worker.artifacts.origin(&spec.origin).await?;
     let share_done = execution.share_done();
     let progress = move |done: u64, total: u64| share_done(done as f64 / total.max(1) as f64);
     let uploaded =

@@ -7,7 +7,7 @@ use reelfarm_model::task::WithdrawSpec;
 use super::{Execution, RESULT_FILE};
 
 pub(super) async fn run(execution: &Execution, spec: &WithdrawSpec) -> Result<serde_json::Value, Failure> {
-    let origin = execution.worker.artifacts.origin(&spec.origin)?;
+    let origin = execution.worker.artifacts.origin(&spec.origin).await?;
     let files = origin.withdraw(&spec.title, &spec.profiles).await?;
     // What an index names stays. That may be the version that was to be withdrawn, where its publication was cut off after
     // the index was there: the scheduler has to know.

@@ -120,7 +120,7 @@ pub enum OriginError {
 }
 
 impl OriginError {
-    pub(super) fn io(origin: &str, action: &'static str, source: io::Error) -> Self {
+    pub(crate) fn io(origin: &str, action: &'static str, source: io::Error) -> Self {
         Self::at(origin, action, "", source.into())
     }
 

@@ -26,7 +26,7 @@ pub async fn run(verb: Status, printer: &Printer) -> Result<Exit, Failure> {
             let id = verb.title.parse().map_err(|_| not_found())?;
             let store = open(&verb.state).await?.ok_or_else(not_found)?;
             let title = store.title(&id).await?.ok_or_else(not_found)?;
-            status_of(&store, title, None).await?
+            status_of(&store, title, None, None).await?
         }
     };
     if verb.json.json {

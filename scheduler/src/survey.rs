@@ -1,0 +1,169 @@
+//! What lies in storage of a title that is to be planned: among the artifacts, and at the origin.
+//!
+//! It is looked at beside the scheduler's loop, because storage may be slow, or silent: leases, other titles and people do
+//! not wait for it. What was found may have changed by the time a plan is made of it, as it may at any later time; the task
+//! that then misses something has its title looked at again.
+
+use std::collections::BTreeSet;
+
+use reelfarm_artifacts::{ArtifactStore, Receipt};
+use reelfarm_model::{ArtifactKey, Digest, Failure, TaskKind, TaskSpec, TaskState, Title, TitleId};
+
+use crate::errands::Returned;
+use crate::name::{Online, online};
+use crate::plan::{Facts, Graph};
+use crate::service::{Scheduler, SchedulerError};
+
+/// A look at the storage of a title.
+pub(crate) struct Survey {
+    /// Every survey has its own.
+    number: u64,
+    /// Of this submission.
+    generation: u64,
+    /// `None` while it is under way.
+    found: Option<Result<Found, Failure>>,
+}
+
+/// What is looked for.
+struct Sought {
+    title: TitleId,
+    origin: String,
+    outputs: Vec<ArtifactKey>,
+    /// Those of the outputs that are receipts of what was copied to the origin.
+    receipts: Vec<ArtifactKey>,
+    /// The digest of the index that was published, where one was.
+    index: Option<Digest>,
+}
+
+/// What was found of a title.
+pub(crate) struct Found {
+    /// What is online under its name.
+    pub(crate) online: Online,
+    /// What of its own is there.
+    pub(crate) in_storage: InStorage,
+}
+
+/// What of a title lies in storage.
+pub(crate) struct InStorage {
+    available: BTreeSet<ArtifactKey>,
+    at_origin: BTreeSet<ArtifactKey>,
+    published: bool,
+}
+
+impl Scheduler {
+    /// What lies in storage of a title with this graph. `None` until that is known; then the title is brought forward.
+    pub(crate) async fn surveyed(
+        &mut self,
+        title: &Title,
+        graph: &Graph,
+    ) -> Result<Option<Result<Found, Failure>>, SchedulerError> {
+        let id = &title.submission.title;
+        if let Some(survey) = self.surveys.get_mut(id).filter(|survey| survey.generation == title.generation)
+        {
+            let found = survey.found.take();
+            if found.is_some() {
+                self.surveys.remove(id);
+            }
+            return Ok(found);
+        }
+        let sought = self.sought(title, graph).await?;
+        self.last_survey += 1;
+        let number = self.last_survey;
+        self.surveys.insert(id.clone(), Survey { number, generation: title.generation, found: None });
+        let (artifacts, title) = (self.artifacts.clone(), id.clone());
+        self.send_out(async move {
+            let found = sought.look(&artifacts).await;
+            Returned::Surveyed { title, number, found: Box::new(found) }
+        });
+        Ok(None)
+    }
+
+    /// Goes on with the title that a survey was for, unless another has taken its place.
+    pub(crate) async fn on_surveyed(
+        &mut self,
+        id: &TitleId,
+        number: u64,
+        found: Result<Found, Failure>,
+    ) -> Result<(), SchedulerError> {
+        let Some(survey) = self.surveys.get_mut(id).filter(|survey| survey.number == number) else {
+            return Ok(());
+        };
+        survey.found = Some(found);
+        self.plan_under_way(id).await?;
+        self.reconcile(id).await?;
+        // What nobody asked for is out of date when somebody does.
+        if self.surveys.get(id).is_some_and(|survey| survey.number == number) {
+            self.surveys.remove(id);
+        }
+        if !self.surveys.contains_key(id) {
+            self.missing.remove(id);
+        }
+        Ok(())
+    }
+
+    async fn sought(&self, title: &Title, graph: &Graph) -> Result<Sought, SchedulerError> {
+        let outputs = |receipts_alone: bool| {
+            let nodes = graph.nodes.iter();
+            let nodes =
+                nodes.filter(move |node| !receipts_alone || matches!(node.task.spec, TaskSpec::Upload(_)));
+            nodes.flat_map(|node| &node.task.outputs).map(|output| output.key).collect()
+        };
+        let mut index = None;
+        for node in graph.nodes.iter().filter(|node| node.task.spec.kind() == TaskKind::Publish) {
+            let record = self.store.task(&node.task.key).await?;
+            let done = record.filter(|record| record.state == TaskState::Done);
+            index =
+                done.and_then(|record| record.result).and_then(|result| serde_json::from_value(result).ok());
+        }
+        Ok(Sought {
+            title: title.submission.title.clone(),
+            origin: title.submission.origin.clone(),
+            outputs: outputs(false),
+            receipts: outputs(true),
+            index,
+        })
+    }
+
+    /// What exists of a graph: in storage, as it was found, and in the store.
+    pub(crate) async fn facts(&self, graph: &Graph, in_storage: InStorage) -> Result<Facts, SchedulerError> {
+        let InStorage { available, at_origin, published } = in_storage;
+        let mut done = BTreeSet::new();
+        for node in &graph.nodes {
+            let record = self.store.task(&node.task.key).await?;
+            if record.is_some_and(|record| record.state == TaskState::Done) {
+                done.insert(node.task.key);
+            }
+        }
+        Ok(Facts { done, available, at_origin, published })
+    }
+}
+
+impl Sought {
+    async fn look(self, artifacts: &ArtifactStore) -> Result<Found, Failure> {
+        let Self { title, origin: place, outputs, receipts, index } = self;
+        let online = online(artifacts, &title, &place).await?;
+        let found = artifacts.find_all(outputs).await?;
+        let mut available: BTreeSet<ArtifactKey> = found.into_keys().collect();
+        let (mut keys, mut copied) = (Vec::new(), Vec::new());
+        for key in receipts.into_iter().filter(|key| available.contains(key)).collect::<Vec<_>>() {
+            // Every byte is looked at: nothing but what the receipt says is known of what lies at the origin.
+            let Some(artifact) = artifacts.get_intact(key).await? else {
+                available.remove(&key);
+                continue;
+            };
+            copied.push(artifact.read_json::<Receipt>("receipt.json").await?);
+            keys.push(key);
+        }
+        let origin = artifacts.origin(&place).await?;
+        let holds = origin.holds(&title, &copied).await?;
+        let at_origin = keys.into_iter().zip(holds).filter(|(_, held)| *held).map(|(key, _)| key).collect();
+        let published = match index {
+            Some(index) => {
+                let audit = origin.audit(&title).await?;
+                audit.is_whole() && audit.index == Some(index)
+            }
+            None => false,
+        };
+        Ok(Found { online, in_storage: InStorage { available, at_origin, published } })
+    }
+}

@@ -6,6 +6,9 @@
 //!        └──┘                 └──asked to stop──▶ resigned
 //! ```
 //!
+//! A leader that does not reach the broker makes way for another that does. Where none does, it goes on: titles are taken,
+//! and wait.
+//!
 //! Promises: a leader stops by its own clock, counted from before it asked for each renewal, so it never believes in a
 //! term for longer than the database does; what it may still write when it was paused, the store refuses (see
 //! [`Leadership`]). Trouble with the store or the broker ends a term, not the process: it stands by and asks again.
@@ -14,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reelfarm_artifacts::ArtifactStore;
-use reelfarm_queue::Broker;
+use reelfarm_queue::{Broker, LinkState};
 use reelfarm_store::{Candidate, Election, Leadership, StoreError, Term};
 use reelfarm_telemetry::metrics::Metrics;
 use tokio::sync::watch;
@@ -62,6 +65,8 @@ enum End {
     Expired,
     /// Another may lead.
     Deposed(StoreError),
+    /// It has not reached the broker for a while, and another does.
+    CutOff(String),
     /// The scheduler could not go on.
     Broken(String),
 }
@@ -71,7 +76,8 @@ impl Standby {
     pub async fn run(self, leader: watch::Sender<Leader>, stop: CancellationToken) {
         while !stop.is_cancelled() {
             let asked = Instant::now();
-            match self.leadership.acquire(&self.candidate, self.lease).await {
+            let fit = !matches!(self.broker.link(), LinkState::Down { .. });
+            match self.leadership.acquire(&self.candidate, fit, self.lease).await {
                 Ok(Election::Won(term)) => {
                     tracing::info!(%term, "this scheduler leads");
                     let end = self.lead(term, asked, &leader, &stop).await;
@@ -86,6 +92,7 @@ impl Standby {
                         is_new
                     });
                 }
+                Ok(Election::Left) => drop(leader.send_replace(Leader::Nobody)),
                 Err(error) => {
                     leader.send_replace(Leader::Nobody);
                     tracing::warn!(%error, "who leads is not known; asking again");
@@ -136,12 +143,25 @@ impl Standby {
             let renewal = self.leadership.renew(term, self.lease);
             match tokio::time::timeout_at(valid_until.into(), renewal).await {
                 Err(_) => return End::Expired,
-                Ok(Ok(())) => valid_until = asked + self.lease,
+                Ok(Ok(has_rival)) => {
+                    valid_until = asked + self.lease;
+                    if let Some(reason) = self.cut_off().filter(|_| has_rival) {
+                        return End::CutOff(reason);
+                    }
+                }
                 Ok(Err(error @ StoreError::NoLongerLeader { .. })) => return End::Deposed(error),
                 Ok(Err(error)) => {
                     tracing::warn!(%term, %error, "lease of the leadership not renewed; trying again");
                 }
             }
+        }
+    }
+
+    /// Why this process has not reached the broker for as long as a lease, where it has not.
+    fn cut_off(&self) -> Option<String> {
+        match self.broker.link() {
+            LinkState::Down { since, reason } if since.elapsed() >= self.lease => Some(reason),
+            _ => None,
         }
     }
 
@@ -156,13 +176,21 @@ impl Standby {
                 tracing::error!(%term, "the lease of the leadership ended without a renewal; standing by");
             }
             End::Deposed(error) => tracing::error!(%term, %error, "the term is over; standing by"),
+            End::CutOff(reason) => {
+                tracing::error!(%term, reason, "the broker is out of reach, and not for another; standing by");
+                self.make_way(term).await;
+            }
             End::Broken(reason) => {
                 tracing::error!(%term, reason, "the scheduler cannot go on; standing by");
-                // Another may have more luck with what this one cannot reach.
-                if let Err(error) = self.leadership.resign(term).await {
-                    tracing::debug!(%term, %error, "not resigned");
-                }
+                self.make_way(term).await;
             }
+        }
+    }
+
+    /// Another may have more luck with what this one cannot reach.
+    async fn make_way(&self, term: Term) {
+        if let Err(error) = self.leadership.resign(term).await {
+            tracing::debug!(%term, %error, "not resigned");
         }
     }
 }

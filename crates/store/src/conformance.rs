@@ -128,6 +128,7 @@ macro_rules! store_conformance {
             leadership::a_term_that_ran_out_is_over,
             leadership::a_renewal_sets_the_end_of_the_lease,
             leadership::a_leader_that_asks_again_gets_a_new_term,
+            leadership::the_unfit_make_way_for_the_fit,
             leadership::of_many_who_ask_at_once_one_leads,
             leadership::a_leader_writes,
             leadership::a_leader_whose_term_is_over_changes_nothing,

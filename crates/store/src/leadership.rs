@@ -8,6 +8,9 @@
 //!             vacant ──acquire──▶ led in term 2 …
 //! ```
 //!
+//! A candidate that cannot do all that a leader does, because it does not reach the broker, is *unfit*: it leads where nobody
+//! else would, and makes way for one that is fit.
+//!
 //! Terms count up and never come back. A scheduler that wants to lead asks for it now and then; whoever asks while
 //! nobody leads gets the next term, everybody else is told who leads and where. A leader renews its lease well before
 //! it ends, and stops by its own monotonic clock, counted from before it asked, when it could not.
@@ -65,24 +68,32 @@ pub enum Election {
     Won(Term),
     /// Another leads.
     Lost(Leader),
+    /// Nobody leads, and another that is fit has asked lately: an asker that is not leaves the next term to it.
+    Left,
 }
 
 /// The leadership, as a scheduler sees it.
 #[async_trait]
 pub trait Leadership: Send + Sync + 'static {
     /// Asks for the leadership, for `lease` from now. Whoever leads already gets a new term: it asks again where it did
-    /// not hear the answer, or no longer knows what it did under the old one.
+    /// not hear the answer, or no longer knows what it did under the old one. That one who is `fit` has asked is known to
+    /// the leader and to the others for `lease` from now.
     ///
     /// # Errors
     /// The database.
-    async fn acquire(&self, candidate: &Candidate, lease: Duration) -> Result<Election, StoreError>;
+    async fn acquire(
+        &self,
+        candidate: &Candidate,
+        fit: bool,
+        lease: Duration,
+    ) -> Result<Election, StoreError>;
 
-    /// Has the lease of a term run for `lease` from now.
+    /// Has the lease of a term run for `lease` from now. Answers whether another that is fit has asked lately.
     ///
     /// # Errors
     /// [`StoreError::NoLongerLeader`] where the term is over, also where nobody has asked for the next one yet;
     /// otherwise the database.
-    async fn renew(&self, term: Term, lease: Duration) -> Result<(), StoreError>;
+    async fn renew(&self, term: Term, lease: Duration) -> Result<bool, StoreError>;
 
     /// Gives the leadership up, so that another need not wait for the end of the lease.
     ///

@@ -33,6 +33,28 @@ async fn a_leader_paused_past_its_term_changes_nothing_when_it_wakes() {
     takes_a_new_title(&mut farm, "scheduler-1", &["film"]).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_cut_off_from_the_broker_goes_on_alone_and_makes_way_for_one_that_is_not() {
+    let mut farm = Farm::servers().await;
+    let proxy = Proxy::start(farm.broker.address()).await.unwrap();
+    farm.scheduler_through("scheduler-1", &proxy).await;
+    farm.worker("worker-1");
+    let leads = |farm: &Farm, name: &str| farm.process(name).log().contains("this scheduler leads");
+    farm.until("it leads", async |farm| leads(farm, "scheduler-1")).await;
+    proxy.refuse();
+    proxy.cut();
+    let notices = |farm: &Farm| farm.process("scheduler-1").log().contains("no connection to the broker");
+    farm.until("it has noticed", async |farm| notices(farm)).await;
+    farm.submit("scheduler-1", "one", 4, "mp4-clr");
+    farm.scheduler("scheduler-2").await;
+    farm.until("the other leads", async |farm| leads(farm, "scheduler-2")).await;
+    farm.submit("scheduler-1", "two", 4, "mp4-clr");
+    farm.judge(&["one", "two"]).await;
+    assert!(farm.process("scheduler-1").log().contains("out of reach, and not for another"));
+    proxy.heal();
+    takes_a_new_title(&mut farm, "scheduler-1", &["one", "two"]).await;
+}
+
 /// A scheduler whose link to the broker breaks in a way of the test's, as soon as a worker is known. Leases are long: the
 /// first attempt at each task is the only one.
 async fn scheduler_behind(proxy: &Proxy, farm: &mut Farm) -> Tap {

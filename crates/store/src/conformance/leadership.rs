@@ -19,9 +19,9 @@ fn candidate(name: &str) -> Candidate {
 }
 
 async fn win(store: &impl Leadership, name: &str) -> Term {
-    match store.acquire(&candidate(name), LONG).await.expect("asked") {
+    match store.acquire(&candidate(name), true, LONG).await.expect("asked") {
         Election::Won(term) => term,
-        Election::Lost(leader) => panic!("{leader:?} leads"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -29,7 +29,7 @@ async fn win(store: &impl Leadership, name: &str) -> Term {
 pub async fn one_leads_and_the_others_learn_who<S: Store + Leadership>(store: &S) {
     assert_eq!(store.leader().await.expect("asked"), None);
     assert_eq!(win(store, "one").await, Term(1));
-    let Election::Lost(leader) = store.acquire(&candidate("two"), LONG).await.expect("asked") else {
+    let Election::Lost(leader) = store.acquire(&candidate("two"), true, LONG).await.expect("asked") else {
         panic!("two lead");
     };
     assert_eq!((&leader.candidate, leader.term), (&candidate("one"), Term(1)));
@@ -45,9 +45,9 @@ pub async fn one_leads_and_the_others_learn_who<S: Store + Leadership>(store: &S
 
 /// A lease that ran out is over, whether or not somebody has followed.
 pub async fn a_term_that_ran_out_is_over<S: Store + Leadership>(store: &S) {
-    assert_eq!(store.acquire(&candidate("one"), NONE).await.expect("asked"), Election::Won(Term(1)));
+    assert_eq!(store.acquire(&candidate("one"), true, NONE).await.expect("asked"), Election::Won(Term(1)));
     assert_eq!(store.leader().await.expect("asked"), None);
-    for refused in [store.renew(Term(1), LONG).await, store.resign(Term(1)).await] {
+    for refused in [store.renew(Term(1), LONG).await.map(drop), store.resign(Term(1)).await] {
         assert!(matches!(refused, Err(StoreError::NoLongerLeader { term: Term(1), .. })), "{refused:?}");
     }
     assert_eq!(win(store, "two").await, Term(2));
@@ -76,13 +76,38 @@ pub async fn a_leader_that_asks_again_gets_a_new_term<S: Store + Leadership>(sto
     assert_eq!(store.under(Term(2)).recover().await.expect("leads"), 0);
 }
 
+/// One that is unfit leads where nobody else would, and learns of one that is fit.
+pub async fn the_unfit_make_way_for_the_fit<S: Store + Leadership>(store: &S) {
+    let ask = |name: &'static str, fit| async move {
+        store.acquire(&candidate(name), fit, LONG).await.expect("asked")
+    };
+    let Election::Won(term) = ask("unfit", false).await else { panic!("nobody else asked") };
+    assert!(!store.renew(term, LONG).await.expect("leads"));
+    assert!(matches!(ask("another", false).await, Election::Lost(_)));
+    assert!(!store.renew(term, LONG).await.expect("leads"), "it is no better");
+    assert!(matches!(ask("fit", true).await, Election::Lost(_)));
+    assert!(store.renew(term, LONG).await.expect("leads"));
+
+    store.resign(term).await.expect("leads");
+    assert_eq!(ask("unfit", false).await, Election::Left);
+    let Election::Won(next) = ask("fit", true).await else { panic!("nobody leads") };
+    assert!(!store.renew(next, LONG).await.expect("leads"), "it is not its own rival");
+
+    // A rival that has not asked for as long as it said is one no more.
+    let briefly = store.acquire(&candidate("brief"), true, NONE).await.expect("asked");
+    assert!(matches!(briefly, Election::Lost(_)));
+    assert!(!store.renew(next, LONG).await.expect("leads"));
+    store.resign(next).await.expect("leads");
+    assert!(matches!(ask("unfit", false).await, Election::Won(_)));
+}
+
 /// However many ask at once.
 pub async fn of_many_who_ask_at_once_one_leads<S: Store + Leadership + Clone>(store: &S) {
     let mut asking = Vec::new();
     for number in 0..8 {
         let store = store.clone();
         asking.push(tokio::spawn(async move {
-            store.acquire(&candidate(&format!("scheduler-{number}")), LONG).await.expect("asked")
+            store.acquire(&candidate(&format!("scheduler-{number}")), true, LONG).await.expect("asked")
         }));
     }
     let (mut won, mut lost) = (Vec::new(), Vec::new());
@@ -90,6 +115,7 @@ pub async fn of_many_who_ask_at_once_one_leads<S: Store + Leadership + Clone>(st
         match asked.await.expect("asked") {
             Election::Won(term) => won.push(term),
             Election::Lost(leader) => lost.push(leader.candidate.holder),
+            Election::Left => panic!("all of them are fit"),
         }
     }
     assert_eq!((won, lost.len()), (vec![Term(1)], 7));

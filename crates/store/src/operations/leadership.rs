@@ -37,20 +37,30 @@ pub(super) async fn acquire(
     connection: &mut Connection,
     now: i64,
     candidate: &Candidate,
+    fit: bool,
     lease: Duration,
 ) -> Result<Election, Fault> {
     let current = current(connection).await?;
-    if let Some(row) = &current
-        && now < row.expires_ms
-        && row.holder != candidate.holder
+    if let Some(row) = current.as_ref().filter(|row| row.holder != candidate.holder || row.expires_ms <= now)
     {
-        return Ok(Election::Lost(row.leader(now)?));
+        if now < row.expires_ms {
+            if fit {
+                sqlx::query("UPDATE leadership SET rival_ms = $1")
+                    .bind(later(now, lease))
+                    .execute(connection)
+                    .await?;
+            }
+            return Ok(Election::Lost(row.leader(now)?));
+        }
+        if !fit && now < row.rival_ms {
+            return Ok(Election::Left);
+        }
     }
     let term = current.map_or(1, |row| row.term + 1);
     sqlx::query(
         "INSERT INTO leadership (one, term, holder, address, expires_ms) VALUES (1, $1, $2, $3, $4) \
          ON CONFLICT (one) DO UPDATE SET term = excluded.term, holder = excluded.holder, \
-         address = excluded.address, expires_ms = excluded.expires_ms",
+         address = excluded.address, expires_ms = excluded.expires_ms, rival_ms = 0",
     )
     .bind(term)
     .bind(&candidate.holder)
@@ -61,10 +71,13 @@ pub(super) async fn acquire(
     Ok(Election::Won(from_number(term)?))
 }
 
-/// Has the lease end `lease` from now; the transaction is bound to the current term.
-pub(super) async fn extend(connection: &mut Connection, now: i64, lease: Duration) -> Result<(), Fault> {
-    sqlx::query("UPDATE leadership SET expires_ms = $1").bind(later(now, lease)).execute(connection).await?;
-    Ok(())
+/// Has the lease end `lease` from now; the transaction is bound to the current term. Answers whether there is a rival.
+pub(super) async fn extend(connection: &mut Connection, now: i64, lease: Duration) -> Result<bool, Fault> {
+    let rival: Option<i64> = sqlx::query_scalar("UPDATE leadership SET expires_ms = $1 RETURNING rival_ms")
+        .bind(later(now, lease))
+        .fetch_optional(connection)
+        .await?;
+    Ok(rival.is_some_and(|rival| now < rival))
 }
 
 /// See [`Leadership::leader`](crate::Leadership::leader).
@@ -80,6 +93,7 @@ struct Row {
     holder: String,
     address: String,
     expires_ms: i64,
+    rival_ms: i64,
 }
 
 impl Row {
@@ -94,7 +108,7 @@ impl Row {
 }
 
 async fn current(connection: &mut Connection) -> Result<Option<Row>, Fault> {
-    let row = sqlx::query_as("SELECT term, holder, address, expires_ms FROM leadership");
+    let row = sqlx::query_as("SELECT term, holder, address, expires_ms, rival_ms FROM leadership");
     Ok(row.fetch_optional(connection).await?)
 }
 

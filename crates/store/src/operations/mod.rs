@@ -219,16 +219,21 @@ impl Store for Form {
 
 #[async_trait]
 impl Leadership for Form {
-    async fn acquire(&self, candidate: &Candidate, lease: Duration) -> Result<Election, StoreError> {
-        write!(self, "ask for the leadership", leadership::acquire, candidate, lease)
+    async fn acquire(
+        &self,
+        candidate: &Candidate,
+        fit: bool,
+        lease: Duration,
+    ) -> Result<Election, StoreError> {
+        write!(self, "ask for the leadership", leadership::acquire, candidate, fit, lease)
     }
 
-    async fn renew(&self, term: Term, lease: Duration) -> Result<(), StoreError> {
+    async fn renew(&self, term: Term, lease: Duration) -> Result<bool, StoreError> {
         self.bound_to(term).extend_term(lease).await
     }
 
     async fn resign(&self, term: Term) -> Result<(), StoreError> {
-        self.bound_to(term).extend_term(Duration::ZERO).await
+        self.bound_to(term).extend_term(Duration::ZERO).await.map(drop)
     }
 
     async fn leader(&self) -> Result<Option<Leader>, StoreError> {
@@ -246,7 +251,7 @@ impl Form {
         Self { term: Some(term), ..self.clone() }
     }
 
-    async fn extend_term(&self, lease: Duration) -> Result<(), StoreError> {
+    async fn extend_term(&self, lease: Duration) -> Result<bool, StoreError> {
         write!(self, "renew the leadership", leadership::extend, lease)
     }
 }

@@ -130,13 +130,13 @@ async fn no_term_begins_while_the_last_leader_is_still_writing() {
     let url = database().await;
     let store = PostgresStore::open(&url).await.unwrap();
     let candidate = |name: &str| Candidate { holder: name.to_owned(), address: String::new() };
-    let won = store.acquire(&candidate("one"), LONG).await.unwrap();
+    let won = store.acquire(&candidate("one"), true, LONG).await.unwrap();
     let Election::Won(term) = won else { panic!("{won:?}") };
     store.renew(term, Duration::ZERO).await.unwrap();
     let mut writing = store.begin().await.unwrap();
     sqlx::query("INSERT INTO readings VALUES ('path', 'source')").execute(&mut *writing).await.unwrap();
     let other = PostgresStore::open(&url).await.unwrap();
-    let mut following = tokio::spawn(async move { other.acquire(&candidate("two"), LONG).await });
+    let mut following = tokio::spawn(async move { other.acquire(&candidate("two"), true, LONG).await });
     // The lock's queue tells that it waits.
     loop {
         let waiting: i64 =

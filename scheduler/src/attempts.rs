@@ -200,6 +200,9 @@ impl Scheduler {
             }
             (Recorded::UnderWay, _) => self.started(&fence),
             (Recorded::Completed(completed), _) => {
+                if let Report::Completed { artifacts, .. } = &report {
+                    self.tell_surveys(artifacts);
+                }
                 let kind = self.active_of(&fence).map(|active| active.kind);
                 self.attempt_ended(&fence, &TaskResult::Done);
                 if kind.is_none_or(moves_titles_on) {

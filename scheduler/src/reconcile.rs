@@ -89,10 +89,10 @@ impl Scheduler {
         let Some(conclusion) = report.conclusion.as_ref() else {
             self.metrics.qc_judged(&report);
             let change = TitleChange {
-                to: Some(TitleState::Rejected),
                 source_digest: Some(fingerprint.sha256),
                 failure: Some(rejection(&report)),
                 report: Some(report),
+                ..over(TitleState::Rejected, title.leftovers)
             };
             return self.advance(title, change).await;
         };
@@ -124,7 +124,7 @@ impl Scheduler {
             to: Some(TitleState::Preparing),
             source_digest: Some(fingerprint.sha256),
             report: Some(report),
-            failure: None,
+            ..TitleChange::default()
         };
         self.advance(title, change).await
     }
@@ -272,8 +272,7 @@ impl Scheduler {
             .iter()
             .any(|record| record.task.spec.kind() == TaskKind::Publish && record.state == TaskState::Done);
         if published {
-            let change = TitleChange { to: Some(TitleState::Published), ..TitleChange::default() };
-            return self.advance(title, change).await;
+            return self.advance(title, over(TitleState::Published, false)).await;
         }
         Ok(Step::Wait)
     }
@@ -291,8 +290,7 @@ impl Scheduler {
         };
         if self.is_online_all_the_same(title, &record).await? {
             tracing::warn!(title = %id, "its publication had taken place before it could be stopped");
-            let change = TitleChange { to: Some(TitleState::Published), ..TitleChange::default() };
-            return self.advance(title, change).await;
+            return self.advance(title, over(TitleState::Published, false)).await;
         }
         let mut failure = title.failure.clone();
         if record.state == TaskState::Failed {
@@ -304,8 +302,14 @@ impl Scheduler {
                 None => failure = Some(left),
             }
         }
-        let to = if failure.is_some() { TitleState::Failed } else { TitleState::Cancelled };
-        self.advance(title, TitleChange { to: Some(to), failure, ..TitleChange::default() }).await
+        let is_rejected = title.report.as_ref().is_some_and(|report| report.conclusion.is_none());
+        let to = match &failure {
+            Some(_) if is_rejected => TitleState::Rejected,
+            Some(_) => TitleState::Failed,
+            None => TitleState::Cancelled,
+        };
+        let leftovers = Some(record.state == TaskState::Failed);
+        self.advance(title, TitleChange { to: Some(to), failure, leftovers, ..TitleChange::default() }).await
     }
 
     /// Whether a withdrawal found online the very version that was to be withdrawn: the attempt that published it was stopped
@@ -339,14 +343,9 @@ impl Scheduler {
         let touched_origin = tasks.iter().any(|record| {
             matches!(record.task.spec.kind(), TaskKind::Upload | TaskKind::Publish) && record.attempt > 0
         });
-        let to = if title.state == TitleState::Preparing && touched_origin {
-            TitleState::Withdrawing
-        } else if failure.is_some() {
-            TitleState::Failed
-        } else {
-            TitleState::Cancelled
-        };
-        self.advance(title, TitleChange { to: Some(to), failure, ..TitleChange::default() }).await
+        let leftovers = title.leftovers || title.state == TitleState::Preparing && touched_origin;
+        let to = if failure.is_some() { TitleState::Failed } else { TitleState::Cancelled };
+        self.advance(title, TitleChange { failure, ..over(to, leftovers) }).await
     }
 
     async fn advance(&mut self, title: &Title, change: TitleChange) -> Result<Step, SchedulerError> {
@@ -454,6 +453,12 @@ impl Scheduler {
             .collect();
         self.emit(FarmEvent::Planned { title: title.submission.title.clone(), tasks });
     }
+}
+
+/// The end of a title, or the way there where something is to be taken away from the origin first.
+fn over(end: TitleState, leftovers: bool) -> TitleChange {
+    let to = if leftovers { TitleState::Withdrawing } else { end };
+    TitleChange { to: Some(to), leftovers: Some(leftovers), ..TitleChange::default() }
 }
 
 /// Whether a failure with this code says that the source as it lies there cannot be worked from.

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use reelfarm_artifacts::{ArtifactStore, Receipt};
+use reelfarm_model::attempt::ArtifactRecord;
 use reelfarm_model::{ArtifactKey, Digest, Failure, TaskKind, TaskSpec, TaskState, Title, TitleId};
 
 use crate::errands::Returned;
@@ -20,6 +21,8 @@ pub(crate) struct Survey {
     number: u64,
     /// Of this submission.
     generation: u64,
+    /// Artifacts that were made meanwhile: it may have looked for them before.
+    made: BTreeSet<ArtifactKey>,
     /// `None` while it is under way.
     found: Option<Result<Found, Failure>>,
 }
@@ -58,18 +61,18 @@ impl Scheduler {
         graph: &Graph,
     ) -> Result<Option<Result<Found, Failure>>, SchedulerError> {
         let id = &title.submission.title;
-        if let Some(survey) = self.surveys.get_mut(id).filter(|survey| survey.generation == title.generation)
-        {
-            let found = survey.found.take();
-            if found.is_some() {
-                self.surveys.remove(id);
-            }
-            return Ok(found);
+        let survey = self.surveys.get_mut(id).filter(|survey| survey.generation == title.generation);
+        if let Some(survey) = survey {
+            let Some(found) = survey.found.take() else { return Ok(None) };
+            let made = std::mem::take(&mut survey.made);
+            self.surveys.remove(id);
+            return Ok(Some(found.map(|found| found.with(made, graph))));
         }
         let sought = self.sought(title, graph).await?;
         self.last_survey += 1;
         let number = self.last_survey;
-        self.surveys.insert(id.clone(), Survey { number, generation: title.generation, found: None });
+        let survey = Survey { number, generation: title.generation, made: BTreeSet::new(), found: None };
+        self.surveys.insert(id.clone(), survey);
         let (artifacts, title) = (self.artifacts.clone(), id.clone());
         self.send_out(async move {
             let found = sought.look(&artifacts).await;
@@ -99,6 +102,13 @@ impl Scheduler {
             self.missing.remove(id);
         }
         Ok(())
+    }
+
+    /// Artifacts were made while surveys may be under way.
+    pub(crate) fn tell_surveys(&mut self, artifacts: &[ArtifactRecord]) {
+        for survey in self.surveys.values_mut() {
+            survey.made.extend(artifacts.iter().map(|artifact| artifact.key));
+        }
     }
 
     async fn sought(&self, title: &Title, graph: &Graph) -> Result<Sought, SchedulerError> {
@@ -135,6 +145,18 @@ impl Scheduler {
             }
         }
         Ok(Facts { done, available, at_origin, published })
+    }
+}
+
+impl Found {
+    /// The same with artifacts that were made since.
+    fn with(mut self, made: BTreeSet<ArtifactKey>, graph: &Graph) -> Self {
+        let uploads = graph.nodes.iter().filter(|node| matches!(node.task.spec, TaskSpec::Upload(_)));
+        let receipts: BTreeSet<_> =
+            uploads.flat_map(|node| &node.task.outputs).map(|output| output.key).collect();
+        self.in_storage.at_origin.extend(&made & &receipts);
+        self.in_storage.available.extend(made);
+        self
     }
 }
 

@@ -309,6 +309,7 @@ mod tests {
             submitted_ms: 0,
             changed_ms: 0,
             held: false,
+            leftovers: false,
         }
     }
 

@@ -148,6 +148,9 @@ pub struct Title {
     /// Whether an operator holds it: none of its tasks is dispatched for its sake, and what is at work goes on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub held: bool,
+    /// Whether files of it that are not online may lie at the origin, of this submission or of an earlier one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leftovers: bool,
 }
 
 /// Where a title stands.
@@ -159,7 +162,7 @@ pub enum TitleState {
     Checking,
     /// QC passed; its tasks run.
     Preparing,
-    /// It failed or was cancelled; what it left at the origin is being taken away.
+    /// It failed, was rejected or was cancelled; what it left at the origin is being taken away.
     Withdrawing,
     /// Online.
     Published,
@@ -205,10 +208,13 @@ impl TitleState {
     pub const fn may_become(self, next: TitleState) -> bool {
         use TitleState as S;
         match self {
-            S::Checking => matches!(next, S::Preparing | S::Rejected | S::Failed | S::Cancelled),
+            // Withdrawing: what an earlier submission of it left.
+            S::Checking => {
+                matches!(next, S::Preparing | S::Withdrawing | S::Rejected | S::Failed | S::Cancelled)
+            }
             S::Preparing => matches!(next, S::Published | S::Withdrawing | S::Failed | S::Cancelled),
             // Published: its publication had taken place before it could be stopped.
-            S::Withdrawing => matches!(next, S::Published | S::Failed | S::Cancelled),
+            S::Withdrawing => matches!(next, S::Published | S::Rejected | S::Failed | S::Cancelled),
             S::Published | S::Rejected | S::Failed | S::Cancelled => matches!(next, S::Checking),
         }
     }

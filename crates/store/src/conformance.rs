@@ -43,6 +43,7 @@ macro_rules! store_conformance {
             kept::a_kept_attempt_that_is_handed_back_is_not_followed_by_another,
             kept::a_kept_attempt_that_completes_is_done,
             kept::what_two_titles_keep_goes_on_until_both_are_planned,
+            publications::leftovers_of_an_earlier_submission_are_remembered,
             publications::what_was_put_online_from_a_path_is_known_for_ever,
             publications::a_publication_that_never_began_is_none,
             standing::a_title_begins_without_promises,

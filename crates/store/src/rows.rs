@@ -73,6 +73,7 @@ pub(crate) struct TitleRow {
     submitted_ms: i64,
     changed_ms: i64,
     held: i64,
+    leftovers: i64,
 }
 
 impl TryFrom<TitleRow> for Title {
@@ -89,6 +90,7 @@ impl TryFrom<TitleRow> for Title {
             submitted_ms: row.submitted_ms,
             changed_ms: row.changed_ms,
             held: row.held != 0,
+            leftovers: row.leftovers != 0,
         })
     }
 }

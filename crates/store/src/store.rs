@@ -81,6 +81,8 @@ pub struct TitleChange {
     pub report: Option<QcReport>,
     /// Why it failed or was rejected.
     pub failure: Option<Failure>,
+    /// Whether files of it that are not online may lie at the origin.
+    pub leftovers: Option<bool>,
 }
 
 /// What [`Store::advance`] did beyond the change itself.

@@ -1,10 +1,11 @@
 //! Titles that are submitted again while they are under way.
 
 use reelfarm_model::message::ControlMessage;
+use reelfarm_model::source::Fingerprint;
 use reelfarm_model::title::{LadderText, Submission};
-use reelfarm_model::{AttemptOutcome, TaskKind, TitleState};
+use reelfarm_model::{AttemptOutcome, Digest, Measurements, TaskKind, TitleState};
 
-use crate::farm::{Farm, played};
+use crate::farm::{Farm, measurements, played};
 
 /// Hours of encoding are not begun again because the operator wants one profile more.
 #[tokio::test]
@@ -48,6 +49,44 @@ async fn nothing_works_at_the_origin_beside_a_publication_that_was_stopped() {
     farm.finish(old.fence, AttemptOutcome::Released).await;
     farm.play_to_the_end().await;
     assert_eq!(farm.title_reaches(TitleState::Published).await.generation, 2);
+}
+
+/// A title that was copied to the origin in part when another delivery of it came.
+async fn replaced_while_it_was_copied(farm: &mut Farm) {
+    farm.submit().await;
+    let upload = farm.play_until(TaskKind::Upload).await;
+    farm.start_attempt(upload.fence).await;
+    let mut delivered = farm.submission();
+    delivered.source.modified_ns += 1;
+    assert!(farm.handle.submit(delivered).await.unwrap().leftovers);
+    farm.finish(upload.fence, AttemptOutcome::Released).await;
+}
+
+async fn is_withdrawn(farm: &mut Farm, end: TitleState) {
+    let withdraw = farm.play_until(TaskKind::Withdraw).await;
+    farm.complete(&withdraw, None).await;
+    assert!(!farm.title_reaches(end).await.leftovers);
+}
+
+#[tokio::test]
+async fn what_was_copied_of_a_delivery_that_another_replaced_is_taken_away_when_that_is_cancelled() {
+    let mut farm = Farm::start().await;
+    replaced_while_it_was_copied(&mut farm).await;
+    farm.handle.cancel("film".parse().unwrap()).await.unwrap();
+    is_withdrawn(&mut farm, TitleState::Cancelled).await;
+}
+
+#[tokio::test]
+async fn what_was_copied_of_a_delivery_that_another_replaced_is_taken_away_when_that_is_rejected() {
+    let mut farm = Farm::start().await;
+    replaced_while_it_was_copied(&mut farm).await;
+    let read = farm.play_until(TaskKind::Fingerprint).await;
+    let other = Fingerprint { sha256: Digest::of(b"other"), md5: "1".repeat(32), size: 10_000_000 };
+    farm.complete(&read, Some(serde_json::to_value(other).unwrap())).await;
+    let measure = farm.play_until(TaskKind::Qc).await;
+    let without_a_picture = Measurements { video: Vec::new(), ..measurements() };
+    farm.complete(&measure, Some(serde_json::to_value(without_a_picture).unwrap())).await;
+    is_withdrawn(&mut farm, TitleState::Rejected).await;
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use reelfarm_model::{Digest, SourceReference, TaskKey, TitleState};
 
 use super::fixtures::{LONG, failure, reprofiled, source, submission, submit, title, to, worker};
 use crate::report::RetryDecision;
-use crate::store::{PlannedTask, Store};
+use crate::store::{PlannedTask, Store, TitleChange};
 
 const ORIGIN: &str = "/origin";
 const FILM: &str = "/sources/\"the\" Ünder film.mov";
@@ -91,4 +91,35 @@ pub async fn a_publication_that_never_began_is_none<S: Store>(store: &S) {
     let fence = store.dispatch(&entry.task.key, LONG).await.expect("asked").expect("ready").fence;
     store.fail(&fence, &failure("a"), RetryDecision::Never).await.expect("asked").expect("current");
     assert_eq!(known(store, ORIGIN, FILM).await, [digest]);
+}
+
+/// What a submission that was replaced may have left at the origin is remembered until somebody has seen to it.
+pub async fn leftovers_of_an_earlier_submission_are_remembered<S: Store>(store: &S) {
+    let (film, task) = (title("film"), publish(ORIGIN, Digest::of(b"film")));
+    let submit_again = |profiles| async move {
+        store.submit(&submission("film", profiles)).await.expect("submitted").title.leftovers
+    };
+    for (generation, is_sent) in [(1, false), (2, true)] {
+        assert!(!submit_again(generation).await);
+        let planned = store.plan(&film, generation.into(), std::slice::from_ref(&task)).await;
+        assert!(planned.expect("asked").is_some());
+        let preparing =
+            store.advance(&film, generation.into(), TitleState::Checking, to(TitleState::Preparing)).await;
+        assert!(preparing.expect("asked").is_some());
+        if is_sent {
+            assert!(store.dispatch(&task.task.key, LONG).await.expect("asked").is_some());
+        }
+    }
+    assert!(submit_again(3).await);
+    assert!(submit_again(4).await, "nobody has seen to it");
+    for (from, next, leftovers) in [
+        (TitleState::Checking, TitleState::Withdrawing, None),
+        (TitleState::Withdrawing, TitleState::Cancelled, Some(false)),
+    ] {
+        let change = TitleChange { leftovers, ..to(next) };
+        assert!(store.advance(&film, 4, from, change).await.expect("asked").is_some());
+        let known = store.title(&film).await.expect("asked").expect("known");
+        assert_eq!(known.leftovers, leftovers.unwrap_or(true));
+    }
+    assert!(!submit_again(5).await);
 }

@@ -68,7 +68,7 @@ pub async fn a_final_title_is_reopened_without_its_old_conclusions<S: Store>(sto
         to: Some(TitleState::Failed),
         source_digest: Some(Digest::of(b"film")),
         failure: Some(failure("it broke")),
-        report: None,
+        ..TitleChange::default()
     };
     store.advance(&film, 1, TitleState::Checking, change).await.expect("asked").expect("changed");
     assert_eq!(store.live_titles().await.expect("asked"), []);

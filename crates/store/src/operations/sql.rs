@@ -4,7 +4,8 @@
 macro_rules! title_columns {
     () => {
         "titles.generation, titles.state, titles.submission, titles.source_digest, titles.report, titles.failure, \
-         titles.submitted_ms, titles.changed_ms, CAST(titles.held AS BIGINT) AS held"
+         titles.submitted_ms, titles.changed_ms, CAST(titles.held AS BIGINT) AS held, \
+         CAST(titles.leftovers AS BIGINT) AS leftovers"
     };
 }
 pub(super) use title_columns;

@@ -33,6 +33,13 @@ pub(super) async fn submit(
         Some(title) => (title.generation + 1, SubmitOutcome::Reopened),
     };
     let held = known.as_ref().is_some_and(|title| title.held);
+    let leftovers = match &known {
+        None => false,
+        Some(title) if title.state == TitleState::Preparing && !title.leftovers => {
+            titles::has_touched_origin(connection, &submission.title).await?
+        }
+        Some(title) => title.leftovers,
+    };
     let mut released = Vec::new();
     if known.is_some_and(|title| title.submission.source == submission.source) {
         titles::keep_attempts(connection, &submission.title).await?;
@@ -55,18 +62,21 @@ pub(super) async fn submit(
         submitted_ms: now,
         changed_ms: now,
         held,
+        leftovers,
     };
     sqlx::query(
-        "INSERT INTO titles (title, generation, state, submission, submitted_ms, changed_ms) \
-         VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (title) DO UPDATE SET generation = excluded.generation, \
+        "INSERT INTO titles (title, generation, state, submission, submitted_ms, changed_ms, leftovers) \
+         VALUES ($1, $2, $3, $4, $5, $5, $6) ON CONFLICT (title) DO UPDATE SET generation = excluded.generation, \
          state = excluded.state, submission = excluded.submission, source_digest = NULL, report = NULL, \
-         failure = NULL, submitted_ms = excluded.submitted_ms, changed_ms = excluded.changed_ms",
+         failure = NULL, submitted_ms = excluded.submitted_ms, changed_ms = excluded.changed_ms, \
+         leftovers = excluded.leftovers",
     )
     .bind(submission.title.as_str())
     .bind(to_generation(generation))
     .bind(title.state.as_str())
     .bind(to_json("a submission", submission)?)
     .bind(now)
+    .bind(i16::from(leftovers))
     .execute(&mut *connection)
     .await?;
     standing::accept(connection, submission).await?;

@@ -27,7 +27,7 @@ pub(super) async fn advance(
     }
     let changed = sqlx::query(
         "UPDATE titles SET state = COALESCE($4, state), source_digest = COALESCE($5, source_digest), \
-         report = COALESCE($6, report), changed_ms = $8, \
+         report = COALESCE($6, report), changed_ms = $8, leftovers = COALESCE($9, leftovers), \
          failure = CASE WHEN $4 = 'published' THEN NULL ELSE COALESCE($7, failure) END \
          WHERE title = $1 AND generation = $2 AND state = $3",
     )
@@ -39,6 +39,7 @@ pub(super) async fn advance(
     .bind(to_optional_json("a QC report", change.report.as_ref())?)
     .bind(to_optional_json("a failure", change.failure.as_ref())?)
     .bind(now)
+    .bind(change.leftovers.map(i16::from))
     .execute(&mut *connection)
     .await?
     .rows_affected();
@@ -86,6 +87,18 @@ pub(super) async fn hold(
         .execute(connection)
         .await?;
     Ok(Some(Title { held, changed_ms: now, ..known }))
+}
+
+/// Whether an attempt of a task of the title has worked at its folder at the origin.
+pub(super) async fn has_touched_origin(connection: &mut Connection, title: &TitleId) -> Result<bool, Fault> {
+    let count: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM title_tasks JOIN tasks USING (task) \
+         WHERE title = $1 AND attempt > 0 AND kind IN ('upload', 'publish')",
+    )
+    .bind(title.as_str())
+    .fetch_one(connection)
+    .await?;
+    Ok(count > 0)
 }
 
 /// The title wants none of its tasks any more. Answers them.

@@ -1,0 +1,1 @@
+ALTER TABLE titles DROP COLUMN leftovers;

@@ -1,0 +1,2 @@
+-- Whether files of a title that are not online may lie at the origin, of this submission or of an earlier one.
+ALTER TABLE titles ADD COLUMN leftovers INTEGER NOT NULL DEFAULT 0 CHECK (leftovers IN (0, 1));

@@ -175,9 +175,9 @@ impl Scheduler {
         let elsewhere =
             failure.code.is_of_the_host() && self.workers.others_take(record.task.spec.pool(), worker);
         Ok(if elsewhere {
-            retry.after_host_failure(record.attempt, record.failures + 1)
+            retry.after_host_failure(record.uncounted + 1, record.failures + 1)
         } else if failure.class == FailureClass::Environment {
-            retry.after_environment_failure(record.attempt, record.failures + 1)
+            retry.after_environment_failure(record.uncounted + 1, record.failures + 1)
         } else {
             retry.after_failure(failure.class, record.failures + 1)
         })

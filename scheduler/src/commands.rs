@@ -188,6 +188,7 @@ mod tests {
             attempt: 1,
             failures: 0,
             losses: 0,
+            uncounted: 0,
             progress: Progress::default(),
             worker: None,
             last_failure: None,

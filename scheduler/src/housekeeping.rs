@@ -1,5 +1,5 @@
 //! Taking away what the farm no longer needs: artifacts of titles that ended long ago, what died before it was finished,
-//! and uploads that nobody carried on.
+//! uploads that nobody carried on, and those that titles were made of that ended long ago.
 //!
 //! Promises: what a title that is under way refers to stays, and so does what ended lately: a title that is submitted again
 //! finds what it was made of. What is taken away and wanted later is made again. Nothing younger than an age is touched, so
@@ -81,14 +81,16 @@ impl Housekeeping {
         }
     }
 
-    /// Collects once, and answers what went. Uploads count as unfinished; their bytes are not counted.
+    /// Collects once, and answers what went. Uploads that nobody finished, or refers to any more, count as unfinished; their
+    /// bytes are not counted.
     ///
     /// # Errors
     /// The store, the artifacts or the uploads cannot be used.
     pub async fn collect(&self) -> Result<Collection, Failure> {
         let referenced = self.store.referenced_artifacts(self.retention.ended).await?;
         let mut collection = self.artifacts.collect(&referenced, self.retention.age, false).await?;
-        collection.unfinished += self.uploads.collect(self.retention.age).await?;
+        let sources = self.store.referenced_sources(self.retention.ended).await?;
+        collection.unfinished += self.uploads.collect(self.retention.age, sources).await?;
         self.metrics.collected(collection.bytes);
         Ok(collection)
     }

@@ -18,10 +18,9 @@ pub struct RetryPolicy {
     pub failures_limit: u32,
     /// Attempts whose worker may be lost before the task is given up.
     pub losses_limit: u32,
-    /// Attempts up to which a failure of one host does not count while another may do better.
+    /// Failures of one host that do not count while another may do better.
     pub hosts_limit: u32,
-    /// Attempts up to which a failure of the environment does not count: the waits in between are the time that a person has
-    /// to mend it.
+    /// Failures of the environment that do not count: the waits in between are the time that a person has to mend it.
     pub environment_limit: u32,
     /// The wait after the first transient failure; it doubles with each further one.
     pub transient_backoff: Duration,
@@ -59,21 +58,22 @@ impl RetryPolicy {
         RetryDecision::After(self.doubled(first, failures))
     }
 
-    /// After the failure of a host, where another takes tasks: the `failures`-th of the task counted from 1, at its
-    /// `attempt`-th attempt.
-    pub fn after_host_failure(&self, attempt: u32, failures: u32) -> RetryDecision {
-        if attempt > self.hosts_limit {
+    /// After the failure of a host, where another takes tasks: the `failures`-th of the task counted from 1, or the
+    /// `uncounted`-th of those that do not count.
+    pub fn after_host_failure(&self, uncounted: u32, failures: u32) -> RetryDecision {
+        if uncounted > self.hosts_limit {
             return self.after_failure(FailureClass::Environment, failures);
         }
         RetryDecision::Uncounted(Duration::ZERO)
     }
 
-    /// After a failure of the environment: the `failures`-th of the task counted from 1, at its `attempt`-th attempt.
-    pub fn after_environment_failure(&self, attempt: u32, failures: u32) -> RetryDecision {
-        if attempt > self.environment_limit {
+    /// After a failure of the environment: the `failures`-th of the task counted from 1, or the `uncounted`-th of those that
+    /// do not count.
+    pub fn after_environment_failure(&self, uncounted: u32, failures: u32) -> RetryDecision {
+        if uncounted > self.environment_limit {
             return self.after_failure(FailureClass::Environment, failures);
         }
-        RetryDecision::Uncounted(self.doubled(self.environment_backoff, attempt))
+        RetryDecision::Uncounted(self.doubled(self.environment_backoff, uncounted))
     }
 
     /// After a title could not be planned because of a failure of `class`, for the `tries`-th time counted from 1: the wait
@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(policy.after_host_failure(11, 1), seconds(3));
         assert_eq!(policy.after_host_failure(13, 3), RetryDecision::Never);
         let patient = RetryPolicy { environment_limit: 20, ..policy };
-        let waits = (1..=20).map(|attempt| match patient.after_environment_failure(attempt, 1) {
+        let waits = (1..=20).map(|uncounted| match patient.after_environment_failure(uncounted, 1) {
             RetryDecision::Uncounted(wait) => wait,
             decision => panic!("{decision:?}"),
         });

@@ -1,5 +1,7 @@
 //! Streams of events.
 
+use std::time::Duration;
+
 use reelfarm_model::message::WorkerEvent;
 use reelfarm_model::{Code, Pool, Progress, WorkerId};
 use reelfarm_queue::Broker as _;
@@ -50,6 +52,30 @@ impl Stream {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_when_its_token_is_revoked() {
+    let limits = ApiLimits { token_look: Duration::from_millis(50), ..ApiLimits::default() };
+    let farm = Farm::start_with(Wish { limits, ..Wish::default() }).await;
+    let request = json!({ "scope": "read-only", "label": "a display", "lifetime_seconds": 3600 });
+    let made =
+        farm.request(Scope::Admin, Method::POST, "/api/v1/tokens").json(&request).send().await.unwrap();
+    let made = body(made, StatusCode::CREATED).await;
+    let bearer = format!("Bearer {}", made["secret"].as_str().unwrap());
+    let answer =
+        farm.plain(Method::GET, "/api/v1/events").header("authorization", bearer).send().await.unwrap();
+    let mut revoked = Stream { answer, text: String::new() };
+    let mut other = Stream::open(&farm, "/api/v1/events").await;
+    revoked.until("live").await;
+    other.until("live").await;
+    let path = format!("/api/v1/tokens/{}", made["token"].as_str().unwrap());
+    let answer = farm.request(Scope::Admin, Method::DELETE, &path).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    assert_eq!(revoked.next().await, None);
+    farm.submit("film").await;
+    other.until("title-changed").await;
+    farm.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

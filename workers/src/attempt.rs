@@ -18,6 +18,9 @@ use crate::lease::Lease;
 use crate::runtime::{Running, Runtime};
 use crate::work::{Attempt, Made};
 
+/// The pause before a start that was not confirmed is reported again.
+const START_PAUSE: Duration = Duration::from_millis(500);
+
 /// A heartbeat on its way to the broker.
 type Sending = Pin<Box<dyn Future<Output = Result<(), BrokerError>> + Send>>;
 
@@ -38,8 +41,20 @@ pub(crate) async fn run(running: &Running, delivery: Delivery) {
         drop(delivery.acknowledge().await);
         return;
     };
+    let _listed = Listed { running, fence };
     run_with_mailbox(running, delivery, &message, mailbox).await;
-    running.mailboxes.lock().unwrap_or_else(PoisonError::into_inner).remove(&fence);
+}
+
+/// An attempt's place among those that are at work here.
+struct Listed<'a> {
+    running: &'a Running,
+    fence: Fence,
+}
+
+impl Drop for Listed<'_> {
+    fn drop(&mut self) {
+        self.running.mailboxes.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.fence);
+    }
 }
 
 /// The mailbox of an attempt; `None` where it is at work already.
@@ -65,11 +80,15 @@ async fn run_with_mailbox(
     let lease = Lease::new(Duration::from_millis(message.lease_ms), Instant::now());
     // Acknowledged early, once the start is recorded: a message that stays open for as long as an encode takes is
     // what brokers close channels for.
-    if let Err(error) =
-        worker.broker.send_event(&WorkerEvent::Started { fence, worker: worker.id.clone() }).await
-    {
-        tracing::warn!(%title, task, %error, "start not reported: the task is put back");
-        return;
+    let started = WorkerEvent::Started { fence, worker: worker.id.clone() };
+    while let Err(error) = worker.broker.send_event(&started).await {
+        if running.stop.is_cancelled() || Instant::now() >= lease.valid_until() {
+            tracing::warn!(%title, task, %error, "start not reported: the task is put back");
+            return;
+        }
+        // It may have been heard all the same, and then nobody else may begin this attempt.
+        tracing::warn!(%title, task, %error, "start not confirmed: reporting it again");
+        tokio::time::sleep(START_PAUSE).await;
     }
     if !delivery.acknowledge().await.unwrap_or(false) {
         // It will be delivered again; this attempt goes on, and the fence keeps one result.

@@ -17,6 +17,8 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Sends reports until `ended`, and the farewell then.
 pub(crate) async fn run(running: Arc<Running>, ended: CancellationToken) -> Result<(), BrokerError> {
+    // One that nobody hears of gets no tasks.
+    let _ends_the_worker = running.stop.clone().drop_guard();
     let mut ticks = tokio::time::interval(INTERVAL);
     loop {
         let phase = tokio::select! {

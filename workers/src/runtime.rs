@@ -8,8 +8,10 @@
 //! consists of is not the runtime's: see [`Work`].
 
 use std::collections::{BTreeMap, HashMap};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures::FutureExt as _;
 use reelfarm_artifacts::ArtifactStore;
 use reelfarm_model::message::{ControlMessage, Slots};
 use reelfarm_model::recipe::ToolVersions;
@@ -211,7 +213,10 @@ async fn slot(running: Arc<Running>, pool: Pool) -> Result<(), BrokerError> {
             continue;
         }
         running.state.change(metrics, pool, |slots| slots.busy += 1);
-        attempt::run(&running, delivery).await;
+        // A bug that one task brings to light costs its attempt, and not the others' slot.
+        if AssertUnwindSafe(attempt::run(&running, delivery)).catch_unwind().await.is_err() {
+            tracing::error!("an attempt broke off: its lease will expire");
+        }
         running.state.change(metrics, pool, |slots| slots.busy -= 1);
     }
 }
@@ -249,13 +254,15 @@ impl Running {
     }
 }
 
-/// Hands control messages to the attempts that they are about, until `ended`.
+/// Hands control messages to the attempts that they are about, until `ended`. A worker that cannot be told anything hands back
+/// what it has, and ends.
 async fn forward(
     running: Arc<Running>,
     mut control: ControlStream,
     ended: CancellationToken,
 ) -> Result<(), BrokerError> {
     let Runtime { broker, id, .. } = &running.worker;
+    let _ends_the_worker = running.stop.clone().drop_guard();
     loop {
         let message = tokio::select! {
             () = ended.cancelled() => return Ok(()),

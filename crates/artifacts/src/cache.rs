@@ -118,6 +118,10 @@ impl Cache {
         for folder in [&kept, &staging, &partial] {
             fs_err::create_dir_all(folder)?;
         }
+        // The lock says that nobody else works here: it is what an earlier process left.
+        for entry in fs_err::read_dir(&staging)? {
+            folder::remove_all(&entry?.path())?;
+        }
         forget_old(&partial)?;
         let (shelf, next) = stock(&kept)?;
         let inner = Inner {

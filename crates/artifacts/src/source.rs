@@ -123,7 +123,11 @@ fn unreadable(text: &str, error: &object_store::Error) -> Failure {
             Failure::new(Code::SourceNotFound, format!("there is no object {text}; check its name"))
         }
         object_store::Error::Precondition { .. } => changed(text),
-        _ => Failure::new(Code::SourceUnreadable, format!("{text} cannot be read: {error}")),
+        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
+            let hint = "check the access key and what it may read";
+            Failure::new(Code::SourceUnreadable, format!("{text} cannot be read: {error}; {hint}"))
+        }
+        _ => Failure::new(Code::SourceUnreachable, format!("{text} cannot be read now: {error}")),
     }
 }
 

@@ -361,15 +361,15 @@ impl ArtifactStore {
 
     /// Removes everything in this process's staging: what attempts of an earlier process left, and damaged artifacts. Only
     /// at the start, while nobody works here. Answers how many folders there were. In a folder that several processes use,
-    /// others may work at any time: nothing is removed, and [`collect`](Self::collect) takes what is old.
+    /// others may work at any time: nothing is removed, and [`collect`](Self::collect) takes what is old. With a bucket, that
+    /// was done when the store was opened.
     ///
     /// # Errors
     /// Something cannot be removed.
     pub async fn sweep_staging(&self) -> Result<usize, ArtifactError> {
         let staging = match &self.form {
-            Form::Folder(folders) if folders.shared => return Ok(0),
-            Form::Folder(folders) => folders.staging.clone(),
-            Form::Bucket(objects) => objects.cache.staging_folder().to_owned(),
+            Form::Folder(folders) if !folders.shared => folders.staging.clone(),
+            Form::Folder(_) | Form::Bucket(_) => return Ok(0),
         };
         blocking(move || {
             let mut removed = 0;

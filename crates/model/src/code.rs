@@ -43,6 +43,7 @@ codes! {
     SourceEmpty = "RF-SRC-003", Permanent, "the source file is empty";
     SourceUnreadable = "RF-SRC-004", Environment, "the source file cannot be read";
     SourceChanged = "RF-SRC-005", Permanent, "the source changed while it was being worked on";
+    SourceUnreachable = "RF-SRC-006", Environment, "the store that the source lies in does not answer";
 
     TitleNameInvalid = "RF-TTL-001", Permanent, "the file's name gives no usable title name";
     TitleNameTaken = "RF-TTL-002", Permanent, "another source already uses this title name";

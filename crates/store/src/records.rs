@@ -29,6 +29,8 @@ pub struct TaskRecord {
     pub failures: u32,
     /// Attempts whose worker was lost since the task was last planned.
     pub losses: u32,
+    /// Attempts that failed since the task was last planned, and do not count.
+    pub uncounted: u32,
     /// How far the current attempt is; zero where none is under way.
     pub progress: Progress,
     /// Who works or last worked on it.

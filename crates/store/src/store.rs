@@ -1,7 +1,7 @@
 //! The seam: what a scheduler asks of a store.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -331,6 +331,13 @@ pub trait Store: Access {
     /// # Errors
     /// The database.
     async fn referenced_artifacts(&self, ended: Duration) -> Result<BTreeSet<ArtifactKey>, StoreError>;
+
+    /// The sources of titles, and their files of subtitles, as far as the titles are not final or became so less than
+    /// `ended` ago.
+    ///
+    /// # Errors
+    /// The database.
+    async fn referenced_sources(&self, ended: Duration) -> Result<BTreeSet<PathBuf>, StoreError>;
 
     /// How many titles and tasks are in each state.
     ///

@@ -72,6 +72,8 @@ pub struct ApiLimits {
     pub time: Duration,
     /// How long a client may be silent in the midst of an upload or of a request's head, or leave an answer unread.
     pub silence: Duration,
+    /// How long after its token is good no more a stream of events may go on.
+    pub token_look: Duration,
     /// How long the answer to a request under an idempotency key is kept.
     pub keep_answers: Duration,
 }
@@ -86,6 +88,7 @@ impl Default for ApiLimits {
             largest_upload: 2 << 40,
             time: Duration::from_secs(30),
             silence: Duration::from_secs(60),
+            token_look: Duration::from_secs(15),
             keep_answers: Duration::from_secs(24 * 60 * 60),
         }
     }

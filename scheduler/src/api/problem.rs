@@ -62,6 +62,13 @@ impl Refusal {
 
 impl From<Failure> for Refusal {
     fn from(failure: Failure) -> Self {
+        // The words of a database or a disk may name hosts, users and folders that are nobody's business out there.
+        if failure.code == Code::StateUnreachable {
+            tracing::warn!(%failure, "a part of the farm cannot be used");
+            let message =
+                "the farm's database or its disk cannot be used; try again in a few seconds, or see the log";
+            return Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::StateUnreachable, message);
+        }
         Self { status: status_of(failure.code), failure }
     }
 }

@@ -2,6 +2,7 @@
 
 mod folder;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -121,11 +122,12 @@ pub trait Uploads: Send + Sync + 'static {
     /// The place cannot be used.
     async fn file(&self, upload: &Digest) -> Result<Option<PathBuf>, UploadError>;
 
-    /// Removes uploads that were begun and to which nothing was added for so long. Answers how many.
+    /// Removes uploads to which nothing was added, and that nobody asked for, for so long. Of those that are complete, not
+    /// what is `referenced`. Answers how many.
     ///
     /// # Errors
     /// The place cannot be used.
-    async fn collect(&self, age: Duration) -> Result<usize, UploadError>;
+    async fn collect(&self, age: Duration, referenced: BTreeSet<PathBuf>) -> Result<usize, UploadError>;
 }
 
 /// How far an upload is, in the body and in the headers `upload-offset` and `upload-length`; `HEAD` has these alone.

@@ -12,13 +12,14 @@ use axum::extract::{Extension, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
 use reelfarm_api::{Problem, TaskResult, WatchEvent, WatchedTask, WatchedTitle};
-use reelfarm_model::{Title, TitleId};
+use reelfarm_model::{Digest, Title, TitleId};
 use reelfarm_store::{StoreError, TaskRecord};
 use serde::Deserialize;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::Api;
+use super::authorise::Principal;
 use super::extract::{Named, Query, unknown_title};
 use super::problem::Refusal;
 use crate::cost::cost;
@@ -53,6 +54,7 @@ pub(super) struct WatchQuery {
 pub(super) async fn titles(
     State(api): State<Api>,
     Extension(handle): Extension<Handle>,
+    Extension(Principal(token)): Extension<Principal>,
     Query(query): Query<WatchQuery>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refusal> {
     let named = match query.title {
@@ -66,7 +68,7 @@ pub(super) async fn titles(
             Some(named)
         }
     };
-    watch(api, handle, named).await
+    watch(api, handle, token, named).await
 }
 
 /// Watches a title. Each event's data is a `WatchEvent`.
@@ -80,14 +82,16 @@ pub(super) async fn titles(
 pub(super) async fn title(
     State(api): State<Api>,
     Extension(handle): Extension<Handle>,
+    Extension(Principal(token)): Extension<Principal>,
     Named(id): Named,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refusal> {
-    watch(api, handle, Some(BTreeSet::from([id]))).await
+    watch(api, handle, token, Some(BTreeSet::from([id]))).await
 }
 
 async fn watch(
     api: Api,
     handle: Handle,
+    token: Digest,
     named: Option<BTreeSet<TitleId>>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refusal> {
     let place = api.watchers.clone().try_acquire_owned().map_err(|_| Refusal::busy("watchers"))?;
@@ -99,7 +103,7 @@ async fn watch(
     }
     let (sender, receiver) = mpsc::channel(BUFFER);
     // The handle is not kept: the stream ends when the scheduler that it belongs to does.
-    tokio::spawn(run(Watcher { api, named, sender }, events, place));
+    tokio::spawn(run(Watcher { api, token, named, sender }, events, place));
     let stream = futures::stream::unfold(receiver, |mut receiver| async {
         receiver.recv().await.map(|event| (Ok(event), receiver))
     });
@@ -120,6 +124,8 @@ impl From<StoreError> for End {
 
 struct Watcher {
     api: Api,
+    /// The digest of the token under which it watches.
+    token: Digest,
     /// `None` for all.
     named: Option<BTreeSet<TitleId>>,
     sender: mpsc::Sender<Event>,
@@ -130,6 +136,7 @@ async fn run(watcher: Watcher, events: broadcast::Receiver<FarmEvent>, _place: O
     let deposed = leader.wait_for(|leader| !matches!(leader, Leader::Here(_)));
     let end = tokio::select! {
         end = watcher.tell(events) => end,
+        end = watcher.lose_token() => end,
         // Whoever watches asks the next leader.
         _ = deposed => Ok(()),
         () = stop.cancelled() => Ok(()),
@@ -141,6 +148,16 @@ async fn run(watcher: Watcher, events: broadcast::Receiver<FarmEvent>, _place: O
 }
 
 impl Watcher {
+    /// Waits until the token is good no more.
+    async fn lose_token(&self) -> Result<(), End> {
+        loop {
+            tokio::time::sleep(self.api.limits.token_look).await;
+            if self.api.store.token(&self.token).await?.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
     async fn tell(&self, mut events: broadcast::Receiver<FarmEvent>) -> Result<(), End> {
         self.tell_all().await?;
         loop {

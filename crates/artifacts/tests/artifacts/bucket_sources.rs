@@ -163,7 +163,7 @@ async fn a_fetch_that_ended_early_goes_on_where_it_was() {
     let store = with(impatient(&breaks.endpoint), host.path(), cache(&host.path().join("cache")));
     let source = store.look_at_source(FILM).await.unwrap();
     let failure = store.fetch_source(&source, None).await.unwrap_err();
-    assert_eq!(failure.code, Code::SourceUnreadable, "{failure}");
+    assert_eq!(failure.code, Code::SourceUnreachable, "{failure}");
     drop(store);
     let fetched = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&fetched);

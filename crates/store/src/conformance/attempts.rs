@@ -9,7 +9,7 @@ use reelfarm_model::{ArtifactKey, Code, Digest, Progress, TaskKind, TaskState, T
 
 use super::fixtures::{
     LONG, NONE, dispatch, failure, finish, key, planned, ready, record, refused_everywhere, start, state,
-    submit, submit_and_plan, title, to, worker,
+    submission, submit, submit_and_plan, title, to, worker,
 };
 use crate::records::{AttemptEnd, Counts, ExpiredAttempt};
 use crate::report::RetryDecision;
@@ -125,6 +125,11 @@ pub async fn artifacts_are_referred_to_until_their_titles_are_over<S: Store>(sto
     store.advance(&film, 1, TitleState::Checking, over).await.expect("asked").expect("changed");
     assert_eq!(store.referenced_artifacts(LONG).await.expect("asked"), of(&[1, 2, 3]));
     assert_eq!(store.referenced_artifacts(NONE).await.expect("asked"), of(&[2, 3]));
+
+    let sources = |ended| async move { store.referenced_sources(ended).await.expect("asked") };
+    let source = |name| submission(name, 0).source.path;
+    assert_eq!(sources(LONG).await, [source("film"), source("other")].into());
+    assert_eq!(sources(NONE).await, [source("other")].into());
 }
 
 /// What is given up is given up, and what needs it does not start.
@@ -201,6 +206,7 @@ pub async fn a_failure_or_a_loss_may_be_uncounted<S: Store>(store: &S) {
         let again = record(store, number).await;
         assert_eq!((again.state, again.failures, again.losses), (TaskState::Ready, 0, 0));
         assert!(again.last_failure.is_some());
+        assert_eq!(again.uncounted, u32::from(end == AttemptEnd::Failed));
         let history = store.attempts_of(&key(number)).await.expect("asked");
         assert_eq!(history[0].outcome, Some(end));
         assert!(history[0].failure.is_some());

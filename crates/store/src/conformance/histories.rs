@@ -355,8 +355,8 @@ impl<S: Store> History<'_, S> {
             let found = found.expect("known");
             assert_eq!(found.state, expected.state, "task {number}");
             assert_eq!(
-                (found.attempt, found.failures, found.losses),
-                (expected.attempt, expected.failures, expected.losses)
+                (found.attempt, found.failures, found.losses, found.uncounted),
+                (expected.attempt, expected.failures, expected.losses, expected.uncounted)
             );
             assert_eq!(found.needs, keys(expected.needs.iter().copied()));
             assert!(expected.completions <= 1, "task {number} was done twice");

@@ -54,6 +54,7 @@ pub(super) struct ModelTask {
     pub(super) attempt: u32,
     pub(super) failures: u32,
     pub(super) losses: u32,
+    pub(super) uncounted: u32,
     pub(super) needs: BTreeSet<u32>,
     pub(super) back_off: Span,
     /// The attempt that is under way, with its lease and the worker that started it.
@@ -392,6 +393,7 @@ impl Model {
         self.give_back(number, "failed", retry.after);
         if let Some(task) = self.tasks.get_mut(&number) {
             task.failures += u32::from(retry.counts);
+            task.uncounted += u32::from(!retry.counts);
         }
         true
     }
@@ -448,6 +450,7 @@ impl ModelTask {
             attempt: 0,
             failures: 0,
             losses: 0,
+            uncounted: 0,
             needs: BTreeSet::new(),
             back_off: Span::None,
             current: None,
@@ -462,7 +465,7 @@ impl ModelTask {
 
     fn reset(&mut self) {
         self.state = TaskState::Waiting;
-        (self.failures, self.losses) = (0, 0);
+        (self.failures, self.losses, self.uncounted) = (0, 0, 0);
         self.back_off = Span::None;
     }
 

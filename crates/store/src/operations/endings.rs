@@ -241,6 +241,7 @@ async fn give_up_or_retry(
     }
     let counted: Vec<String> = sqlx::query_scalar(concat!(
         "UPDATE tasks SET failures = failures + $2 * given.counts, losses = losses + $3 * given.counts, \
+         uncounted = uncounted + $2 * (1 - given.counts), \
          last_failure = given.failure, not_before_ms = given.not_before_ms, finished_ms = given.finished_ms, ",
         no_lease!(),
         ", state = CASE WHEN given.finished_ms IS NULL THEN ",

@@ -19,7 +19,7 @@ mod titles;
 mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -133,6 +133,10 @@ impl Store for Form {
 
     async fn referenced_artifacts(&self, ended: Duration) -> Result<BTreeSet<ArtifactKey>, StoreError> {
         read!(self, "look for what is referred to", queries::referenced_artifacts, ended)
+    }
+
+    async fn referenced_sources(&self, ended: Duration) -> Result<BTreeSet<PathBuf>, StoreError> {
+        read!(self, "look for the sources that are referred to", queries::referenced_sources, ended)
     }
 
     async fn dispatch_all(&self, tasks: &[TaskKey], lease: Duration) -> Result<Vec<TaskMessage>, StoreError> {

@@ -148,8 +148,8 @@ pub(super) async fn reset(connection: &mut Connection, tasks: &[(TaskKey, i64)])
         return Ok(());
     }
     sqlx::query(concat!(
-        "UPDATE tasks SET state = 'waiting', place = given.place, failures = 0, losses = 0, progress = NULL, \
-         worker = NULL, last_failure = NULL, not_before_ms = NULL, dispatched_ms = NULL, started_ms = NULL, \
+        "UPDATE tasks SET state = 'waiting', place = given.place, failures = 0, losses = 0, \
+         uncounted = 0, progress = NULL, worker = NULL, last_failure = NULL, not_before_ms = NULL, dispatched_ms = NULL, started_ms = NULL, \
          finished_ms = NULL, result = NULL FROM \
          (SELECT value ->> 0 AS task, CAST(value ->> 1 AS BIGINT) AS place FROM ",
         rows!("$1"),

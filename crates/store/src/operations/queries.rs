@@ -1,10 +1,11 @@
 //! What is asked of the store without changing it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reelfarm_model::attempt::ArtifactRecord;
+use reelfarm_model::title::Submission;
 use reelfarm_model::{
     ArtifactKey, Digest, Pool, Task, TaskKey, TaskState, Title, TitleId, TitleState, WorkerId,
 };
@@ -208,6 +209,31 @@ pub(super) async fn referenced_artifacts(
         artifacts.extend(task.spec.inputs());
     }
     Ok(artifacts)
+}
+
+/// See [`Store::referenced_sources`](crate::Store::referenced_sources).
+pub(super) async fn referenced_sources(
+    connection: &mut Connection,
+    ended: Duration,
+) -> Result<BTreeSet<PathBuf>, Fault> {
+    let live: Vec<_> = TitleState::ALL.into_iter().filter(|state| !state.is_final()).collect();
+    let submissions: Vec<String> = sqlx::query_scalar(concat!(
+        "SELECT submission FROM titles WHERE changed_ms > ",
+        now!(),
+        " - $2 OR state ",
+        one_of!("$1")
+    ))
+    .bind(to_json("states", &live)?)
+    .bind(i64::try_from(ended.as_millis()).unwrap_or(i64::MAX))
+    .fetch_all(connection)
+    .await?;
+    let mut sources = BTreeSet::new();
+    for submission in submissions {
+        let submission: Submission = from_json("a submission", &submission)?;
+        sources.extend(submission.subtitles.into_iter().map(|subtitles| subtitles.file.path));
+        sources.insert(submission.source.path);
+    }
+    Ok(sources)
 }
 
 /// The titles that want each of the tasks, in the order of submission.

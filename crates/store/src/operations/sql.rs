@@ -15,7 +15,7 @@ macro_rules! task_columns {
     () => {
         concat!(
             "tasks.specification, tasks.source, tasks.state, tasks.attempt, tasks.failures, tasks.losses, \
-             tasks.progress, tasks.worker, tasks.last_failure, tasks.not_before_ms, tasks.dispatched_ms, \
+             tasks.uncounted, tasks.progress, tasks.worker, tasks.last_failure, tasks.not_before_ms, tasks.dispatched_ms, \
              tasks.started_ms, tasks.finished_ms, tasks.result, \
              (SELECT MIN(titles.submitted_ms) FROM title_tasks JOIN titles USING (title) \
               WHERE title_tasks.task = tasks.task AND title_tasks.wanted = 1) AS wanted_since_ms, \

@@ -3,10 +3,11 @@
 //! `<digest>.<size>.part` is one that is on its way: its length is what has come. `<digest>` is one that is complete,
 //! and gets its name in one step once its bytes were compared with the digest and are on the disk.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::fs::TryLockError;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -38,6 +39,8 @@ pub struct FolderUploads {
 struct Hashed {
     received: u64,
     hasher: Sha256,
+    /// The file, and when it was last written, as this process left it: another scheduler may have been at it since.
+    left: Option<(u64, SystemTime)>,
 }
 
 impl fmt::Debug for FolderUploads {
@@ -71,16 +74,18 @@ impl FolderUploads {
     /// The hash of what is there, from memory or from the disk, and the file at its end.
     fn hashed_up_to(&self, upload: &Digest, received: u64, file: &mut fs_err::File) -> io::Result<Hashed> {
         let known = self.hashed.lock().unwrap_or_else(PoisonError::into_inner).remove(upload);
-        match known.filter(|known| known.received == received) {
+        let found = Some(written(file)?);
+        match known.filter(|known| known.received == received && known.left == found) {
             Some(known) => {
                 file.seek(SeekFrom::End(0))?;
                 Ok(known)
             }
-            None => Ok(Hashed { received, hasher: hash(file)? }),
+            None => Ok(Hashed { received, hasher: hash(file)?, left: None }),
         }
     }
 
-    fn remember(&self, upload: &Digest, hashed: Hashed) {
+    fn remember(&self, upload: &Digest, file: &fs_err::File, hashed: Hashed) {
+        let hashed = Hashed { left: written(file).ok(), ..hashed };
         let mut known = self.hashed.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= REMEMBERED {
             // Whichever: it is hashed again where it goes on.
@@ -173,7 +178,7 @@ impl FolderUploads {
         let received = hashed.received;
         let status = UploadStatus { upload: *upload, received, size, complete: received == size };
         if !status.complete {
-            self.remember(upload, hashed);
+            self.remember(upload, &file, hashed);
             return cut.map_or(Ok(status), |error| Err(UploadError::Cut(error)));
         }
         let found = Digest::from_bytes(hashed.hasher.finalize().into());
@@ -217,20 +222,29 @@ impl Uploads for FolderUploads {
     }
 
     async fn file(&self, upload: &Digest) -> Result<Option<PathBuf>, UploadError> {
-        let status = self.status(upload).await?;
-        Ok(status.filter(|status| status.complete).map(|_| self.complete(upload)))
+        let file = self.complete(upload);
+        let found = tokio::task::spawn_blocking(move || {
+            // Whoever asks is about to refer to it.
+            match fs_err::File::open(&file).and_then(|file| file.set_modified(SystemTime::now())) {
+                Ok(()) => Ok(Some(file)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(error),
+            }
+        });
+        found.await.map_err(|error| disk(io::Error::other(error)))?.map_err(disk)
     }
 
-    async fn collect(&self, age: Duration) -> Result<usize, UploadError> {
+    async fn collect(&self, age: Duration, referenced: BTreeSet<PathBuf>) -> Result<usize, UploadError> {
         let folder = self.folder.clone();
         let collected = tokio::task::spawn_blocking(move || {
             let mut removed = 0;
             for entry in fs_err::read_dir(&folder)? {
                 let entry = entry?;
                 let is_part = entry.path().extension().is_some_and(|end| end == PART);
+                let is_kept = !is_part && referenced.contains(&entry.path());
                 let modified = entry.metadata()?.modified()?;
                 let is_old = SystemTime::now().duration_since(modified).is_ok_and(|passed| passed >= age);
-                if is_part && is_old {
+                if is_old && !is_kept {
                     fs_err::remove_file(entry.path())?;
                     removed += 1;
                 }
@@ -239,6 +253,12 @@ impl Uploads for FolderUploads {
         });
         collected.await.map_err(|error| disk(io::Error::other(error)))?.map_err(disk)
     }
+}
+
+/// Which file it is, and when it was last written.
+fn written(file: &fs_err::File) -> io::Result<(u64, SystemTime)> {
+    let metadata = file.metadata()?;
+    Ok((metadata.ino(), metadata.modified()?))
 }
 
 fn hash(file: &mut fs_err::File) -> io::Result<Sha256> {
@@ -300,6 +320,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_upload_goes_on_through_another_scheduler_whatever_the_first_remembers() {
+        let (folder, first) = uploads();
+        let second = FolderUploads::open(&folder.path().join("uploads"), 100).unwrap();
+        let name = Digest::of(b"reel");
+        first.append(&name, 4, 0, body(&[b"RE"])).await.unwrap();
+        // The sender had sent the wrong file, and begins anew through the other.
+        assert!(matches!(
+            second.append(&name, 4, 2, body(&[b"EL"])).await.unwrap_err(),
+            UploadError::Digest { .. }
+        ));
+        second.append(&name, 4, 0, body(&[b"re"])).await.unwrap();
+        assert!(first.append(&name, 4, 2, body(&[b"el"])).await.unwrap().complete);
+    }
+
+    #[tokio::test]
     async fn bytes_that_are_wrong_or_too_many_change_nothing() {
         let (folder, uploads) = uploads();
         let name = Digest::of(b"reel");
@@ -342,14 +377,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_never_finished_is_taken_away_after_a_while() {
+    async fn what_was_never_finished_or_is_referred_to_no_more_is_taken_away_after_a_while() {
         let (_folder, uploads) = uploads();
         let (part, whole) = (Digest::of(b"reel"), Digest::of(b"film"));
         uploads.append(&part, 4, 0, body(&[b"re"])).await.unwrap();
         uploads.append(&whole, 4, 0, body(&[b"film"])).await.unwrap();
-        assert_eq!(uploads.collect(Duration::from_secs(3600)).await.unwrap(), 0);
-        assert_eq!(uploads.collect(Duration::ZERO).await.unwrap(), 1);
+        let file = uploads.file(&whole).await.unwrap().unwrap();
+        let collect = async |age, referenced: &[&PathBuf]| {
+            uploads.collect(age, referenced.iter().copied().cloned().collect()).await.unwrap()
+        };
+        assert_eq!(collect(Duration::from_secs(3600), &[]).await, 0);
+        assert_eq!(collect(Duration::ZERO, &[&file]).await, 1);
         assert_eq!(uploads.status(&part).await.unwrap(), None);
         assert!(uploads.status(&whole).await.unwrap().unwrap().complete);
+        // Asked for long ago: then nobody is about to refer to it.
+        let long_ago = SystemTime::now() - Duration::from_secs(7200);
+        let age = |file: &PathBuf| fs_err::File::open(file).unwrap().set_modified(long_ago).unwrap();
+        age(&file);
+        uploads.file(&whole).await.unwrap();
+        assert_eq!(collect(Duration::from_secs(3600), &[]).await, 0);
+        age(&file);
+        assert_eq!(collect(Duration::from_secs(3600), &[]).await, 1);
+        assert_eq!(uploads.file(&whole).await.unwrap(), None);
     }
 }

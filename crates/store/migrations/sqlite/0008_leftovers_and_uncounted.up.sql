@@ -1,2 +1,5 @@
 -- Whether files of a title that are not online may lie at the origin, of this submission or of an earlier one.
 ALTER TABLE titles ADD COLUMN leftovers INTEGER NOT NULL DEFAULT 0 CHECK (leftovers IN (0, 1));
+
+-- Attempts that failed since the task was last planned, and say nothing about it.
+ALTER TABLE tasks ADD COLUMN uncounted INTEGER NOT NULL DEFAULT 0;

@@ -1,1 +1,2 @@
+ALTER TABLE tasks DROP COLUMN uncounted;
 ALTER TABLE titles DROP COLUMN leftovers;

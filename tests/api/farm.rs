@@ -160,6 +160,7 @@ impl Farm {
                 packager,
                 keys: KeyRing { master, given: None, server: None },
                 disk_floor: 0,
+                heartbeat: Duration::from_millis(500),
                 tools: tools.clone(),
                 metrics,
             };

@@ -205,8 +205,8 @@ async fn watch(
     // What is being written when the lease is lost has this long to reach the origin.
     let margin =
         if message.task.spec.acts_on_origin() { ORIGIN_GRACE.min(length / 4) } else { Duration::ZERO };
-    // Several heartbeats a lease, so that one lost answer does no harm; often enough for a progress line.
-    let period = (length / 5).min(Duration::from_millis(500));
+    // Several heartbeats a lease, so that one lost answer does no harm.
+    let period = (length / 5).min(running.worker.heartbeat);
     let mut beats = tokio::time::interval(period);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // A heartbeat may take long to send while the broker cannot be reached. The lease and the mailbox are watched

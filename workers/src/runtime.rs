@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use reelfarm_artifacts::ArtifactStore;
@@ -49,6 +50,8 @@ pub struct Worker {
     pub keys: KeyRing,
     /// Bytes that must be free on the disk that attempts write to: while there are fewer, no task is taken.
     pub disk_floor: u64,
+    /// The longest pause between two reports of an attempt. It reports more often where its lease is short.
+    pub heartbeat: Duration,
     /// The tools of this host.
     pub tools: ToolVersions,
     /// Metrics.
@@ -67,6 +70,8 @@ pub struct Runtime {
     pub artifacts: ArtifactStore,
     /// Bytes that must be free on the disk that attempts write to: while there are fewer, no task is taken.
     pub disk_floor: u64,
+    /// The longest pause between two reports of an attempt. It reports more often where its lease is short.
+    pub heartbeat: Duration,
     /// The tools of this host.
     pub tools: ToolVersions,
     /// Metrics.
@@ -135,6 +140,7 @@ impl Worker {
             broker: Arc::clone(&self.broker),
             artifacts: self.artifacts.clone(),
             disk_floor: self.disk_floor,
+            heartbeat: self.heartbeat,
             tools: self.tools.clone(),
             metrics: self.metrics.clone(),
             work: Arc::new(MakeArtifacts(Arc::new(self))),

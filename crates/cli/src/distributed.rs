@@ -23,6 +23,9 @@ pub struct BrokerArguments {
     /// A file with RabbitMQ's URL, such as amqp://worker:PASSWORD@rabbit:5672/reelfarm.
     #[arg(long, env = "REELFARM_BROKER_URL_FILE", value_name = "FILE")]
     pub broker_url_file: PathBuf,
+    /// Authorities that RabbitMQ's certificate is held against, beside the system's, in PEM.
+    #[arg(long, env = "REELFARM_BROKER_AUTHORITY_FILE", value_name = "FILE")]
+    pub broker_authority_file: Option<PathBuf>,
 }
 
 /// The database of a farm.
@@ -79,6 +82,11 @@ impl BrokerArguments {
                 format!("{} holds no broker's URL: {error}", self.broker_url_file.display()),
             )
         })?;
+        if let Some(file) = &self.broker_authority_file {
+            let certificates = fs_err::read_to_string(file)
+                .map_err(|error| Failure::new(Code::SettingsInvalid, error.to_string()))?;
+            options.certificates = Some(certificates);
+        }
         let metrics = metrics.clone();
         options.on_not_understood = Arc::new(move || metrics.message_not_understood());
         Ok(Arc::new(RabbitMqBroker::connect(options).await.map_err(|error| broker_failure(&error))?))

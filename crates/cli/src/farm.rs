@@ -30,6 +30,9 @@ pub const DATABASE_FILE: &str = "reelfarm.db";
 /// How long a worker's lease runs. Scheduler and worker share a process, so it ends only where that process hangs.
 const LEASE: Duration = Duration::from_secs(60);
 
+/// Often enough for a progress line. Here a report costs next to nothing.
+const HEARTBEAT: Duration = Duration::from_millis(500);
+
 /// A running farm.
 pub struct Farm {
     /// Talks to its scheduler.
@@ -96,6 +99,7 @@ impl Farm {
             keys: keys.ring.clone(),
             // A task that finds no room fails and says so, where a worker that waited for room would wait for ever.
             disk_floor: 0,
+            heartbeat: HEARTBEAT,
             tools: versions.clone(),
             metrics,
         };

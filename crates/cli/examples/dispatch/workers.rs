@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt as _;
@@ -41,6 +42,7 @@ pub(crate) async fn run(broker: &str, state: &Path, count: usize, slots: usize) 
             broker: Arc::new(RabbitMqBroker::connect(options).await?),
             artifacts: artifacts.clone(),
             disk_floor: 0,
+            heartbeat: Duration::from_secs(2),
             tools: titles::tools(),
             metrics: metrics.clone(),
             work: Arc::new(NoOp),

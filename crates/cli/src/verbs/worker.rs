@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use reelfarm_model::{Code, Failure, Pool, WorkerId};
 use reelfarm_queue::{Broker, Role};
@@ -16,6 +17,9 @@ use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::signals::Signals;
 use crate::{distributed, farm, tools};
+
+/// How often an attempt says how far it is. Thousands of them do, and the leader answers each.
+const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// Serves until a signal: the first drains - no more tasks are taken, those at work are finished - within the limit;
 /// then, or at a second signal, what is at work is handed back.
@@ -49,12 +53,13 @@ pub async fn run(verb: WorkerArguments, printer: &Printer) -> Result<Exit, Failu
         packager,
         keys: keys.ring,
         disk_floor: verb.artifacts.disk_floor(),
+        heartbeat: HEARTBEAT,
         tools: versions,
         metrics,
     };
     let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
     let mut running = tokio::spawn(worker.run(drain.clone(), stop.clone()));
-    let limit = std::time::Duration::from_secs(verb.drain_limit);
+    let limit = Duration::from_secs(verb.drain_limit);
     let mut exit = Exit::Done;
     let ended = loop {
         tokio::select! {

@@ -201,7 +201,7 @@ impl Scheduler {
             (Recorded::UnderWay, _) => self.started(&fence),
             (Recorded::Completed(completed), _) => {
                 if let Report::Completed { artifacts, .. } = &report {
-                    self.tell_surveys(artifacts);
+                    self.tell_surveys(artifacts.iter().map(|artifact| artifact.key), true);
                 }
                 let kind = self.active_of(&fence).map(|active| active.kind);
                 self.attempt_ended(&fence, &TaskResult::Done);

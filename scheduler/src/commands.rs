@@ -11,7 +11,7 @@ use reelfarm_model::{ArtifactKey, Code, Failure, TaskKey, TaskKind, Title, Title
 use reelfarm_store::{Retried, TaskRecord};
 use tokio::sync::oneshot;
 
-use crate::errands::Returned;
+use crate::errands::{Returned, in_time};
 use crate::event::FarmEvent;
 use crate::service::{Scheduler, SchedulerError};
 
@@ -63,15 +63,15 @@ impl Scheduler {
             Err(failure) => return drop(reply.send(Err(failure))),
         };
         let artifacts = self.artifacts.clone();
-        self.send_out(async move {
-            let mut removed = Ok(());
-            for output in outputs {
-                removed = artifacts.remove(output).await;
-                if removed.is_err() {
-                    break;
+        self.errands.spawn(async move {
+            let removing = async {
+                for output in &outputs {
+                    artifacts.remove(*output).await?;
                 }
-            }
-            Returned::Removed { title, again, task, removed, reply }
+                Ok(())
+            };
+            let removed = in_time(removing).await;
+            Returned::Removed { title, again, task, outputs, removed, reply }
         });
     }
 

@@ -37,7 +37,7 @@ impl Scheduler {
         match staged {
             Ok(Ok(staged)) => {
                 let artifacts = self.artifacts.clone();
-                self.send_out(async move {
+                self.errands.spawn(async move {
                     swept(artifacts.sweep_all_but(&fences, staged).await);
                     Returned::Swept
                 });

@@ -4,9 +4,12 @@
 //! says then. Errands that are under way when the scheduler stops are given up; none of them leaves anything that a scheduler
 //! that follows does not see to.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use reelfarm_artifacts::ArtifactError;
 use reelfarm_model::title::Submission;
-use reelfarm_model::{Failure, Fence, TaskKey, Title, TitleId};
+use reelfarm_model::{ArtifactKey, Code, Failure, Fence, TaskKey, Title, TitleId};
 use reelfarm_store::Retried;
 use tokio::sync::oneshot;
 use tokio::task::JoinError;
@@ -16,8 +19,8 @@ use crate::name::Online;
 use crate::service::{Scheduler, SchedulerError};
 use crate::survey::Found;
 
-/// Errands under way at a time.
-pub(crate) const AT_ONCE: usize = 16;
+/// How long somebody waits for an errand. A claim to an idempotency key lasts longer.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What an errand came to.
 pub(crate) enum Returned {
@@ -34,7 +37,8 @@ pub(crate) enum Returned {
         title: TitleId,
         again: Again,
         task: TaskKey,
-        removed: Result<(), ArtifactError>,
+        outputs: BTreeSet<ArtifactKey>,
+        removed: Result<(), Failure>,
         reply: oneshot::Sender<Result<Retried, Failure>>,
     },
     /// What ended attempts had staged is gone, as far as that was possible.
@@ -42,16 +46,6 @@ pub(crate) enum Returned {
 }
 
 impl Scheduler {
-    /// Has something done beside the loop.
-    pub(crate) fn send_out(&mut self, errand: impl Future<Output = Returned> + Send + 'static) {
-        let turns = self.turns.clone();
-        self.errands.spawn(async move {
-            // Never closed.
-            let _turn = turns.acquire().await;
-            errand.await
-        });
-    }
-
     /// Acts on what an errand came to.
     pub(crate) async fn on_returned(
         &mut self,
@@ -68,10 +62,12 @@ impl Scheduler {
             Returned::NameLookedUp { submission, online, reply } => {
                 self.on_submission(*submission, Some(*online), reply).await
             }
-            Returned::Removed { title, again, task, removed, reply } => {
+            Returned::Removed { title, again, task, outputs, removed, reply } => {
+                // However far it came.
+                self.tell_surveys(outputs, false);
                 let answer = match removed {
                     Ok(()) => self.retry_removed(&title, &again, &task).await,
-                    Err(error) => Err(error.into()),
+                    Err(failure) => Err(failure),
                 };
                 let accepted = answer.is_ok();
                 drop(reply.send(answer));
@@ -90,11 +86,19 @@ impl Scheduler {
             return;
         }
         let artifacts = self.artifacts.clone();
-        self.send_out(async move {
+        self.errands.spawn(async move {
             swept(artifacts.sweep_ended(&ended).await);
             Returned::Swept
         });
     }
+}
+
+/// What comes of work that somebody waits for. It is given up after a while.
+pub(crate) async fn in_time<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| {
+        let message = "the storage does not answer; try again once it does";
+        Err(Failure::new(Code::FarmUnreachable, message))
+    })
 }
 
 pub(crate) fn swept(swept: Result<usize, ArtifactError>) {

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   standing by ──won──▶ leading ──lease not renewed in time, term over, scheduler broken──▶ standing by
-//!        ▲  │lost             │
-//!        └──┘                 └──asked to stop──▶ resigned
+//!        ▲  │lost, or left    │   cut off from the broker while another is not
+//!        └──┘ to another      └──asked to stop──▶ resigned
 //! ```
 //!
 //! A leader that does not reach the broker makes way for another that does. Where none does, it goes on: titles are taken,
@@ -136,7 +136,7 @@ impl Standby {
 
     /// Renews the lease until that fails.
     async fn keep(&self, term: Term, asked: Instant) -> End {
-        let mut valid_until = asked + self.lease;
+        let (began, mut valid_until) = (asked, asked + self.lease);
         loop {
             tokio::time::sleep(self.lease / 4).await;
             let asked = Instant::now();
@@ -145,7 +145,7 @@ impl Standby {
                 Err(_) => return End::Expired,
                 Ok(Ok(has_rival)) => {
                     valid_until = asked + self.lease;
-                    if let Some(reason) = self.cut_off().filter(|_| has_rival) {
+                    if let Some(reason) = self.cut_off(began).filter(|_| has_rival) {
                         return End::CutOff(reason);
                     }
                 }
@@ -157,10 +157,10 @@ impl Standby {
         }
     }
 
-    /// Why this process has not reached the broker for as long as a lease, where it has not.
-    fn cut_off(&self) -> Option<String> {
+    /// Why this process has not reached the broker for as long as a lease of its term, where it has not.
+    fn cut_off(&self, began: Instant) -> Option<String> {
         match self.broker.link() {
-            LinkState::Down { since, reason } if since.elapsed() >= self.lease => Some(reason),
+            LinkState::Down { since, reason } if since.max(began).elapsed() >= self.lease => Some(reason),
             _ => None,
         }
     }

@@ -47,14 +47,20 @@ impl Postponed {
         self.titles().remove(title);
     }
 
+    pub(crate) fn contains(&self, title: &TitleId) -> bool {
+        self.titles().contains_key(title)
+    }
+
     /// Those whose wait is over.
     pub(crate) fn over(&self, now: Instant) -> Vec<TitleId> {
         let titles = self.titles();
         titles.iter().filter(|(_, found)| found.until <= now).map(|(title, _)| title.clone()).collect()
     }
 
-    pub(crate) fn why(&self, title: &TitleId) -> Option<Failure> {
-        self.titles().get(title).map(|found| found.why.clone())
+    pub(crate) fn why(&self, title: &Title) -> Option<Failure> {
+        let titles = self.titles();
+        let found = titles.get(&title.submission.title);
+        found.filter(|found| found.generation == title.generation).map(|found| found.why.clone())
     }
 
     fn titles(&self) -> MutexGuard<'_, HashMap<TitleId, Postponement>> {

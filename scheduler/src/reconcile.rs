@@ -144,6 +144,7 @@ impl Scheduler {
     /// Looks again at titles whose wait is over.
     pub(crate) async fn take_up_postponed(&mut self) -> Result<(), SchedulerError> {
         for id in self.postponed.over(Instant::now()) {
+            self.plan_under_way(&id).await?;
             self.reconcile(&id).await?;
         }
         Ok(())
@@ -214,16 +215,26 @@ impl Scheduler {
         // What an earlier survey found, or is about to find, may be what has gone since.
         self.surveys.remove(id);
         self.missing.entry(id.clone()).or_default().insert(task);
-        self.plan_under_way(id).await?;
-        if !self.surveys.contains_key(id) {
-            self.missing.remove(id);
+        self.plan_under_way(id).await
+    }
+
+    /// Plans a title under way anew of which a task misses something, once it is known what of it is in storage.
+    pub(crate) async fn plan_under_way(&mut self, id: &TitleId) -> Result<(), SchedulerError> {
+        if !self.missing.contains_key(id) {
+            return Ok(());
+        }
+        self.plan_what_misses(id).await?;
+        if !self.surveys.contains_key(id) && !self.postponed.contains(id) {
+            self.misses_nothing(id);
         }
         Ok(())
     }
 
-    /// Plans a title under way anew, once it is known what of it is in storage.
-    pub(crate) async fn plan_under_way(&mut self, id: &TitleId) -> Result<(), SchedulerError> {
+    async fn plan_what_misses(&mut self, id: &TitleId) -> Result<(), SchedulerError> {
         let Some(title) = self.store.title(id).await? else { return Ok(()) };
+        if self.postponed.holds_back(&title, Instant::now()) {
+            return Ok(());
+        }
         let (TitleState::Preparing, Some(source), Some(conclusion)) = (
             title.state,
             title.source_digest,
@@ -250,13 +261,14 @@ impl Scheduler {
         };
         match self.surveyed(&title, &graph).await? {
             None => Ok(()),
-            Some(Ok(found)) => self.plan(&title, &graph, &subtitles, found.in_storage).await,
-            Some(Err(failure)) if self.options.retry.after_unplanned(failure.class, 1).is_some() => {
-                // The task that misses something is tried again, and brings the title here again.
-                tracing::warn!(title = %id, code = %failure.code, "cannot be planned again yet: {}", failure.message);
-                Ok(())
+            Some(Ok(found)) => {
+                self.postponed.forget(id);
+                self.plan(&title, &graph, &subtitles, found.in_storage).await
             }
-            Some(Err(failure)) => self.end_title(&title, Some(failure)).await,
+            Some(Err(failure)) => match self.unplanned(&title, failure).await? {
+                Step::Wait => Ok(()),
+                Step::Again => self.reconcile(id).await,
+            },
         }
     }
 
@@ -283,7 +295,7 @@ impl Scheduler {
         if self.is_unquiet(id) {
             return Ok(Step::Wait);
         }
-        let task = withdraw_task(title, &self.options.tools);
+        let task = withdraw_task(title, self.options.profiles.all(), &self.options.tools);
         let record = match self.record_of(title, task, &[]).await? {
             Some(record) if matches!(record.state, TaskState::Done | TaskState::Failed) => record,
             _ => return Ok(Step::Wait),
@@ -343,7 +355,7 @@ impl Scheduler {
         let touched_origin = tasks.iter().any(|record| {
             matches!(record.task.spec.kind(), TaskKind::Upload | TaskKind::Publish) && record.attempt > 0
         });
-        let leftovers = title.leftovers || title.state == TitleState::Preparing && touched_origin;
+        let leftovers = title.leftovers || touched_origin;
         let to = if failure.is_some() { TitleState::Failed } else { TitleState::Cancelled };
         self.advance(title, TitleChange { failure, ..over(to, leftovers) }).await
     }
@@ -351,6 +363,7 @@ impl Scheduler {
     async fn advance(&mut self, title: &Title, change: TitleChange) -> Result<Step, SchedulerError> {
         let id = &title.submission.title;
         self.postponed.forget(id);
+        self.misses_nothing(id);
         if let Some(advanced) = self.store.advance(id, title.generation, title.state, change).await? {
             self.wants_changed(id, advanced.stopped).await;
         }
@@ -469,6 +482,7 @@ pub(crate) const fn is_about_the_source(code: Code) -> bool {
             | Code::SourceNotAFile
             | Code::SourceEmpty
             | Code::SourceUnreadable
+            | Code::SourceUnreachable
             | Code::SourceChanged
     )
 }

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::attempts::{Active, Stopping};
 use crate::commands::{Again, explain, wrong_state};
-use crate::errands::{self, Returned};
+use crate::errands::{Returned, in_time};
 use crate::event::FarmEvent;
 use crate::name::{self, Claim, Online};
 use crate::postponed::Postponed;
@@ -155,7 +155,7 @@ impl Handle {
     }
 
     /// Why a title could not be planned and is looked at again, where it could not.
-    pub fn postponed(&self, title: &TitleId) -> Option<Failure> {
+    pub fn postponed(&self, title: &Title) -> Option<Failure> {
         self.postponed.why(title)
     }
 
@@ -168,7 +168,7 @@ impl Handle {
         &self,
         command: impl FnOnce(oneshot::Sender<Result<T, Failure>>) -> Command,
     ) -> Result<T, Failure> {
-        let gone = || Failure::new(Code::StateUnreachable, SchedulerError::Stopped.to_string());
+        let gone = || Failure::new(Code::FarmUnreachable, SchedulerError::Stopped.to_string());
         let (reply, answer) = oneshot::channel();
         self.commands.send(command(reply)).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
@@ -204,8 +204,8 @@ pub struct Scheduler {
     pub(crate) missing: HashMap<TitleId, BTreeSet<TaskKey>>,
     /// What is done beside the loop.
     pub(crate) errands: JoinSet<Returned>,
-    /// Bounds how many errands are under way at a time.
-    pub(crate) turns: Arc<Semaphore>,
+    /// Bounds how many surveys look at an origin at a time: those that wait for one that is silent hold up no other.
+    pub(crate) survey_turns: HashMap<String, Arc<Semaphore>>,
     /// Attempts whose messages the broker holds, and which may still be in the outbox.
     pub(crate) sent: Vec<Fence>,
     /// It did not confirm what was sent to it, and is left alone until then.
@@ -251,7 +251,7 @@ impl Scheduler {
             last_survey: 0,
             missing: HashMap::new(),
             errands: JoinSet::new(),
-            turns: Arc::new(Semaphore::new(errands::AT_ONCE)),
+            survey_turns: HashMap::new(),
             sent: Vec::new(),
             broker_rests_until: None,
             workers,
@@ -396,9 +396,10 @@ impl Scheduler {
             Ok(Claim::Held(failure)) | Err(failure) => Err(failure),
             Ok(Claim::Unclear) => {
                 let artifacts = self.artifacts.clone();
-                self.send_out(async move {
-                    let online = name::online(&artifacts, &submission.title, &submission.origin).await;
-                    let online = Box::new(online.map_err(Failure::from));
+                self.errands.spawn(async move {
+                    let online =
+                        async { Ok(name::online(&artifacts, &submission.title, &submission.origin).await?) };
+                    let online = Box::new(in_time(online).await);
                     Returned::NameLookedUp { submission: Box::new(submission), online, reply }
                 });
                 return Ok(());

@@ -4,16 +4,24 @@
 //! not wait for it. What was found may have changed by the time a plan is made of it, as it may at any later time; the task
 //! that then misses something has its title looked at again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 use reelfarm_artifacts::{ArtifactStore, Receipt};
-use reelfarm_model::attempt::ArtifactRecord;
-use reelfarm_model::{ArtifactKey, Digest, Failure, TaskKind, TaskSpec, TaskState, Title, TitleId};
+use reelfarm_model::{ArtifactKey, Code, Digest, Failure, TaskKind, TaskSpec, TaskState, Title, TitleId};
+
+use tokio::sync::Semaphore;
 
 use crate::errands::Returned;
 use crate::name::{Online, online};
 use crate::plan::{Facts, Graph};
 use crate::service::{Scheduler, SchedulerError};
+
+/// Surveys that look at an origin at a time.
+const AT_ONCE: usize = 8;
+/// How long one may take. A store that fails says so before that.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A look at the storage of a title.
 pub(crate) struct Survey {
@@ -21,8 +29,8 @@ pub(crate) struct Survey {
     number: u64,
     /// Of this submission.
     generation: u64,
-    /// Artifacts that were made meanwhile: it may have looked for them before.
-    made: BTreeSet<ArtifactKey>,
+    /// Artifacts that were made meanwhile, and those that were removed: it may have looked for them before.
+    changed: BTreeMap<ArtifactKey, bool>,
     /// `None` while it is under way.
     found: Option<Result<Found, Failure>>,
 }
@@ -64,18 +72,27 @@ impl Scheduler {
         let survey = self.surveys.get_mut(id).filter(|survey| survey.generation == title.generation);
         if let Some(survey) = survey {
             let Some(found) = survey.found.take() else { return Ok(None) };
-            let made = std::mem::take(&mut survey.made);
+            let changed = std::mem::take(&mut survey.changed);
             self.surveys.remove(id);
-            return Ok(Some(found.map(|found| found.with(made, graph))));
+            return Ok(Some(found.map(|found| found.with(&changed, graph))));
         }
         let sought = self.sought(title, graph).await?;
         self.last_survey += 1;
         let number = self.last_survey;
-        let survey = Survey { number, generation: title.generation, made: BTreeSet::new(), found: None };
+        let survey = Survey { number, generation: title.generation, changed: BTreeMap::new(), found: None };
         self.surveys.insert(id.clone(), survey);
         let (artifacts, title) = (self.artifacts.clone(), id.clone());
-        self.send_out(async move {
-            let found = sought.look(&artifacts).await;
+        let turns = self.survey_turns.entry(sought.origin.clone());
+        let turns = Arc::clone(turns.or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))));
+        self.errands.spawn(async move {
+            // Never closed.
+            let _turn = turns.acquire().await;
+            let found = tokio::time::timeout(PATIENCE, sought.look(&artifacts)).await;
+            let found = found.unwrap_or_else(|_| {
+                let message =
+                    format!("what lies in storage of {title} was not told in {} s", PATIENCE.as_secs());
+                Err(Failure::new(Code::OriginUnreachable, message))
+            });
             Returned::Surveyed { title, number, found: Box::new(found) }
         });
         Ok(None)
@@ -98,16 +115,29 @@ impl Scheduler {
         if self.surveys.get(id).is_some_and(|survey| survey.number == number) {
             self.surveys.remove(id);
         }
-        if !self.surveys.contains_key(id) {
-            self.missing.remove(id);
+        if !self.surveys.contains_key(id) && !self.postponed.contains(id) {
+            self.misses_nothing(id);
         }
         Ok(())
     }
 
-    /// Artifacts were made while surveys may be under way.
-    pub(crate) fn tell_surveys(&mut self, artifacts: &[ArtifactRecord]) {
+    /// Artifacts were made, or removed, while surveys may be under way.
+    pub(crate) fn tell_surveys(&mut self, artifacts: impl IntoIterator<Item = ArtifactKey>, are_there: bool) {
+        if self.surveys.is_empty() {
+            return;
+        }
+        let artifacts: Vec<_> = artifacts.into_iter().collect();
         for survey in self.surveys.values_mut() {
-            survey.made.extend(artifacts.iter().map(|artifact| artifact.key));
+            survey.changed.extend(artifacts.iter().map(|artifact| (*artifact, are_there)));
+        }
+    }
+
+    /// Of the tasks that a title wants, those are tried again that had failed for want of something: of no title are they held
+    /// back any more, since this one's plan says what they need.
+    pub(crate) fn misses_nothing(&mut self, id: &TitleId) {
+        let Some(tasks) = self.missing.remove(id) else { return };
+        for others in self.missing.values_mut() {
+            others.retain(|task| !tasks.contains(task));
         }
     }
 
@@ -149,13 +179,20 @@ impl Scheduler {
 }
 
 impl Found {
-    /// The same with artifacts that were made since.
-    fn with(mut self, made: BTreeSet<ArtifactKey>, graph: &Graph) -> Self {
+    /// The same with artifacts that were made since, and without those that were removed.
+    fn with(mut self, changed: &BTreeMap<ArtifactKey, bool>, graph: &Graph) -> Self {
         let uploads = graph.nodes.iter().filter(|node| matches!(node.task.spec, TaskSpec::Upload(_)));
         let receipts: BTreeSet<_> =
             uploads.flat_map(|node| &node.task.outputs).map(|output| output.key).collect();
-        self.in_storage.at_origin.extend(&made & &receipts);
-        self.in_storage.available.extend(made);
+        for (artifact, is_there) in changed {
+            if *is_there {
+                self.in_storage.available.insert(*artifact);
+                self.in_storage.at_origin.extend(receipts.get(artifact));
+            } else {
+                self.in_storage.available.remove(artifact);
+                self.in_storage.at_origin.remove(artifact);
+            }
+        }
         self
     }
 }

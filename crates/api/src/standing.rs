@@ -132,7 +132,7 @@ impl Standing {
             running: Vec::new(),
             next: Vec::new(),
             blocked: Vec::new(),
-            postponed: postponed.filter(|_| title.state == TitleState::Checking),
+            postponed: postponed.filter(|_| !title.state.is_final()),
             failed_attempts: failed_attempts(tasks),
         };
         // A title that has ended waits for nothing, whatever its tasks do for others.
@@ -179,6 +179,10 @@ impl Standing {
                 format!("it cannot be planned yet, and is looked at again: {failure}")
             }
             None if title.held => format!("{doing}it is held; `reelfarm release` lets it go on"),
+            None if title.state == TitleState::Checking => {
+                "the scheduler works out what is to be made of it, and what of that is there already"
+                    .to_owned()
+            }
             None => format!("{doing}the scheduler looks at it next"),
         }
     }
@@ -422,7 +426,9 @@ mod tests {
             summary.starts_with("it cannot be planned yet") && summary.contains("does not answer"),
             "{summary}"
         );
-        assert_eq!(of(TitleState::Preparing).postponed, None);
+        assert_eq!(of(TitleState::Published).postponed, None);
+        let surveyed = Standing::of(&title(TitleState::Checking), &[done], None, None, NOW);
+        assert!(surveyed.summary.contains("is there already"), "{}", surveyed.summary);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Requests that only the leader can answer: done here where this process leads, and sent on where another does.
+//! Requests that only the leader can answer, or can answer best: done here where this process leads, and sent on where
+//! another does.
 
 use std::time::Duration;
 

@@ -93,7 +93,7 @@ pub(super) async fn status(State(api): State<Api>, Named(id): Named) -> Result<J
     let title = api.store.title(&id).await?.ok_or_else(|| unknown_title(id.as_str()))?;
     // Only the leader hears of workers, and plans; a stand-by that does not reach it says what the store says.
     let (workers, postponed) = match &*api.leader.borrow() {
-        Leader::Here(handle) => (Some(handle.workers()), handle.postponed(&id)),
+        Leader::Here(handle) => (Some(handle.workers()), handle.postponed(&title)),
         Leader::At(_) | Leader::Nobody => (None, None),
     };
     Ok(Json(status_of(&*api.store, title, workers.as_deref(), postponed).await?))

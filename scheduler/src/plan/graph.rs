@@ -130,8 +130,12 @@ pub fn measure_task(source: Digest, tools: &ToolVersions) -> Task {
 }
 
 /// The task that takes away what a failed generation left at the origin.
-pub fn withdraw_task(title: &Title, tools: &ToolVersions) -> Task {
-    let Submission { origin, title: id, profiles, .. } = title.submission.clone();
+pub fn withdraw_task(title: &Title, list: &[Profile], tools: &ToolVersions) -> Task {
+    let Submission { origin, title: id, mut profiles, .. } = title.submission.clone();
+    // An earlier submission may have left manifests of others.
+    let others = list.iter().map(|profile| &profile.id).filter(|id| !profiles.contains(id)).cloned();
+    let others: Vec<_> = others.collect();
+    profiles.extend(others);
     let spec = WithdrawSpec { origin, title: id, generation: title.generation, profiles };
     Task::new(TaskSpec::Withdraw(spec), tools)
 }

@@ -117,11 +117,11 @@ async fn an_unreadable_file_has_its_attempts_before_the_other_is_read() {
     let mut farm = Farm::start().await;
     let mut encode = two_at_their_encode(&mut farm).await;
     for attempt in 2..=4 {
-        farm.fail(&encode, Code::SourceUnreadable).await;
+        farm.fail(&encode, Code::SourceUnreachable).await;
         encode = farm.play_until(TaskKind::EncodeVideo).await;
         assert_eq!(encode.fence.attempt, attempt);
     }
-    fails_with(&mut farm, "film", Code::SourceUnreadable).await;
+    fails_with(&mut farm, "film", Code::SourceUnreachable).await;
     assert_eq!(path(&encode), "/films/copy.mp4");
     farm.fail(&encode, Code::SourceUnreadable).await;
     let again = farm.play_until(TaskKind::EncodeVideo).await;

@@ -99,8 +99,9 @@ async fn judged_without_an_origin(farm: &Farm) -> TitleId {
 async fn a_title_waits_for_an_origin_that_cannot_be_reached_while_it_is_planned() {
     let mut farm = Farm::start_patient().await;
     let id = judged_without_an_origin(&farm).await;
+    let title = farm.store.title(&id).await.unwrap().unwrap();
     let why = loop {
-        match farm.handle.postponed(&id) {
+        match farm.handle.postponed(&title) {
             Some(why) => break why,
             None => tokio::task::yield_now().await,
         }
@@ -110,7 +111,7 @@ async fn a_title_waits_for_an_origin_that_cannot_be_reached_while_it_is_planned(
     fs_err::remove_file(farm.submission().origin).unwrap();
     farm.play_to_the_end().await;
     farm.title_reaches(TitleState::Published).await;
-    assert_eq!(farm.handle.postponed(&id), None);
+    assert_eq!(farm.handle.postponed(&title), None);
 }
 
 #[tokio::test]
@@ -121,9 +122,9 @@ async fn where_a_person_waits_an_origin_that_cannot_be_reached_fails_the_title()
     assert_eq!(title.failure.unwrap().class, FailureClass::Environment);
 }
 
-/// A bucket takes connections and never answers. Nothing but the title that goes there waits for it.
+/// A bucket takes connections and never answers. Nothing but the titles that go there waits for it.
 #[tokio::test]
-async fn an_origin_that_is_silent_holds_up_its_own_title_alone() {
+async fn an_origin_that_is_silent_holds_up_its_own_titles_alone() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut access = S3Access::new();
     access.endpoint = Some(format!("http://{}", silent.local_addr().unwrap()));
@@ -134,9 +135,12 @@ async fn an_origin_that_is_silent_holds_up_its_own_title_alone() {
         session_token: None,
     });
     let mut farm = Farm::start_with_buckets(access).await;
-    let mut waits = farm.submission_of("waits");
-    waits.origin = "s3://bucket/online".to_owned();
-    farm.handle.submit(waits).await.unwrap();
+    // More than are looked at together.
+    for number in 0..20 {
+        let mut waits = farm.submission_of(&format!("waits-{number}"));
+        waits.origin = "s3://bucket/online".to_owned();
+        farm.handle.submit(waits).await.unwrap();
+    }
     let qc = farm.play_until(TaskKind::Qc).await;
     farm.play(&qc).await;
     let asked = tokio::time::timeout(PATIENCE, silent.accept()).await.unwrap();
@@ -149,7 +153,7 @@ async fn an_origin_that_is_silent_holds_up_its_own_title_alone() {
     farm.finish(encode.fence, completed(&encode, None)).await;
     farm.play_to_the_end().await;
     farm.title_reaches(TitleState::Published).await;
-    let waits = farm.store.title(&"waits".parse().unwrap()).await.unwrap().unwrap();
+    let waits = farm.store.title(&"waits-0".parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(waits.state, TitleState::Checking);
     drop(asked);
 }
@@ -169,6 +173,30 @@ async fn a_task_that_misses_an_artifact_is_tried_again_once_that_is_made_again()
     farm.play(&again).await;
     farm.play_to_the_end().await;
     farm.title_reaches(TitleState::Published).await;
+}
+
+/// The task is not tried while nobody knows what it misses, however long that takes.
+#[tokio::test]
+async fn a_task_that_misses_an_artifact_waits_for_storage_that_cannot_be_asked() {
+    let mut farm = Farm::start_patient().await;
+    let id = farm.submit().await.submission.title;
+    let package = farm.play_until(TaskKind::Package).await;
+    let origin = farm.submission().origin;
+    fs_err::remove_dir_all(&origin).unwrap();
+    fs_err::write(&origin, "not a folder").unwrap();
+    farm.fail(&package, Code::ArtifactMissing).await;
+    let title = farm.title_reaches(TitleState::Preparing).await;
+    while farm.handle.postponed(&title).is_none() {
+        tokio::task::yield_now().await;
+    }
+    fs_err::remove_file(&origin).unwrap();
+    let encode = farm.play_until(TaskKind::EncodeVideo).await;
+    farm.play(&encode).await;
+    farm.play_to_the_end().await;
+    farm.title_reaches(TitleState::Published).await;
+    let failures = farm.store.attempts_of(&package.task.key).await.unwrap();
+    assert_eq!(failures.iter().filter(|attempt| attempt.failure.is_some()).count(), 1);
+    assert_eq!(farm.handle.postponed(&farm.store.title(&id).await.unwrap().unwrap()), None);
 }
 
 #[tokio::test]

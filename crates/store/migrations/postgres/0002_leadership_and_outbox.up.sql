@@ -4,9 +4,7 @@ CREATE TABLE leadership (
     term       BIGINT   NOT NULL CHECK (term >= 1),
     holder     TEXT     NOT NULL,
     address    TEXT     NOT NULL,
-    expires_ms BIGINT   NOT NULL,
-    -- Until then somebody stands by who could lead as well as any.
-    rival_ms   BIGINT   NOT NULL DEFAULT 0
+    expires_ms BIGINT   NOT NULL
 );
 
 -- Attempts whose message the broker has not confirmed yet, in the order of dispatch.

@@ -4,9 +4,7 @@ CREATE TABLE leadership (
     term       INTEGER NOT NULL CHECK (term >= 1),
     holder     TEXT    NOT NULL,
     address    TEXT    NOT NULL,
-    expires_ms INTEGER NOT NULL,
-    -- Until then somebody stands by who could lead as well as any.
-    rival_ms   INTEGER NOT NULL DEFAULT 0
+    expires_ms INTEGER NOT NULL
 ) STRICT;
 
 -- Attempts whose message the broker has not confirmed yet, in the order of dispatch.

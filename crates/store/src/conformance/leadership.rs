@@ -93,6 +93,12 @@ pub async fn the_unfit_make_way_for_the_fit<S: Store + Leadership>(store: &S) {
     let Election::Won(next) = ask("fit", true).await else { panic!("nobody leads") };
     assert!(!store.renew(next, LONG).await.expect("leads"), "it is not its own rival");
 
+    // A rival that is fit no more says so by asking.
+    assert!(matches!(ask("rival", true).await, Election::Lost(_)));
+    assert!(store.renew(next, LONG).await.expect("leads"));
+    assert!(matches!(ask("rival", false).await, Election::Lost(_)));
+    assert!(!store.renew(next, LONG).await.expect("leads"));
+
     // A rival that has not asked for as long as it said is one no more.
     let briefly = store.acquire(&candidate("brief"), true, NONE).await.expect("asked");
     assert!(matches!(briefly, Election::Lost(_)));

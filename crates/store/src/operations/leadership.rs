@@ -44,15 +44,16 @@ pub(super) async fn acquire(
     if let Some(row) = current.as_ref().filter(|row| row.holder != candidate.holder || row.expires_ms <= now)
     {
         if now < row.expires_ms {
-            if fit {
-                sqlx::query("UPDATE leadership SET rival_ms = $1")
-                    .bind(later(now, lease))
+            if fit || row.is_rival(candidate) {
+                sqlx::query("UPDATE leadership SET rival = $1, rival_ms = $2")
+                    .bind(&candidate.holder)
+                    .bind(if fit { later(now, lease) } else { 0 })
                     .execute(connection)
                     .await?;
             }
             return Ok(Election::Lost(row.leader(now)?));
         }
-        if !fit && now < row.rival_ms {
+        if !fit && now < row.rival_ms && !row.is_rival(candidate) {
             return Ok(Election::Left);
         }
     }
@@ -93,10 +94,15 @@ struct Row {
     holder: String,
     address: String,
     expires_ms: i64,
+    rival: Option<String>,
     rival_ms: i64,
 }
 
 impl Row {
+    fn is_rival(&self, candidate: &Candidate) -> bool {
+        self.rival.as_ref() == Some(&candidate.holder)
+    }
+
     fn leader(&self, now: i64) -> Result<Leader, StoreError> {
         let remaining = u64::try_from(self.expires_ms.saturating_sub(now)).unwrap_or(0);
         Ok(Leader {
@@ -108,7 +114,7 @@ impl Row {
 }
 
 async fn current(connection: &mut Connection) -> Result<Option<Row>, Fault> {
-    let row = sqlx::query_as("SELECT term, holder, address, expires_ms, rival_ms FROM leadership");
+    let row = sqlx::query_as("SELECT term, holder, address, expires_ms, rival, rival_ms FROM leadership");
     Ok(row.fetch_optional(connection).await?)
 }
 

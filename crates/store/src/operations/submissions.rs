@@ -35,7 +35,7 @@ pub(super) async fn submit(
     let held = known.as_ref().is_some_and(|title| title.held);
     let leftovers = match &known {
         None => false,
-        Some(title) if title.state == TitleState::Preparing && !title.leftovers => {
+        Some(title) if !title.state.is_final() && !title.leftovers => {
             titles::has_touched_origin(connection, &submission.title).await?
         }
         Some(title) => title.leftovers,

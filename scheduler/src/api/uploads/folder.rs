@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::fs::TryLockError;
+use std::fs::{FileTimes, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -95,9 +95,12 @@ impl FolderUploads {
     }
 
     fn look(&self, upload: &Digest) -> io::Result<Option<UploadStatus>> {
-        match fs_err::metadata(self.complete(upload)) {
-            Ok(metadata) => {
-                let size = metadata.len();
+        match fs_err::File::open(self.complete(upload)) {
+            Ok(file) => {
+                // Whoever asks is about to refer to it. When it was written stays: a source with another time is another one.
+                // Where this is not allowed, the file's age has to do.
+                drop(file.file().set_times(FileTimes::new().set_accessed(SystemTime::now())));
+                let size = file.metadata()?.len();
                 return Ok(Some(UploadStatus { upload: *upload, received: size, size, complete: true }));
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -222,37 +225,57 @@ impl Uploads for FolderUploads {
     }
 
     async fn file(&self, upload: &Digest) -> Result<Option<PathBuf>, UploadError> {
-        let file = self.complete(upload);
-        let found = tokio::task::spawn_blocking(move || {
-            // Whoever asks is about to refer to it.
-            match fs_err::File::open(&file).and_then(|file| file.set_modified(SystemTime::now())) {
-                Ok(()) => Ok(Some(file)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-                Err(error) => Err(error),
-            }
-        });
-        found.await.map_err(|error| disk(io::Error::other(error)))?.map_err(disk)
+        let status = self.status(upload).await?;
+        Ok(status.filter(|status| status.complete).map(|_| self.complete(upload)))
     }
 
     async fn collect(&self, age: Duration, referenced: BTreeSet<PathBuf>) -> Result<usize, UploadError> {
         let folder = self.folder.clone();
+        // By their names: another scheduler may know the folder by another path.
+        let name = |source: &PathBuf| source.file_name().and_then(|name| name.to_str()?.parse().ok());
+        let referenced: BTreeSet<Digest> = referenced.iter().filter_map(name).collect();
         let collected = tokio::task::spawn_blocking(move || {
             let mut removed = 0;
             for entry in fs_err::read_dir(&folder)? {
                 let entry = entry?;
-                let is_part = entry.path().extension().is_some_and(|end| end == PART);
-                let is_kept = !is_part && referenced.contains(&entry.path());
-                let modified = entry.metadata()?.modified()?;
-                let is_old = SystemTime::now().duration_since(modified).is_ok_and(|passed| passed >= age);
-                if is_old && !is_kept {
-                    fs_err::remove_file(entry.path())?;
-                    removed += 1;
+                let name = entry.file_name();
+                // The rest is not the farm's.
+                let Some(upload) = name.to_str().and_then(upload_of) else { continue };
+                if referenced.contains(&upload) && !is_part(&entry.path()) {
+                    continue;
+                }
+                match remove_old(&entry.path(), age) {
+                    Ok(is_removed) => removed += usize::from(is_removed),
+                    Err(error) => tracing::warn!(%upload, %error, "an old upload was not removed"),
                 }
             }
             Ok(removed)
         });
         collected.await.map_err(|error| disk(io::Error::other(error)))?.map_err(disk)
     }
+}
+
+/// The upload whose file, or the beginning of it, has this name.
+fn upload_of(name: &str) -> Option<Digest> {
+    let (upload, rest) = name.split_once('.').unwrap_or((name, ""));
+    let is_ours =
+        rest.is_empty() || rest.strip_suffix(".part").is_some_and(|size| size.parse::<u64>().is_ok());
+    upload.parse().ok().filter(|_| is_ours)
+}
+
+fn is_part(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == PART)
+}
+
+/// Removes a file that nobody has written or asked for in so long. Answers whether it did.
+fn remove_old(path: &Path, age: Duration) -> io::Result<bool> {
+    let metadata = fs_err::symlink_metadata(path)?;
+    let used = metadata.modified()?.max(metadata.accessed()?);
+    let is_old = SystemTime::now().duration_since(used).is_ok_and(|passed| passed >= age);
+    if is_old {
+        fs_err::remove_file(path)?;
+    }
+    Ok(is_old)
 }
 
 /// Which file it is, and when it was last written.
@@ -386,15 +409,22 @@ mod tests {
         let collect = async |age, referenced: &[&PathBuf]| {
             uploads.collect(age, referenced.iter().copied().cloned().collect()).await.unwrap()
         };
+        // Somebody else's.
+        fs_err::create_dir(file.with_file_name(Digest::of(b"folder").to_string())).unwrap();
+        fs_err::write(file.with_file_name("notes.part"), b"mine").unwrap();
         assert_eq!(collect(Duration::from_secs(3600), &[]).await, 0);
         assert_eq!(collect(Duration::ZERO, &[&file]).await, 1);
         assert_eq!(uploads.status(&part).await.unwrap(), None);
         assert!(uploads.status(&whole).await.unwrap().unwrap().complete);
         // Asked for long ago: then nobody is about to refer to it.
         let long_ago = SystemTime::now() - Duration::from_secs(7200);
-        let age = |file: &PathBuf| fs_err::File::open(file).unwrap().set_modified(long_ago).unwrap();
+        let age = |file: &PathBuf| {
+            let times = FileTimes::new().set_accessed(long_ago).set_modified(long_ago);
+            fs_err::File::open(file).unwrap().file().set_times(times).unwrap();
+        };
         age(&file);
         uploads.file(&whole).await.unwrap();
+        assert_eq!(fs_err::metadata(&file).unwrap().modified().unwrap(), long_ago);
         assert_eq!(collect(Duration::from_secs(3600), &[]).await, 0);
         age(&file);
         assert_eq!(collect(Duration::from_secs(3600), &[]).await, 1);

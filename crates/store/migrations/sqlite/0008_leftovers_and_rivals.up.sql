@@ -3,3 +3,7 @@ ALTER TABLE titles ADD COLUMN leftovers INTEGER NOT NULL DEFAULT 0 CHECK (leftov
 
 -- Attempts that failed since the task was last planned, and say nothing about it.
 ALTER TABLE tasks ADD COLUMN uncounted INTEGER NOT NULL DEFAULT 0;
+
+-- Who has asked lately to lead and could do so as well as any, and until when that counts.
+ALTER TABLE leadership ADD COLUMN rival TEXT;
+ALTER TABLE leadership ADD COLUMN rival_ms INTEGER NOT NULL DEFAULT 0;

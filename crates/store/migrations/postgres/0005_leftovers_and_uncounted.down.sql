@@ -1,2 +1,0 @@
-ALTER TABLE tasks DROP COLUMN uncounted;
-ALTER TABLE titles DROP COLUMN leftovers;

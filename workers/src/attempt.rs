@@ -207,7 +207,9 @@ async fn watch(
         if message.task.spec.acts_on_origin() { ORIGIN_GRACE.min(length / 4) } else { Duration::ZERO };
     // Several heartbeats a lease, so that one lost answer does no harm.
     let period = (length / 5).min(running.worker.heartbeat);
-    let mut beats = tokio::time::interval(period);
+    // What must not begin before it is confirmed asks at once; what is done sooner than that need not say that it is alive.
+    let wait = if message.task.spec.acts_on_origin() { Duration::ZERO } else { period };
+    let mut beats = tokio::time::interval_at((Instant::now() + wait).into(), period);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // A heartbeat may take long to send while the broker cannot be reached. The lease and the mailbox are watched
     // meanwhile.

@@ -19,8 +19,7 @@ pub(crate) struct Lease {
 impl Lease {
     /// A lease of this length that began when the task was received at `now`.
     ///
-    /// The scheduler's began a little earlier, at the dispatch; the first heartbeat goes out at once, so the
-    /// difference lasts no longer than its answer takes.
+    /// The scheduler's begins anew when it records the start, which is reported after that.
     pub(crate) fn new(length: Duration, now: Instant) -> Self {
         Self { length, valid_until: now + length, unanswered: VecDeque::new(), next_beat: 1 }
     }

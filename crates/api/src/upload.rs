@@ -16,4 +16,12 @@ pub struct UploadStatus {
     pub size: u64,
     /// Whether all bytes are there and have the digest.
     pub complete: bool,
+    /// What comes is kept in parts of so many bytes, and what comes last; of a request that ends within a part, what came after
+    /// the part before is not kept. Send at least so many bytes in a request.
+    #[serde(default = "one")]
+    pub part: u64,
+}
+
+const fn one() -> u64 {
+    1
 }

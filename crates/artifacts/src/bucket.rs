@@ -9,10 +9,11 @@ mod uploads;
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::client::{HttpClient, HttpConnector};
 use object_store::path::Path;
-use object_store::{BackoffConfig, ClientOptions, ObjectStoreExt as _, RetryConfig};
+use object_store::{BackoffConfig, ClientOptions, ObjectStoreExt as _, PutPayload, RetryConfig};
 
 pub use access::{InvalidAccess, Patience, S3Access, S3Credentials};
 pub(crate) use uploads::{Part, Upload};
@@ -101,6 +102,15 @@ impl Bucket {
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The bucket's own time: that of an object which is written for it.
+    pub(crate) async fn now(&self) -> object_store::Result<DateTime<Utc>> {
+        let at = self.at(&format!("clock/{:032x}", rand::random::<u128>()));
+        self.s3.put(&at, PutPayload::default()).await?;
+        let now = self.s3.head(&at).await.map(|object| object.last_modified);
+        self.remove(&at).await?;
+        now
     }
 
     /// Removes an object; nothing there is fine.

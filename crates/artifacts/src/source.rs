@@ -71,6 +71,11 @@ impl Sources {
         reference(text, &found)
     }
 
+    /// Whether a source lies in one of the places.
+    pub(crate) fn may_be_read(&self, text: &str) -> bool {
+        self.allowed(text).is_ok()
+    }
+
     fn allowed(&self, text: &str) -> Result<BucketLocation, Failure> {
         let location = BucketLocation::parse(text)
             .map_err(|error| Failure::new(Code::SourceNotAFile, error.to_string()))?;

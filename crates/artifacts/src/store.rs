@@ -24,7 +24,8 @@ use crate::error::ArtifactError;
 use crate::folder;
 use crate::location::{BucketLocation, Location};
 use crate::origin::{Origin, OriginError};
-use crate::source::{LocalSource, Sources};
+use crate::source::{LocalSource, SourceSettings, Sources};
+use crate::source_uploads::{self, SourceUploads};
 use crate::staging::{self, StagedAttempts, Staging};
 use crate::storage::StorageSettings;
 pub use collect::Collection;
@@ -48,6 +49,8 @@ struct Outside {
     /// Origins in buckets that were opened.
     opened: Mutex<HashMap<String, Origin>>,
     sources: Option<Sources>,
+    /// What people have sent into the artifacts' bucket.
+    sent: Option<Sources>,
 }
 
 impl Outside {
@@ -135,7 +138,16 @@ impl ArtifactStore {
         };
         let sources =
             cache.filter(|_| reads_buckets).map(|cache| Sources::new(settings.sources.clone(), cache));
-        let outside = Outside { origins: settings.origins.clone(), opened: Mutex::default(), sources };
+        let sent = match (&settings.artifacts, &store.form) {
+            (Location::Bucket(artifacts), Form::Bucket(objects)) => {
+                let prefix = objects.bucket.at(source_uploads::FOLDER);
+                let place = BucketLocation { bucket: artifacts.bucket.clone(), prefix };
+                let settings = SourceSettings { access: settings.access.clone(), places: vec![place] };
+                Some(Sources::new(settings, objects.cache.clone()))
+            }
+            _ => None,
+        };
+        let outside = Outside { origins: settings.origins.clone(), opened: Mutex::default(), sources, sent };
         Ok(Self { outside: Arc::new(outside), ..store })
     }
 
@@ -178,7 +190,18 @@ impl ArtifactStore {
         self.sources(&source.path.to_string_lossy())?.fetch(source, expected).await
     }
 
+    /// Where people send sources to, where the artifacts lie in a bucket.
+    pub fn source_uploads(&self) -> Option<SourceUploads> {
+        match &self.form {
+            Form::Folder(_) => None,
+            Form::Bucket(objects) => Some(SourceUploads::new(objects.bucket.clone())),
+        }
+    }
+
     fn sources(&self, source: &str) -> Result<&Sources, Failure> {
+        if let Some(sent) = self.outside.sent.as_ref().filter(|sent| sent.may_be_read(source)) {
+            return Ok(sent);
+        }
         self.outside.sources.as_ref().ok_or_else(|| {
             let reason =
                 "this process was told of no bucket that sources may come from; set REELFARM_SOURCE_PLACES";

@@ -161,8 +161,7 @@ pub struct SchedulerArguments {
     /// Folders that sources may lie in; all hosts see them under the same paths.
     #[arg(long, env = "REELFARM_SOURCES", value_name = "DIR,…", value_delimiter = ',')]
     pub sources: Vec<PathBuf>,
-    /// The folder for sources that are uploaded; all hosts see it under the same path [default: uploads in the state
-    /// folder].
+    /// A folder for sources that are uploaded, which all hosts see under the same path [default: with the artifacts].
     #[arg(long, env = "REELFARM_UPLOADS", value_name = "DIR")]
     pub uploads: Option<PathBuf>,
     /// The API's certificate, and those between it and an authority, in PEM; without it the API speaks plain HTTP.

@@ -99,6 +99,14 @@ impl ArtifactArguments {
         self.disk_floor_gib << 30
     }
 
+    /// The folder for uploads where the artifacts lie in a folder.
+    pub fn uploads(&self, state: &Path) -> PathBuf {
+        match Location::parse(&self.artifacts) {
+            Ok(Location::Folder(folder)) => folder.join("uploads"),
+            _ => state.join("uploads"),
+        }
+    }
+
     /// The artifact store. Blocks, shortly.
     ///
     /// # Errors

@@ -201,9 +201,10 @@ pub trait Store: Access {
     /// The database.
     async fn dispatch_all(&self, tasks: &[TaskKey], lease: Duration) -> Result<Vec<TaskMessage>, StoreError>;
 
-    /// Messages in the outbox, in the order of dispatch; at most `limit`. They are those of attempts that are under way
+    /// Messages in the outbox, in the order of planning; at most `limit`. They are those of attempts that are under way
     /// and whose sending is not known: whoever sends one says so with [`mark_sent`](Self::mark_sent), and sends again
-    /// what it finds here after a restart. A message goes from the outbox with its attempt.
+    /// what it finds here after a restart. A message goes from the outbox when a worker has started with it, and with its
+    /// attempt.
     ///
     /// # Errors
     /// The database.

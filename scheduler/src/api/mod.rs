@@ -50,7 +50,7 @@ pub use server::{ServeError, Server, serve};
 pub use sources::{FarmSources, LookAt, ObjectSources, Sources};
 pub use status::status_of;
 pub use tls::{TlsError, client_settings, server_settings};
-pub use uploads::{FolderUploads, UploadBody, UploadError, Uploads};
+pub use uploads::{BucketUploads, FolderUploads, UploadBody, UploadError, Uploads};
 
 use crate::leader::Leader;
 use forward::Peers;

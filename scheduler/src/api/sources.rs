@@ -8,7 +8,7 @@ use reelfarm_api::SourceRequest;
 use reelfarm_artifacts::ArtifactStore;
 use reelfarm_model::{Code, Failure, SourceReference};
 
-use super::uploads::Uploads;
+use super::uploads::{Sent, Uploads};
 
 /// Finds what a submission names as its source.
 #[async_trait]
@@ -64,13 +64,11 @@ impl Sources for FarmSources {
                 Some(objects) => objects.look(url).await,
                 None => Err(refused("this farm takes no objects as sources".to_owned())),
             },
-            SourceRequest::Upload(upload) => {
-                let found = self.uploads.file(upload).await?;
-                let path = found.ok_or_else(|| {
-                    Failure::new(Code::NotFound, format!("no upload {upload} is here and complete"))
-                })?;
-                self.look_at(path).await
-            }
+            SourceRequest::Upload(upload) => match self.uploads.sent(upload).await? {
+                Some(Sent::File(path)) => self.look_at(path).await,
+                Some(Sent::Object(object)) => Ok(object),
+                None => Err(Failure::new(Code::NotFound, format!("no upload {upload} is here and complete"))),
+            },
         }
     }
 }

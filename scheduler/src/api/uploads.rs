@@ -1,5 +1,6 @@
 //! Sources that clients send: named by the SHA-256 of their bytes, and carried on where they were cut off.
 
+mod bucket;
 mod folder;
 
 use std::collections::BTreeSet;
@@ -15,8 +16,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 use reelfarm_api::{Problem, UPLOAD_LENGTH, UPLOAD_OFFSET, UploadStatus};
-use reelfarm_model::{Code, Digest, Failure};
+use reelfarm_artifacts::ArtifactError;
+use reelfarm_model::{Code, Digest, Failure, SourceReference};
 
+pub use bucket::BucketUploads;
 pub use folder::FolderUploads;
 
 use super::Api;
@@ -72,6 +75,9 @@ pub enum UploadError {
     /// The disk for uploads is full.
     #[error("the disk for uploads is full: {0}")]
     Full(io::Error),
+    /// The bucket for uploads cannot be used.
+    #[error("{0}")]
+    Store(ArtifactError),
     /// The disk for uploads cannot be used.
     #[error("the folder of uploads cannot be used: {0}")]
     Io(io::Error),
@@ -79,6 +85,10 @@ pub enum UploadError {
 
 impl From<UploadError> for Failure {
     fn from(error: UploadError) -> Self {
+        let error = match error {
+            UploadError::Store(error) => return error.into(),
+            error => error,
+        };
         let code = match &error {
             // Whoever sends it now may be an earlier connection of the same sender: asking again helps.
             UploadError::Busy(_) => Code::FarmBusy,
@@ -88,10 +98,19 @@ impl From<UploadError> for Failure {
             UploadError::TooLarge { .. } => Code::RequestTooLarge,
             UploadError::Cut(_) => Code::RequestInvalid,
             UploadError::Full(_) => Code::DiskFull,
-            UploadError::Io(_) => Code::StateUnreachable,
+            UploadError::Io(_) | UploadError::Store(_) => Code::StateUnreachable,
         };
         Failure::new(code, error.to_string())
     }
+}
+
+/// A complete upload as a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// This file.
+    File(PathBuf),
+    /// This object.
+    Object(SourceReference),
 }
 
 /// Where uploads go.
@@ -116,11 +135,11 @@ pub trait Uploads: Send + Sync + 'static {
         bytes: UploadBody,
     ) -> Result<UploadStatus, UploadError>;
 
-    /// The file with the bytes of an upload that is complete.
+    /// What an upload is as a source, once it is complete.
     ///
     /// # Errors
     /// The place cannot be used.
-    async fn file(&self, upload: &Digest) -> Result<Option<PathBuf>, UploadError>;
+    async fn sent(&self, upload: &Digest) -> Result<Option<Sent>, UploadError>;
 
     /// Removes uploads to which nothing was added, and that nobody asked for, for so long. Of those that are complete, not
     /// what is `referenced`. Answers how many.

@@ -86,6 +86,23 @@ async fn a_worker_killed_in_the_midst_of_an_upload_leaves_nothing_that_anybody_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_film_that_was_uploaded_is_made_from_the_bucket() {
+    let mut farm = Farm::servers().await;
+    let server = S3Server::start().await.unwrap();
+    farm.with_bucket(&server.address());
+    farm.scheduler("scheduler-1").await;
+    let film = farm.film("film", SECONDS);
+    let shown = film.to_string_lossy().into_owned();
+    let wish = ["--ladder", "fast", "--profiles", PROFILES, "--json"];
+    farm.json("scheduler-1", &[&["submit", &shown, "--upload"][..], &wish].concat());
+    fs_err::remove_file(&film).unwrap();
+    farm.worker("worker-1");
+    farm.judge(&["film"]).await;
+    let source = farm.title("film").await.unwrap().submission.source.path;
+    assert!(source.to_string_lossy().starts_with(&format!("s3://{BUCKET}/farm/uploads/")), "{source:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_worker_with_a_full_disk_rests_and_its_task_goes_to_another_without_a_failure() {
     let mut farm = Farm::servers().await;
     let server = S3Server::start().await.unwrap();

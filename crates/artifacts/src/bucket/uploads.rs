@@ -37,6 +37,8 @@ pub(crate) struct Part {
     pub(crate) size: u64,
     /// With its quotation marks. The MD5 of its bytes, unless the store encrypts in ways of its own.
     pub(crate) etag: String,
+    /// When it came, by the store's clock, where the store says so.
+    pub(crate) sent: Option<DateTime<Utc>>,
 }
 
 impl Bucket {
@@ -79,7 +81,8 @@ impl Bucket {
             }
             let Some(page) = self.ask::<PartsPage>(&upload.at, query).await? else { return Ok(None) };
             let parts = page.parts.into_iter().filter_map(|part| {
-                Some(Part { index: part.part_number.checked_sub(1)?, size: part.size, etag: part.etag })
+                let index = part.part_number.checked_sub(1)?;
+                Some(Part { index, size: part.size, etag: part.etag, sent: part.last_modified })
             });
             found.extend(parts);
             match page.next_part_number_marker {
@@ -172,6 +175,7 @@ struct ListedPart {
     size: u64,
     #[serde(rename = "ETag")]
     etag: String,
+    last_modified: Option<DateTime<Utc>>,
 }
 
 #[cfg(test)]

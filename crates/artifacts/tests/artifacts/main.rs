@@ -29,6 +29,8 @@ mod origin_set_back;
 #[cfg(test)]
 mod origin_stop;
 #[cfg(test)]
+mod source_uploads;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod take_over;

@@ -1,5 +1,6 @@
 //! A source, sent to the farm: in one go, or carried on where an earlier call or a broken connection left it.
 
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
@@ -74,8 +75,11 @@ impl Client {
         let mut status = self.uploaded(digest).await?;
         while !status.as_ref().is_some_and(|status| status.complete) {
             let offset = status.map_or(0, |status| status.received);
-            let sent = self.send_part(file, digest, size, offset, bar).await?;
-            if sent.received <= offset && !sent.complete {
+            let length = PART.max(status.map_or(0, |status| status.part)).min(size - offset);
+            let sent = self.send_part(file, digest, size, offset..offset + length, bar).await?;
+            // Of the largest files the farm wants more at once, which it says with its first answer.
+            let was_too_little = length < sent.part;
+            if sent.received <= offset && !sent.complete && !was_too_little {
                 let reason = format!("{} became shorter while it was sent", file.display());
                 return Err(Failure::new(Code::SourceChanged, reason));
             }
@@ -89,14 +93,15 @@ impl Client {
         file: &Path,
         digest: &Digest,
         size: u64,
-        offset: u64,
+        range: Range<u64>,
         bar: &ProgressBar,
     ) -> Result<UploadStatus, Failure> {
+        let Range { start: offset, end } = range;
         bar.set_position(offset);
         let unreadable = |error: std::io::Error| Failure::new(Code::SourceUnreadable, error.to_string());
         let mut source = fs_err::tokio::File::open(file).await.map_err(unreadable)?;
         source.seek(std::io::SeekFrom::Start(offset)).await.map_err(unreadable)?;
-        let part = source.take(PART.min(size - offset));
+        let part = source.take(end - offset);
         let body = ReaderStream::with_capacity(bar.wrap_async_read(part), 1 << 18);
         let request = self
             .request(Method::PUT, &["uploads", &digest.to_string()])

@@ -12,7 +12,7 @@ use reelfarm_model::{Code, Failure};
 use reelfarm_queue::{Broker, Role};
 use reelfarm_scheduler::Options;
 use reelfarm_scheduler::api::{
-    self, ApiLimits, ApiParts, FarmSources, FolderUploads, Intake, TokenSecret, Uploads,
+    self, ApiLimits, ApiParts, BucketUploads, FarmSources, FolderUploads, Intake, TokenSecret, Uploads,
 };
 use reelfarm_scheduler::housekeeping::{Housekeeping, Retention};
 use reelfarm_scheduler::leader::{Leader, Standby};
@@ -162,10 +162,14 @@ fn parts(
 ) -> Result<ApiParts, Failure> {
     let refuse = |reason: String| Failure::new(Code::SettingsInvalid, reason);
     let limits = ApiLimits::default();
-    let folder = verb.uploads.clone().unwrap_or_else(|| state.join("uploads"));
-    let uploads = FolderUploads::open(&folder, limits.largest_upload)
-        .map_err(|error| refuse(format!("--uploads: {error}")))?;
-    let uploads: Arc<dyn Uploads> = Arc::new(uploads);
+    let uploads: Arc<dyn Uploads> = match (&verb.uploads, artifacts.source_uploads()) {
+        (None, Some(uploads)) => Arc::new(BucketUploads::new(uploads, limits.largest_upload)),
+        (folder, _) => {
+            let folder = folder.clone().unwrap_or_else(|| verb.artifacts.uploads(state));
+            let uploads = FolderUploads::open(&folder, limits.largest_upload);
+            Arc::new(uploads.map_err(|error| refuse(format!("--uploads: {error}")))?)
+        }
+    };
     let sources = FarmSources {
         folders: verb.sources.clone(),
         objects: Some(Arc::new(artifacts)),

@@ -4,7 +4,7 @@
 //! - nothing is waiting, ready or under way that no title wants, but for attempts kept from an earlier generation;
 //! - no two attempts at a task share a number, and numbers rise;
 //! - only the fence of the attempt that is under way acts;
-//! - the outbox holds the messages of the attempts under way, and of no other.
+//! - the outbox holds the messages of the attempts under way that no worker has started, and of no other.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -395,12 +395,15 @@ impl<S: Store> History<'_, S> {
         let ready = super::fixtures::ready(store).await;
         assert_eq!(ready.into_iter().collect::<BTreeSet<_>>(), keys(model.ready()));
         let unsent = store.unsent(usize::MAX).await.expect("asked");
-        let under_way =
-            model.tasks.values().filter_map(|task| task.current.as_ref().map(|(fence, ..)| *fence));
+        let under_way = model
+            .tasks
+            .values()
+            .filter_map(|task| task.current.as_ref())
+            .filter(|(_, _, worker)| worker.is_none());
         assert_eq!(
             unsent.iter().map(|message| message.fence.task).collect::<BTreeSet<_>>(),
-            under_way.map(|fence| fence.task).collect(),
-            "every message lies in the outbox for as long as its attempt is under way"
+            under_way.map(|(fence, ..)| fence.task).collect(),
+            "every message lies in the outbox until its attempt is started or over"
         );
         let expired = store.expired().await.expect("asked");
         assert_eq!(

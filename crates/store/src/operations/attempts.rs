@@ -8,7 +8,7 @@ use reelfarm_model::attempt::ArtifactRecord;
 use reelfarm_model::{Failure, Fence, Progress, TaskKey, WorkerId};
 
 use super::dialect::Connection;
-use super::sql::{given, held};
+use super::sql::{given, held, sent};
 use super::{endings, later};
 use crate::fault::Fault;
 use crate::report::{AttemptReport, Recorded, Report, RetryDecision};
@@ -105,7 +105,10 @@ async fn start(
         .map(|(fence, worker)| (fence.task, fence.attempt, fence.lease, to_text(&worker.0)))
         .collect();
     let newly: Vec<String> = sqlx::query_scalar(concat!(
-        "UPDATE tasks SET state = 'running', worker = given.worker, started_ms = $2 FROM ",
+        "UPDATE tasks SET state = 'running', worker = given.worker, started_ms = $2, \
+         lease_expires_ms = CASE WHEN lease_ms IS NULL THEN lease_expires_ms ELSE $2 + lease_ms END, ",
+        sent!(),
+        " FROM ",
         given!(", value ->> 3 AS worker"),
         " WHERE tasks.state = 'dispatched' AND ",
         held!(),
@@ -117,19 +120,7 @@ async fn start(
     .await?;
     let newly = to_keys(&newly)?;
     outcomes.extend(newly.iter().map(|task| (*task, Recorded::UnderWay)));
-    let (given, again): (Vec<_>, Vec<_>) =
-        given.into_iter().partition(|(task, ..)| outcomes.contains_key(task));
-    if !given.is_empty() {
-        sqlx::query(concat!(
-            "UPDATE attempts SET worker = given.worker, started_ms = $2 FROM ",
-            given!(", value ->> 3 AS worker"),
-            " WHERE attempts.task = given.task AND attempts.attempt = given.attempt"
-        ))
-        .bind(to_json("attempts", &given)?)
-        .bind(now)
-        .execute(&mut *connection)
-        .await?;
-    }
+    let again: Vec<_> = given.into_iter().filter(|(task, ..)| !outcomes.contains_key(task)).collect();
     if !again.is_empty() {
         let again: Vec<String> = sqlx::query_scalar(concat!(
             "SELECT tasks.task FROM tasks JOIN ",

@@ -1,4 +1,5 @@
-//! Dispatch: attempts begin, and their messages lie in the outbox until the broker has them.
+//! Dispatch: attempts begin, and their messages lie in the outbox until the broker has them. The outbox is a part of the
+//! tasks' rows, so that neither putting a message in nor taking it out is a write of its own.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use reelfarm_model::{Fence, TaskKey, TaskSpec};
 
 use super::dialect::{Connection, may_be_lost, one_of, rows};
 use super::later;
-use super::sql::given;
+use super::sql::{given, held, sent};
 use crate::fault::Fault;
 use crate::rows::{from_count, from_json, from_text, to_json};
 
@@ -44,29 +45,16 @@ pub(super) async fn dispatch_all(
     let attempts = to_json("attempts", &attempts)?;
     sqlx::query(concat!(
         "UPDATE tasks SET state = 'dispatched', attempt = given.attempt, lease = given.lease, \
-         lease_expires_ms = $2, dispatched_ms = $3, started_ms = NULL, worker = NULL, not_before_ms = NULL FROM ",
-        given!(""),
+         lease_expires_ms = $2, dispatched_ms = $3, unsent_title = given.title, lease_ms = $4, \
+         started_ms = NULL, worker = NULL, not_before_ms = NULL FROM ",
+        given!(", value ->> 3 AS title"),
         " WHERE tasks.task = given.task"
     ))
     .bind(&attempts)
     .bind(later(now, lease))
     .bind(now)
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query(concat!(
-        "INSERT INTO attempts (task, attempt, dispatched_ms) SELECT task, attempt, $2 FROM ",
-        given!("")
-    ))
-    .bind(&attempts)
-    .bind(now)
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query(concat!(
-        "INSERT INTO outbox (task, attempt, title, lease_ms) SELECT task, attempt, title, $2 FROM ",
-        given!(", value ->> 3 AS title")
-    ))
-    .bind(&attempts)
-    .bind(i64::try_from(lease_ms).unwrap_or(i64::MAX))
+    // Added to a time later.
+    .bind(i64::try_from(lease_ms).unwrap_or(i64::MAX).min(i64::MAX / 4))
     .execute(&mut *connection)
     .await?;
     remember_publications(connection, &messages).await?;
@@ -133,9 +121,8 @@ async fn remember_publications(connection: &mut Connection, messages: &[TaskMess
 /// See [`Store::unsent`](crate::Store::unsent).
 pub(super) async fn unsent(connection: &mut Connection, limit: usize) -> Result<Vec<TaskMessage>, Fault> {
     let rows: Vec<Unsent> = sqlx::query_as(
-        "SELECT tasks.task, tasks.attempt, tasks.lease, outbox.title, outbox.lease_ms, tasks.specification, \
-         tasks.source FROM outbox JOIN tasks ON tasks.task = outbox.task AND tasks.attempt = outbox.attempt \
-         ORDER BY outbox.place LIMIT $1",
+        "SELECT task, attempt, lease, unsent_title AS title, lease_ms, specification, source \
+         FROM tasks WHERE lease IS NOT NULL AND unsent_title IS NOT NULL ORDER BY place LIMIT $1",
     )
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .fetch_all(connection)
@@ -182,21 +169,15 @@ pub(super) async fn mark_sent(
     may_be_lost(connection).await?;
     let attempts: Vec<_> = attempts.iter().map(|fence| (fence.task, fence.attempt, fence.lease)).collect();
     sqlx::query(concat!(
-        "DELETE FROM outbox WHERE EXISTS (SELECT 1 FROM ",
+        "UPDATE tasks SET ",
+        sent!(),
+        " FROM ",
         given!(""),
-        " WHERE given.task = outbox.task AND given.attempt = outbox.attempt)"
+        " WHERE unsent_title IS NOT NULL AND ",
+        held!()
     ))
     .bind(to_json("attempts", &attempts)?)
     .execute(connection)
     .await?;
-    Ok(())
-}
-
-/// Takes the messages of attempts that have ended out of the outbox.
-pub(super) async fn forget_messages(connection: &mut Connection, tasks: &str) -> Result<(), Fault> {
-    sqlx::query(concat!("DELETE FROM outbox WHERE task ", one_of!("$1")))
-        .bind(tasks)
-        .execute(connection)
-        .await?;
     Ok(())
 }

@@ -8,7 +8,6 @@ use reelfarm_model::{Code, Failure, Fence, Task, TaskKey, TaskKind, TaskSpec};
 
 use super::attempts::{Outcomes, record, to_keys};
 use super::dialect::{Connection, one_of, rows};
-use super::dispatch::forget_messages;
 use super::later;
 use super::queries::wanting;
 use super::sql::{given, held, idle_state, no_lease};
@@ -340,8 +339,8 @@ pub(super) fn to_fence(task: &str, attempt: i64, lease: &str) -> Result<Fence, F
     })
 }
 
-/// Writes the end of attempts into the history, and takes their messages along. Nobody keeps them any more: a task that
-/// was under way for a keeper's sake alone is not tried again.
+/// Writes attempts that end into the history, from the rows of their tasks. Nobody keeps them any more: a task that was under
+/// way for a keeper's sake alone is not tried again.
 pub(super) async fn end(
     connection: &mut Connection,
     now: i64,
@@ -351,9 +350,13 @@ pub(super) async fn end(
     let given: Vec<_> =
         ended.iter().map(|(fence, failure)| (fence.task, fence.attempt, fence.lease, failure)).collect();
     sqlx::query(concat!(
-        "UPDATE attempts SET outcome = $2, failure = given.failure, finished_ms = $3 FROM ",
+        "INSERT INTO attempts (task, attempt, worker, outcome, failure, dispatched_ms, started_ms, finished_ms) \
+         SELECT tasks.task, tasks.attempt, tasks.worker, $2, given.failure, tasks.dispatched_ms, tasks.started_ms, $3 \
+         FROM tasks JOIN ",
         given!(", value ->> 3 AS failure"),
-        " WHERE attempts.task = given.task AND attempts.attempt = given.attempt"
+        " ON tasks.task = given.task AND tasks.attempt = given.attempt WHERE true \
+         ON CONFLICT (task, attempt) DO UPDATE SET worker = excluded.worker, outcome = excluded.outcome, \
+         failure = excluded.failure, started_ms = excluded.started_ms, finished_ms = excluded.finished_ms"
     ))
     .bind(to_json("attempts", &given)?)
     .bind(outcome.as_str())
@@ -364,7 +367,7 @@ pub(super) async fn end(
     let tasks = to_json("task keys", &tasks)?;
     sqlx::query(concat!("DELETE FROM kept_attempts WHERE task ", one_of!("$1")))
         .bind(&tasks)
-        .execute(&mut *connection)
+        .execute(connection)
         .await?;
-    forget_messages(connection, &tasks).await
+    Ok(())
 }

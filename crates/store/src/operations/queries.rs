@@ -357,9 +357,12 @@ pub(super) async fn attempts_of(
     connection: &mut Connection,
     task: &TaskKey,
 ) -> Result<Vec<AttemptRecord>, Fault> {
+    // The one that is under way is in its task's row, and comes into the history when it ends.
     let rows: Vec<AttemptRow> = sqlx::query_as(
         "SELECT attempt, worker, outcome, failure, dispatched_ms, started_ms, finished_ms FROM attempts \
-         WHERE task = $1 ORDER BY attempt",
+         WHERE task = $1 AND outcome IS NOT NULL UNION ALL \
+         SELECT attempt, worker, CAST(NULL AS TEXT), CAST(NULL AS TEXT), dispatched_ms, started_ms, \
+         CAST(NULL AS BIGINT) FROM tasks WHERE task = $1 AND lease IS NOT NULL ORDER BY attempt",
     )
     .bind(task.to_string())
     .fetch_all(connection)

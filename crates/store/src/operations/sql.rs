@@ -45,10 +45,18 @@ macro_rules! wanted_now {
 }
 pub(super) use wanted_now;
 
+/// What takes a message out of the outbox.
+macro_rules! sent {
+    () => {
+        "unsent_title = NULL"
+    };
+}
+pub(super) use sent;
+
 /// What every end of an attempt does to its task.
 macro_rules! no_lease {
     () => {
-        "lease = NULL, lease_expires_ms = NULL, progress = NULL"
+        "lease = NULL, lease_expires_ms = NULL, progress = NULL, unsent_title = NULL"
     };
 }
 pub(super) use no_lease;

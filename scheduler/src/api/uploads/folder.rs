@@ -19,7 +19,7 @@ use reelfarm_model::Digest;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
-use super::{UploadBody, UploadError, Uploads};
+use super::{Sent, UploadBody, UploadError, Uploads};
 
 const PART: &str = "part";
 /// Pieces of a body that wait for the disk.
@@ -101,7 +101,13 @@ impl FolderUploads {
                 // Where this is not allowed, the file's age has to do.
                 drop(file.file().set_times(FileTimes::new().set_accessed(SystemTime::now())));
                 let size = file.metadata()?.len();
-                return Ok(Some(UploadStatus { upload: *upload, received: size, size, complete: true }));
+                return Ok(Some(UploadStatus {
+                    upload: *upload,
+                    received: size,
+                    size,
+                    complete: true,
+                    part: 1,
+                }));
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
@@ -113,7 +119,7 @@ impl FolderUploads {
             let size = name.to_str().and_then(|name| name.strip_prefix(&start)?.strip_suffix(".part"));
             if let Some(size) = size.and_then(|size| size.parse().ok()) {
                 let received = entry.metadata()?.len();
-                return Ok(Some(UploadStatus { upload: *upload, received, size, complete: false }));
+                return Ok(Some(UploadStatus { upload: *upload, received, size, complete: false, part: 1 }));
             }
         }
         Ok(None)
@@ -179,7 +185,7 @@ impl FolderUploads {
             hashed.received = claimed;
         }
         let received = hashed.received;
-        let status = UploadStatus { upload: *upload, received, size, complete: received == size };
+        let status = UploadStatus { upload: *upload, received, size, complete: received == size, part: 1 };
         if !status.complete {
             self.remember(upload, &file, hashed);
             return cut.map_or(Ok(status), |error| Err(UploadError::Cut(error)));
@@ -224,9 +230,9 @@ impl Uploads for FolderUploads {
         writing.await.map_err(|error| disk(io::Error::other(error)))?
     }
 
-    async fn file(&self, upload: &Digest) -> Result<Option<PathBuf>, UploadError> {
+    async fn sent(&self, upload: &Digest) -> Result<Option<Sent>, UploadError> {
         let status = self.status(upload).await?;
-        Ok(status.filter(|status| status.complete).map(|_| self.complete(upload)))
+        Ok(status.filter(|status| status.complete).map(|_| Sent::File(self.complete(upload))))
     }
 
     async fn collect(&self, age: Duration, referenced: BTreeSet<PathBuf>) -> Result<usize, UploadError> {
@@ -323,6 +329,13 @@ mod tests {
         (folder, uploads)
     }
 
+    async fn file(uploads: &FolderUploads, upload: &Digest) -> Option<PathBuf> {
+        match uploads.sent(upload).await.unwrap()? {
+            Sent::File(file) => Some(file),
+            Sent::Object(object) => panic!("{object:?}"),
+        }
+    }
+
     #[tokio::test]
     async fn an_upload_that_was_cut_off_is_carried_on_where_it_was() {
         let (_folder, uploads) = uploads();
@@ -334,9 +347,9 @@ mod tests {
         let gap = uploads.append(&name, 14, 0, body(&[b"the "])).await.unwrap_err();
         assert!(matches!(gap, UploadError::Gap { received: 4, offset: 0 }));
         assert!(!uploads.append(&name, 14, 4, body(&[b"who", b"le"])).await.unwrap().complete);
-        assert_eq!(uploads.file(&name).await.unwrap(), None);
+        assert_eq!(uploads.sent(&name).await.unwrap(), None);
         assert!(uploads.append(&name, 14, 9, body(&[b" reel"])).await.unwrap().complete);
-        let file = uploads.file(&name).await.unwrap().unwrap();
+        let file = file(&uploads, &name).await.unwrap();
         assert_eq!(fs_err::read(file).unwrap(), b"the whole reel");
         // Sent once more by somebody who does not know.
         assert!(uploads.append(&name, 14, 0, body(&[b"the whole reel"])).await.unwrap().complete);
@@ -405,7 +418,7 @@ mod tests {
         let (part, whole) = (Digest::of(b"reel"), Digest::of(b"film"));
         uploads.append(&part, 4, 0, body(&[b"re"])).await.unwrap();
         uploads.append(&whole, 4, 0, body(&[b"film"])).await.unwrap();
-        let file = uploads.file(&whole).await.unwrap().unwrap();
+        let file = file(&uploads, &whole).await.unwrap();
         let collect = async |age, referenced: &[&PathBuf]| {
             uploads.collect(age, referenced.iter().copied().cloned().collect()).await.unwrap()
         };
@@ -423,11 +436,11 @@ mod tests {
             fs_err::File::open(file).unwrap().file().set_times(times).unwrap();
         };
         age(&file);
-        uploads.file(&whole).await.unwrap();
+        uploads.sent(&whole).await.unwrap();
         assert_eq!(fs_err::metadata(&file).unwrap().modified().unwrap(), long_ago);
         assert_eq!(collect(Duration::from_secs(3600), &[]).await, 0);
         age(&file);
         assert_eq!(collect(Duration::from_secs(3600), &[]).await, 1);
-        assert_eq!(uploads.file(&whole).await.unwrap(), None);
+        assert_eq!(uploads.sent(&whole).await.unwrap(), None);
     }
 }

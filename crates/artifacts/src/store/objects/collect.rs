@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::TryStreamExt as _;
-use object_store::{ObjectMeta, ObjectStore as _, ObjectStoreExt as _, PutPayload};
+use object_store::{ObjectMeta, ObjectStore as _};
 use reelfarm_model::ArtifactKey;
 
 use super::Objects;
@@ -16,7 +16,8 @@ impl Objects {
     pub(in crate::store) async fn collect(&self, rule: &Rule<'_>) -> Result<Collection, ArtifactError> {
         let mut collection = Collection::default();
         let age = TimeDelta::from_std(rule.age).ok();
-        let now = self.now().await?;
+        let now = self.bucket.now().await;
+        let now = now.map_err(|error| self.failed("ask the time of", &self.bucket.at("clock"), error))?;
         let Some(limit) = age.and_then(|age| now.checked_sub_signed(age)) else { return Ok(collection) };
         self.collect_uploads(limit, rule, &mut collection).await?;
         // Before the lists: what is put meanwhile is then named by one.
@@ -106,16 +107,6 @@ impl Objects {
             }
         }
         Ok(())
-    }
-
-    /// The bucket's own time.
-    async fn now(&self) -> Result<DateTime<Utc>, ArtifactError> {
-        let at = self.bucket.at(&format!("clock/{:032x}", rand::random::<u128>()));
-        let failed = |action| move |error| self.failed(action, &self.bucket.at("clock"), error);
-        self.bucket.s3.put(&at, PutPayload::default()).await.map_err(failed("write"))?;
-        let now = self.bucket.s3.head(&at).await.map_err(failed("read"))?.last_modified;
-        self.bucket.remove(&at).await.map_err(failed("remove"))?;
-        Ok(now)
     }
 
     /// The objects with bytes, by the artifacts that they are meant for.

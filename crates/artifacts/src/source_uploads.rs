@@ -1,12 +1,14 @@
 //! Sources that people send, into the bucket of the artifacts: part by part, carried on where they were cut off.
 //!
-//! `uploads/<SHA-256>/<size>` is the object with the bytes, and while they come the multipart upload to it;
-//! `uploads/<SHA-256>/verified.json` says that the object was compared with the digest, and which object that was. What comes
-//! is kept in whole parts: of a request that is cut off, what came after the last of them is lost.
+//! `uploads/<SHA-256>/<size>` is the object with the bytes, and while they come the multipart upload to it.
+//! `uploads/<SHA-256>/upload.json` is a note that is made first: of several that begin at the same moment one makes it, and the
+//! others carry on that one's upload. Once the object was compared with the digest, it says so, and which object that was. What
+//! comes is kept in whole parts: of a request that is cut off, what came after the last of them is lost.
 //!
 //! Promises: nothing is a source before every byte of it was compared with the digest that names it: while it came, where one
 //! process saw all of it, and read back from the bucket otherwise. Two senders do not mix their bytes: an object is made of
-//! the parts that its maker named by their ETags.
+//! the parts that its maker named by their ETags. Nothing is asked of a store's listings of uploads, which not every store has
+//! for more than one name.
 
 mod append;
 mod collect;
@@ -16,9 +18,8 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::TryStreamExt as _;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore as _, ObjectStoreExt as _, PutPayload};
+use object_store::{ObjectMeta, ObjectStore as _, ObjectStoreExt as _, PutMode, PutPayload};
 use reelfarm_model::{Digest, SourceReference};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
@@ -29,10 +30,10 @@ use compare::Comparison;
 
 /// The folder of all uploads, below the artifacts' prefix.
 pub(crate) const FOLDER: &str = "uploads";
-const VERIFIED: &str = "verified.json";
+const NOTE: &str = "upload.json";
 const MIB: u64 = 1024 * 1024;
-/// Bytes of a part of anything but the largest films.
-const PART: u64 = 32 * MIB;
+/// Bytes of a part of anything but the largest films: few enough that also a slow sender has one kept in time.
+const PART: u64 = 8 * MIB;
 /// A bucket takes 10,000.
 const MOST_PARTS: u64 = 9_000;
 
@@ -129,13 +130,27 @@ enum Found {
     Whole {
         size: u64,
     },
-    Verified(ObjectMeta),
+    Verified(Note, ObjectMeta),
 }
 
-/// What `verified.json` says: which object was compared.
-#[derive(Serialize, Deserialize)]
-struct Verified {
-    etag: Option<String>,
+impl Note {
+    fn found(self, object: ObjectMeta) -> Found {
+        if self.verified.is_some() && is_equal(&self.verified, &object.e_tag) {
+            Found::Verified(self, object)
+        } else {
+            Found::Whole { size: self.size }
+        }
+    }
+}
+
+/// What `upload.json` says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Note {
+    size: u64,
+    /// The multipart upload.
+    id: String,
+    /// The ETag of the object, once that was compared.
+    verified: Option<String>,
 }
 
 /// Bytes of a part of an upload of this size; the same for the same size, so that an upload can be carried on.
@@ -173,7 +188,7 @@ impl SourceUploads {
             Found::Nothing => None,
             Found::Coming { size, parts, .. } => Some(status(bytes_of(&parts), size, false)),
             Found::Whole { size } => Some(status(size, size, false)),
-            Found::Verified(object) => Some(status(object.size, object.size, true)),
+            Found::Verified(_, object) => Some(status(object.size, object.size, true)),
         })
     }
 
@@ -182,10 +197,8 @@ impl SourceUploads {
     /// # Errors
     /// The bucket cannot be used.
     pub async fn source(&self, upload: &Digest) -> Result<Option<SourceReference>, ArtifactError> {
-        let Found::Verified(listed) = self.find(upload).await? else { return Ok(None) };
-        // Listings tell times more finely than workers hear them, who look at the object itself.
-        let Some(object) = self.object(upload, listed.size).await? else { return Ok(None) };
-        self.note_verified(upload, &object).await?;
+        let Found::Verified(note, object) = self.find(upload).await? else { return Ok(None) };
+        self.write(upload, &note).await?;
         Ok(Some(SourceReference {
             path: format!("s3://{}/{}", self.bucket.location.bucket, object.location).into(),
             size: object.size,
@@ -195,41 +208,30 @@ impl SourceUploads {
     }
 
     async fn find(&self, upload: &Digest) -> Result<Found, ArtifactError> {
-        let folder = self.folder(upload);
-        let objects: Vec<ObjectMeta> = self
-            .bucket
-            .s3
-            .list(Some(&folder))
-            .try_collect()
-            .await
-            .map_err(|error| self.failed("list", &folder, error))?;
-        let whole = objects.into_iter().find_map(|object| Some((size_in(&object.location)?, object)));
-        if let Some((size, object)) = whole {
-            let verified = self.verified(upload).await?;
-            let is_verified = verified.is_some_and(|verified| is_equal(&verified.etag, &object.e_tag));
-            return Ok(if is_verified && object.size == size {
-                Found::Verified(object)
-            } else {
-                Found::Whole { size }
-            });
+        let Some(note) = self.read(upload).await? else { return Ok(Found::Nothing) };
+        if let Some(object) = self.object(upload, note.size).await? {
+            return Ok(note.found(object));
         }
-        let begun = self.bucket.uploads(&format!("{folder}/")).await;
-        let begun = begun.map_err(|error| self.failed("list", &folder, error))?;
-        // The first one stays: whoever came second at the same moment goes on with it.
-        let begun = begun.into_iter().filter_map(|upload| Some((size_in(&upload.at)?, upload)));
-        let Some((size, upload)) = begun.min_by_key(|(_, upload)| (upload.begun, upload.id.clone())) else {
-            return Ok(Found::Nothing);
-        };
-        let parts = self.bucket.parts(&upload).await;
-        let Some(mut parts) = parts.map_err(|error| self.failed("list", &upload.at, error))? else {
+        let begun = self.begun(upload, &note);
+        let parts = self.bucket.parts(&begun).await;
+        let Some(mut parts) = parts.map_err(|error| self.failed("list", &begun.at, error))? else {
+            // It was completed just now, or given up.
+            if let Some(object) = self.object(upload, note.size).await? {
+                return Ok(note.found(object));
+            }
+            self.forget(upload).await?;
             return Ok(Found::Nothing);
         };
         parts.sort_by_key(|part| part.index);
         let parts = parts.into_iter().enumerate().take_while(|(index, part)| *index == part.index);
-        Ok(Found::Coming { upload, size, parts: parts.map(|(_, part)| part).collect() })
+        Ok(Found::Coming { upload: begun, size: note.size, parts: parts.map(|(_, part)| part).collect() })
     }
 
-    async fn verified(&self, upload: &Digest) -> Result<Option<Verified>, ArtifactError> {
+    fn begun(&self, upload: &Digest, note: &Note) -> Upload {
+        Upload { at: self.at(upload, note.size), id: note.id.clone(), begun: chrono::DateTime::UNIX_EPOCH }
+    }
+
+    async fn read(&self, upload: &Digest) -> Result<Option<Note>, ArtifactError> {
         let at = self.note(upload);
         let text = match self.bucket.s3.get(&at).await {
             Ok(got) => got.bytes().await.map_err(|error| self.failed("read", &at, error))?,
@@ -240,12 +242,38 @@ impl SourceUploads {
         Ok(serde_json::from_slice(&text).ok())
     }
 
+    /// Makes the first note of an upload; `false` where there is one.
+    async fn note_begun(&self, upload: &Digest, note: &Note) -> Result<bool, ArtifactError> {
+        let (at, text) = (self.note(upload), self.text(upload, note)?);
+        match self.bucket.s3.put_opts(&at, text, PutMode::Create.into()).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
+                Ok(false)
+            }
+            Err(error) => Err(self.failed("write", &at, error)),
+        }
+    }
+
     async fn note_verified(&self, upload: &Digest, object: &ObjectMeta) -> Result<(), ArtifactError> {
-        let at = self.note(upload);
-        let text = serde_json::to_vec(&Verified { etag: object.e_tag.clone() })
-            .map_err(|error| self.failed("write", &at, error))?;
-        let put = self.bucket.s3.put(&at, PutPayload::from(text)).await;
+        let id = self.read(upload).await?.map(|note| note.id).unwrap_or_default();
+        self.write(upload, &Note { size: object.size, id, verified: object.e_tag.clone() }).await
+    }
+
+    async fn write(&self, upload: &Digest, note: &Note) -> Result<(), ArtifactError> {
+        let (at, text) = (self.note(upload), self.text(upload, note)?);
+        let put = self.bucket.s3.put(&at, text).await;
         put.map(drop).map_err(|error| self.failed("write", &at, error))
+    }
+
+    fn text(&self, upload: &Digest, note: &Note) -> Result<PutPayload, ArtifactError> {
+        let text = serde_json::to_vec(note);
+        text.map(PutPayload::from).map_err(|error| self.failed("write", &self.note(upload), error))
+    }
+
+    /// Removes the note: what else is there of the upload is nothing without it.
+    async fn forget(&self, upload: &Digest) -> Result<(), ArtifactError> {
+        let at = self.note(upload);
+        self.bucket.remove(&at).await.map_err(|error| self.failed("remove", &at, error))
     }
 
     /// The object that has just been made, which has to be there in its size.
@@ -258,16 +286,12 @@ impl SourceUploads {
         }
     }
 
-    fn folder(&self, upload: &Digest) -> Path {
-        self.bucket.at(&format!("{FOLDER}/{upload}"))
-    }
-
     fn at(&self, upload: &Digest, size: u64) -> Path {
         self.bucket.at(&format!("{FOLDER}/{upload}/{size}"))
     }
 
     fn note(&self, upload: &Digest) -> Path {
-        self.bucket.at(&format!("{FOLDER}/{upload}/{VERIFIED}"))
+        self.bucket.at(&format!("{FOLDER}/{upload}/{NOTE}"))
     }
 
     fn failed(
@@ -279,11 +303,6 @@ impl SourceUploads {
         let (store, path) = (self.bucket.location.to_string(), at.to_string());
         ArtifactError::Unreachable { store, action, path, source: source.into() }
     }
-}
-
-/// The size of the upload whose object this is.
-fn size_in(at: &Path) -> Option<u64> {
-    at.filename()?.parse().ok()
 }
 
 /// Whether ETags are the same: their quotation marks may differ by who tells them.
@@ -309,7 +328,7 @@ mod tests {
 
     #[test]
     fn parts_fit_what_a_bucket_takes() {
-        for (size, part) in [(1, 32), (288_000 * MIB, 32), (288_001 * MIB, 64), (2 << 40, 256)] {
+        for (size, part) in [(1, 8), (72_000 * MIB, 8), (72_001 * MIB, 16), (2 << 40, 256)] {
             assert_eq!(part_size(size, PART), part * MIB, "{size}");
             assert!(size.div_ceil(part_size(size, PART)) <= MOST_PARTS, "{size}");
         }

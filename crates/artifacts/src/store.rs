@@ -190,6 +190,11 @@ impl ArtifactStore {
         self.sources(&source.path.to_string_lossy())?.fetch(source, expected).await
     }
 
+    /// Whether a source is one that was sent into the artifacts' bucket: it is named by its digest, and not by where it lies.
+    pub fn is_upload(&self, source: &str) -> bool {
+        self.outside.sent.as_ref().is_some_and(|sent| sent.may_be_read(source))
+    }
+
     /// Where people send sources to, where the artifacts lie in a bucket.
     pub fn source_uploads(&self) -> Option<SourceUploads> {
         match &self.form {

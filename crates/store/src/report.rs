@@ -19,7 +19,7 @@ pub struct AttemptReport {
 /// What happened to an attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Report {
-    /// A worker has begun, and the lease runs anew. The same worker may say so twice, which changes nothing; a second worker
+    /// A worker has begun, and the lease runs anew. The same worker may say so twice; a second worker
     /// that got the same message is refused.
     Started {
         /// Who.

@@ -36,6 +36,9 @@ impl ObjectSources for ArtifactStore {
         if !url.starts_with("s3://") {
             return Err(refused(format!("{url:?} is no s3:// URL")));
         }
+        if self.is_upload(url) {
+            return Err(refused(format!("{url:?} was uploaded: name the upload by its SHA-256")));
+        }
         self.look_at_source(url).await
     }
 }

@@ -12,7 +12,7 @@ use reelfarm_model::Digest;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Found, Hashed, SourceUpload, SourceUploadError, SourceUploads, State, bytes_of, is_equal, locked,
+    Found, Hashed, Note, SourceUpload, SourceUploadError, SourceUploads, State, bytes_of, is_equal, locked,
     part_size,
 };
 use crate::blocking::blocking;
@@ -65,12 +65,13 @@ impl SourceUploads {
             Found::Nothing => (size, 0),
             Found::Coming { size, parts, .. } => (*size, bytes_of(parts)),
             Found::Whole { size } => (*size, *size),
-            Found::Verified(object) => (object.size, object.size),
+            Found::Verified(_, object) => (object.size, object.size),
         };
         if known != size {
             return Err(SourceUploadError::Size { size: known, claimed: size });
         }
-        if let Found::Verified(_) = found {
+        if let Found::Verified(note, _) = &found {
+            self.write(digest, note).await?;
             return Ok(self.told(size, size, true));
         }
         if received != offset {
@@ -82,7 +83,7 @@ impl SourceUploads {
                 let etags = parts.into_iter().map(|part| part.etag).collect();
                 self.carry_on(digest, upload, size, received, etags)
             }
-            Found::Whole { .. } | Found::Verified(_) => return self.compare(digest, size).await,
+            Found::Whole { .. } | Found::Verified(..) => return self.compare(digest, size).await,
         };
         let came = self.take_in(&mut sending, body).await;
         if sending.received == size {
@@ -102,13 +103,23 @@ impl SourceUploads {
         SourceUpload { received, size, complete, part: part_size(size, self.least_part) }
     }
 
-    async fn begin(&self, digest: &Digest, size: u64) -> Result<Sending, ArtifactError> {
+    async fn begin(&self, digest: &Digest, size: u64) -> Result<Sending, SourceUploadError> {
         let at = self.at(digest, size);
         let begun = self.bucket.s3.create_multipart(&at).await;
         let id = begun.map_err(|error| self.failed("write", &at, error))?;
-        let upload = Upload { at, id, begun: chrono::DateTime::UNIX_EPOCH };
+        let note = Note { size, id, verified: None };
+        let upload = self.begun(digest, &note);
+        if !self.note_begun(digest, &note).await? {
+            self.give_up(&upload).await?;
+            return Err(SourceUploadError::Busy);
+        }
         let sha256 = Some(Sha256::new());
         Ok(Sending { digest: *digest, upload, size, received: 0, etags: Vec::new(), sha256 })
+    }
+
+    pub(super) async fn give_up(&self, upload: &Upload) -> Result<(), ArtifactError> {
+        let given_up = self.bucket.give_up(upload).await;
+        given_up.map_err(|error| self.failed("remove", &upload.at, error))
     }
 
     fn carry_on(
@@ -154,9 +165,11 @@ impl SourceUploads {
             }
             while !piece.is_empty() {
                 let wanted = part.min(size - sending.received) - buffer.len() as u64;
-                let fits = usize::try_from(wanted).unwrap_or(usize::MAX).min(piece.len());
+                let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+                let fits = wanted.min(piece.len());
+                buffer.reserve_exact(if buffer.is_empty() { wanted } else { 0 });
                 buffer.extend_from_slice(&piece.split_to(fits));
-                if fits as u64 == wanted {
+                if fits == wanted {
                     self.put(sending, std::mem::take(&mut buffer)).await?;
                 }
             }
@@ -185,15 +198,15 @@ impl SourceUploads {
         let Sending { digest, upload, size, etags, sha256, .. } = sending;
         let found = sha256.map(|sha256| Digest::from_bytes(sha256.finalize().into()));
         if let Some(found) = found.filter(|found| *found != digest) {
-            let given_up = self.bucket.give_up(&upload).await;
-            given_up.map_err(|error| self.failed("remove", &upload.at, error))?;
+            self.forget(&digest).await?;
+            self.give_up(&upload).await?;
             return Err(SourceUploadError::Digest { found });
         }
         let parts = etags.into_iter().map(|content_id| PartId { content_id }).collect();
         let completed = self.bucket.s3.complete_multipart(&upload.at, &upload.id, parts).await;
         let object = self.object(&digest, size).await?;
         match (completed, object) {
-            (Ok(_), Some(object)) if found.is_some() => {
+            (Ok(made), Some(object)) if found.is_some() && is_equal(&made.e_tag, &object.e_tag) => {
                 self.note_verified(&digest, &object).await?;
                 Ok(self.told(size, size, true))
             }

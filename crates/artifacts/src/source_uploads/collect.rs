@@ -4,17 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::TryStreamExt as _;
-use object_store::{ObjectMeta, ObjectStore as _};
+use object_store::{ObjectMeta, ObjectStore as _, ObjectStoreExt as _};
 use reelfarm_model::Digest;
 
-use super::{FOLDER, SourceUploads, size_in};
+use super::{FOLDER, SourceUploads};
+use crate::bucket::Upload;
 use crate::error::ArtifactError;
 
 impl SourceUploads {
-    /// Removes uploads to which nothing was added, and that nobody asked for, for so long by the bucket's clock. Of those
-    /// whose bytes are all there, not what is `referenced`. Answers how many.
+    /// Removes uploads to which nothing was added, and that nobody asked for as a source, for so long by the bucket's clock. Of
+    /// those whose bytes are all there, not what is `referenced`. Answers how many.
     ///
     /// # Errors
     /// The bucket cannot be used.
@@ -28,6 +29,23 @@ impl SourceUploads {
         let Some(limit) = TimeDelta::from_std(age).ok().and_then(|age| now.checked_sub_signed(age)) else {
             return Ok(0);
         };
+        let mut removed = 0;
+        for (upload, objects) in self.stored().await? {
+            let bucket = &self.bucket.location.bucket;
+            let is_referenced = |object: &ObjectMeta| {
+                referenced.contains(&PathBuf::from(format!("s3://{bucket}/{}", object.location)))
+            };
+            if objects.iter().any(|object| object.last_modified > limit || is_referenced(object)) {
+                continue;
+            }
+            removed += usize::from(self.collect_one(&upload, &objects, limit).await?);
+        }
+        Ok(removed + self.collect_unnoted(limit).await?)
+    }
+
+    /// What the bucket has, by uploads.
+    async fn stored(&self) -> Result<BTreeMap<Digest, Vec<ObjectMeta>>, ArtifactError> {
+        let folder = self.bucket.at(FOLDER);
         let listed = self.bucket.s3.list(Some(&folder)).try_collect().await;
         let objects: Vec<ObjectMeta> = listed.map_err(|error| self.failed("list", &folder, error))?;
         let mut uploads: BTreeMap<Digest, Vec<ObjectMeta>> = BTreeMap::new();
@@ -37,32 +55,63 @@ impl SourceUploads {
                 uploads.entry(upload).or_default().push(object);
             }
         }
+        Ok(uploads)
+    }
+
+    async fn collect_one(
+        &self,
+        upload: &Digest,
+        objects: &[ObjectMeta],
+        limit: DateTime<Utc>,
+    ) -> Result<bool, ArtifactError> {
+        let note = self.read(upload).await?;
+        let begun = note.map(|note| self.begun(upload, &note));
+        if let Some(begun) = &begun
+            && self.last_sent(begun).await? > limit
+        {
+            return Ok(false);
+        }
+        // Looked at last: somebody may have asked for it since it was listed.
+        let at = self.note(upload);
+        match self.bucket.s3.head(&at).await {
+            Ok(note) if note.last_modified > limit => return Ok(false),
+            Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(self.failed("read", &at, error)),
+        }
+        // The note goes first: what is left of an upload that was removed in part is none.
+        self.forget(upload).await?;
+        for ObjectMeta { location: at, .. } in objects {
+            self.bucket.remove(at).await.map_err(|error| self.failed("remove", at, error))?;
+        }
+        if let Some(begun) = begun {
+            self.give_up(&begun).await?;
+        }
+        Ok(true)
+    }
+
+    /// When the last part came of what is not whole yet.
+    async fn last_sent(&self, begun: &Upload) -> Result<DateTime<Utc>, ArtifactError> {
+        let parts = self.bucket.parts(begun).await;
+        let parts = parts.map_err(|error| self.failed("list", &begun.at, error))?.unwrap_or_default();
+        Ok(parts.iter().filter_map(|part| part.sent).fold(begun.begun, Ord::max))
+    }
+
+    /// Gives up what was begun, and whose note was never made or is gone, as far as the store lists such uploads.
+    async fn collect_unnoted(&self, limit: DateTime<Utc>) -> Result<usize, ArtifactError> {
+        let folder = self.bucket.at(FOLDER);
+        let begun = self.bucket.uploads(&format!("{folder}/")).await;
         let mut removed = 0;
-        for mut objects in uploads.into_values() {
-            let bucket = &self.bucket.location.bucket;
-            let is_referenced = |object: &ObjectMeta| {
-                referenced.contains(&PathBuf::from(format!("s3://{bucket}/{}", object.location)))
+        for upload in begun.map_err(|error| self.failed("list", &folder, error))? {
+            let named = upload.at.parts().rev().nth(1).and_then(|part| part.as_ref().parse::<Digest>().ok());
+            let note = match named {
+                Some(digest) => self.read(&digest).await?,
+                None => None,
             };
-            if objects.iter().any(|object| object.last_modified > limit || is_referenced(object)) {
+            if note.is_some_and(|note| note.id == upload.id) || self.last_sent(&upload).await? > limit {
                 continue;
             }
-            // The note goes first: what is left of one that was removed in part is no source.
-            objects.sort_by_key(|object| size_in(&object.location).is_some());
-            for ObjectMeta { location: at, .. } in &objects {
-                self.bucket.remove(at).await.map_err(|error| self.failed("remove", at, error))?;
-            }
+            self.give_up(&upload).await?;
             removed += 1;
-        }
-        let begun = self.bucket.uploads(&format!("{folder}/")).await;
-        for upload in begun.map_err(|error| self.failed("list", &folder, error))? {
-            let parts = self.bucket.parts(&upload).await;
-            let parts = parts.map_err(|error| self.failed("list", &upload.at, error))?.unwrap_or_default();
-            let last = parts.iter().filter_map(|part| part.sent).fold(upload.begun, Ord::max);
-            if last <= limit {
-                let given_up = self.bucket.give_up(&upload).await;
-                given_up.map_err(|error| self.failed("remove", &upload.at, error))?;
-                removed += 1;
-            }
         }
         Ok(removed)
     }

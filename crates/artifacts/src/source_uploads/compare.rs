@@ -32,6 +32,18 @@ pub(super) enum Outcome {
     Failed,
 }
 
+/// A comparison that is under way. However it ends, another can begin then.
+struct Over<'a> {
+    uploads: &'a SourceUploads,
+    digest: Digest,
+}
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        locked(&self.uploads.state.comparing).remove(&self.digest);
+    }
+}
+
 impl SourceUploads {
     /// Has the object with all bytes compared, and waits for that a while.
     pub(super) async fn compare(
@@ -58,12 +70,13 @@ impl SourceUploads {
         under_way.insert(*digest, comparison.clone());
         let (this, digest) = (self.clone(), *digest);
         tokio::spawn(async move {
+            let over = Over { uploads: &this, digest };
             let outcome = this.read_back(&digest, size).await.unwrap_or_else(|error| {
                 tracing::warn!(upload = %digest, %error, "an upload was not compared with its digest");
                 Outcome::Failed
             });
             // Before it is told, so that whoever hears of it finds what came of it.
-            locked(&this.state.comparing).remove(&digest);
+            drop(over);
             told.send_replace(Some(outcome));
         });
         comparison
@@ -77,7 +90,11 @@ impl SourceUploads {
             return Ok(Outcome::Same);
         }
         let at = &object.location;
-        self.bucket.remove(at).await.map_err(|error| self.failed("remove", at, error))?;
+        let now = self.object(digest, size).await?;
+        if now.is_some_and(|now| now.e_tag == object.e_tag) {
+            self.forget(digest).await?;
+            self.bucket.remove(at).await.map_err(|error| self.failed("remove", at, error))?;
+        }
         Ok(Outcome::Other(found))
     }
 

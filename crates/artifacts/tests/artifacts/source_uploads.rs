@@ -163,8 +163,11 @@ async fn an_object_that_nobody_compared_is_no_source_until_somebody_does() {
     for (name, is_right) in [(Digest::of(&content), true), (Digest::of(b"other"), false)] {
         // The process died between the two.
         let at = ObjectPath::from(format!("some/where/uploads/{name}/{LENGTH}"));
+        let note = ObjectPath::from(format!("some/where/uploads/{name}/upload.json"));
         let bucket = raw(&bench.server.endpoint(), s3::BUCKET);
         bucket.put(&at, PutPayload::from(content.clone())).await.unwrap();
+        let text = format!(r#"{{"size":{LENGTH},"id":"of the dead"}}"#);
+        bucket.put(&note, PutPayload::from(text)).await.unwrap();
         assert_eq!(uploads.status(&name).await.unwrap(), Some(status(LENGTH, false)));
         assert_eq!(uploads.source(&name).await.unwrap(), None);
         let compared = append(&uploads, &name, LENGTH, body(&[])).await;

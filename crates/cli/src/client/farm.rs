@@ -24,6 +24,8 @@ pub const fn is_passing(code: Code) -> bool {
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long it may be silent; a stream of events is not, for so long.
 const SILENCE: Duration = Duration::from_secs(60);
+/// How long sending a piece of a source may take, its answer included: also over a line of half a megabit a second.
+const SENDING: Duration = Duration::from_secs(900);
 /// The longest answer that is read, in bytes.
 const LONGEST_PROBLEM: usize = 1 << 16;
 
@@ -48,6 +50,8 @@ pub struct FarmArguments {
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
+    /// For what takes long to send: to the other, the time until the whole of a request is sent is silence.
+    sending: reqwest::Client,
     root: Url,
     bearer: HeaderValue,
 }
@@ -74,18 +78,20 @@ impl FarmArguments {
         let authority = self.authority_file.as_ref().or(project.authority_file.as_ref());
         let tls = client_settings(authority.map(PathBuf::as_path))
             .map_err(|error| settings(format!("--authority-file: {error}")))?;
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .user_agent(concat!("reelfarm/", env!("CARGO_PKG_VERSION")))
-            // A farm sends nobody elsewhere, and the token is for it alone.
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .http1_only()
-            .connect_timeout(CONNECT)
-            .read_timeout(SILENCE)
-            .build()
-            .map_err(|error| settings(error.to_string()))?;
-        Ok(Some(Client { http, root, bearer }))
+        let builder = || {
+            reqwest::Client::builder()
+                .tls_backend_preconfigured(tls.clone())
+                .user_agent(concat!("reelfarm/", env!("CARGO_PKG_VERSION")))
+                // A farm sends nobody elsewhere, and the token is for it alone.
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .http1_only()
+                .connect_timeout(CONNECT)
+        };
+        let built =
+            |builder: reqwest::ClientBuilder| builder.build().map_err(|error| settings(error.to_string()));
+        let (http, sending) = (built(builder().read_timeout(SILENCE))?, built(builder().timeout(SENDING))?);
+        Ok(Some(Client { http, sending, root, bearer }))
     }
 
     /// The farm of a verb that makes no sense without one.
@@ -194,13 +200,22 @@ impl Client {
 
     /// A request to what lies at these names below the root.
     pub(super) fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
+        self.of(&self.http, method, path)
+    }
+
+    /// A request with a body that may take long to send.
+    pub(super) fn long_request(&self, method: Method, path: &[&str]) -> RequestBuilder {
+        self.of(&self.sending, method, path)
+    }
+
+    fn of(&self, http: &reqwest::Client, method: Method, path: &[&str]) -> RequestBuilder {
         let mut url = self.root.clone();
         url.set_query(None);
         // An address with a host can be a base; each name becomes one segment, whatever is in it.
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(ROOT.split('/').filter(|part| !part.is_empty())).extend(path);
         }
-        self.http.request(method, url).header(AUTHORIZATION, self.bearer.clone())
+        http.request(method, url).header(AUTHORIZATION, self.bearer.clone())
     }
 
     /// Sends a request, and makes a failure of what is no success.

@@ -19,8 +19,10 @@ use crate::printer::Printer;
 const FRUITLESS: u32 = 5;
 /// The same, where the farm says that it is busy with the upload: it may be hashing what it has.
 const FRUITLESS_BUSY: u32 = 600;
-/// Bytes of one request: few enough that it is answered in time.
+/// Bytes of one request, but of the largest files: few enough that it is answered in time.
 const PART: u64 = 32 << 20;
+/// Requests for the largest files. A bucket takes 10,000 parts, and keeps whole ones alone.
+const MOST_PARTS: u64 = 8_000;
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Client {
@@ -75,11 +77,9 @@ impl Client {
         let mut status = self.uploaded(digest).await?;
         while !status.as_ref().is_some_and(|status| status.complete) {
             let offset = status.map_or(0, |status| status.received);
-            let length = PART.max(status.map_or(0, |status| status.part)).min(size - offset);
+            let length = part(size).min(size - offset);
             let sent = self.send_part(file, digest, size, offset..offset + length, bar).await?;
-            // Of the largest files the farm wants more at once, which it says with its first answer.
-            let was_too_little = length < sent.part;
-            if sent.received <= offset && !sent.complete && !was_too_little {
+            if sent.received <= offset && !sent.complete {
                 let reason = format!("{} became shorter while it was sent", file.display());
                 return Err(Failure::new(Code::SourceChanged, reason));
             }
@@ -104,7 +104,7 @@ impl Client {
         let part = source.take(end - offset);
         let body = ReaderStream::with_capacity(bar.wrap_async_read(part), 1 << 18);
         let request = self
-            .request(Method::PUT, &["uploads", &digest.to_string()])
+            .long_request(Method::PUT, &["uploads", &digest.to_string()])
             .header(UPLOAD_OFFSET, offset)
             .header(UPLOAD_LENGTH, size)
             .header(reqwest::header::CONTENT_TYPE, "application/octet-stream")
@@ -119,6 +119,12 @@ impl Client {
             Err(failure) => Err(failure),
         }
     }
+}
+
+/// Bytes of one request.
+const fn part(size: u64) -> u64 {
+    let least = size.div_ceil(MOST_PARTS).next_power_of_two();
+    if least > PART { least } else { PART }
 }
 
 fn bar(file: &Path, size: u64, printer: &Printer) -> ProgressBar {

@@ -91,6 +91,13 @@ pub(super) fn to_keys(tasks: &[String]) -> Result<Vec<TaskKey>, Fault> {
     Ok(tasks.iter().map(|task| from_text("a task's key", task)).collect::<Result<_, _>>()?)
 }
 
+/// When the lease of an attempt ends that is reported as started at `$2`.
+macro_rules! renewed {
+    () => {
+        "CASE WHEN tasks.lease_ms IS NULL THEN tasks.lease_expires_ms ELSE $2 + tasks.lease_ms END"
+    };
+}
+
 async fn start(
     connection: &mut Connection,
     now: i64,
@@ -106,7 +113,9 @@ async fn start(
         .collect();
     let newly: Vec<String> = sqlx::query_scalar(concat!(
         "UPDATE tasks SET state = 'running', worker = given.worker, started_ms = $2, \
-         lease_expires_ms = CASE WHEN lease_ms IS NULL THEN lease_expires_ms ELSE $2 + lease_ms END, ",
+         lease_expires_ms = ",
+        renewed!(),
+        ", ",
         sent!(),
         " FROM ",
         given!(", value ->> 3 AS worker"),
@@ -123,12 +132,16 @@ async fn start(
     let again: Vec<_> = given.into_iter().filter(|(task, ..)| !outcomes.contains_key(task)).collect();
     if !again.is_empty() {
         let again: Vec<String> = sqlx::query_scalar(concat!(
-            "SELECT tasks.task FROM tasks JOIN ",
+            "UPDATE tasks SET lease_expires_ms = ",
+            renewed!(),
+            " FROM ",
             given!(", value ->> 3 AS worker"),
-            " ON tasks.worker = given.worker AND ",
-            held!()
+            " WHERE tasks.worker = given.worker AND ",
+            held!(),
+            " RETURNING tasks.task"
         ))
         .bind(to_json("attempts", &again)?)
+        .bind(now)
         .fetch_all(connection)
         .await?;
         outcomes.extend(to_keys(&again)?.into_iter().map(|task| (task, Recorded::UnderWay)));

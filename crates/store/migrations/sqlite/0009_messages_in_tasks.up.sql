@@ -1,0 +1,7 @@
+-- The outbox becomes a part of the tasks' rows: for which title the message of the attempt under way is, until it was sent; and
+-- how long the lease of the attempt runs from its start.
+ALTER TABLE tasks ADD COLUMN unsent_title TEXT;
+ALTER TABLE tasks ADD COLUMN lease_ms INTEGER;
+UPDATE tasks SET unsent_title = outbox.title, lease_ms = outbox.lease_ms FROM outbox
+    WHERE outbox.task = tasks.task AND outbox.attempt = tasks.attempt AND tasks.state = 'dispatched';
+DROP TABLE outbox;

@@ -25,6 +25,8 @@ pub(crate) struct Figures {
 pub(crate) struct Round {
     pub(crate) tasks: usize,
     pub(crate) raw: f64,
+    /// By one client, as the scheduler is one.
+    pub(crate) raw_alone: f64,
     pub(crate) whole_loop: f64,
 }
 

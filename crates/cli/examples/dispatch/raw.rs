@@ -8,20 +8,21 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 use crate::Fault;
 
 /// As few columns and indices as claiming needs, over the specifications of the very tasks that the loop works off.
-const TABLE: &str = "CREATE TABLE raw AS SELECT place AS id, 'ready' AS state, specification, \
+const TABLE: &str = "DROP TABLE IF EXISTS raw; CREATE TABLE raw AS SELECT place AS id, 'ready' AS state, specification, \
      CAST(NULL AS BIGINT) AS started_ms, CAST(NULL AS BIGINT) AS finished_ms FROM tasks; \
      ALTER TABLE raw ADD PRIMARY KEY (id); CREATE INDEX raw_ready ON raw (id) WHERE state = 'ready'";
 
 /// Makes a table of as many tasks as the database holds.
-pub(crate) async fn prepare(database: &str) -> Result<(), Fault> {
+async fn prepare(database: &str) -> Result<(), Fault> {
     let mut connection = PgConnection::connect(database).await?;
     sqlx::raw_sql(TABLE).execute(&mut connection).await?;
     connection.execute("VACUUM ANALYZE").await?;
     Ok(())
 }
 
-/// Works all of it off; answers tasks a second.
+/// Works all of it off with so many clients; answers tasks a second.
 pub(crate) async fn rate(database: &str, clients: usize) -> Result<f64, Fault> {
+    prepare(database).await?;
     let mut connections = Vec::with_capacity(clients);
     for _ in 0..clients {
         connections.push(PgConnection::connect(database).await?);

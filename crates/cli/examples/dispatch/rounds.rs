@@ -77,20 +77,24 @@ impl Bench<'_> {
         Ok(found)
     }
 
-    /// Both rates, over the same tasks; which comes first changes with each round.
+    /// All rates, over the same tasks; which comes first changes with each round.
     async fn round(&self, load: Load, number: usize) -> Result<Round, Fault> {
         let (database, tasks) = self.load(load).await?;
-        raw::prepare(&database).await?;
         let clients = self.measure.clients;
-        let (raw, whole_loop) = if number.is_multiple_of(2) {
-            let raw = raw::rate(&database, clients).await?;
+        let raw = async || -> Result<(f64, f64), Fault> {
+            Ok((raw::rate(&database, clients).await?, raw::rate(&database, 1).await?))
+        };
+        let ((raw, raw_alone), whole_loop) = if number.is_multiple_of(2) {
+            let raw = raw().await?;
             (raw, self.work_off(&database, tasks).await?)
         } else {
             let whole_loop = self.work_off(&database, tasks).await?;
-            (raw::rate(&database, clients).await?, whole_loop)
+            (raw().await?, whole_loop)
         };
-        note(&format!("round {number}: {tasks} tasks, raw {raw:.0}/s, loop {whole_loop:.0}/s"));
-        Ok(Round { tasks, raw, whole_loop })
+        note(&format!(
+            "round {number}: {tasks} tasks, raw {raw:.0}/s, by one client {raw_alone:.0}/s, loop {whole_loop:.0}/s"
+        ));
+        Ok(Round { tasks, raw, raw_alone, whole_loop })
     }
 
     /// A new database with titles whose tasks all wait to be made; and how many those are.

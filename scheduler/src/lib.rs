@@ -21,6 +21,7 @@ mod dispatch;
 mod errands;
 pub mod leader;
 mod name;
+mod planning;
 mod postponed;
 mod reconcile;
 mod survey;

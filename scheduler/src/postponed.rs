@@ -25,16 +25,12 @@ pub(crate) struct Postponed(Arc<Mutex<HashMap<TitleId, Postponement>>>);
 impl Postponed {
     /// Whether a title is not to be looked at yet.
     pub(crate) fn holds_back(&self, title: &Title, now: Instant) -> bool {
-        let titles = self.titles();
-        let found = titles.get(&title.submission.title);
-        found.is_some_and(|found| found.generation == title.generation && found.until > now)
+        self.of(title, |found| found.until > now).unwrap_or(false)
     }
 
     /// How often a title has been tried.
     pub(crate) fn tries(&self, title: &Title) -> u32 {
-        let titles = self.titles();
-        let found = titles.get(&title.submission.title);
-        found.filter(|found| found.generation == title.generation).map_or(0, |found| found.tries)
+        self.of(title, |found| found.tries).unwrap_or(0)
     }
 
     pub(crate) fn postpone(&self, title: &Title, tries: u32, until: Instant, why: Failure) {
@@ -58,9 +54,14 @@ impl Postponed {
     }
 
     pub(crate) fn why(&self, title: &Title) -> Option<Failure> {
+        self.of(title, |found| found.why.clone())
+    }
+
+    /// Something of what is known of this submission of a title.
+    fn of<T>(&self, title: &Title, read: impl FnOnce(&Postponement) -> T) -> Option<T> {
         let titles = self.titles();
         let found = titles.get(&title.submission.title);
-        found.filter(|found| found.generation == title.generation).map(|found| found.why.clone())
+        found.filter(|found| found.generation == title.generation).map(read)
     }
 
     fn titles(&self) -> MutexGuard<'_, HashMap<TitleId, Postponement>> {

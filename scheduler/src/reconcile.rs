@@ -8,25 +8,23 @@ use std::time::Instant;
 
 use reelfarm_model::index::Withdrawal;
 use reelfarm_model::ladder::Ladder;
-use reelfarm_model::qc::{Conclusion, QcReport, Verdict};
+use reelfarm_model::qc::{QcReport, Verdict};
 use reelfarm_model::source::Fingerprint;
 use reelfarm_model::title::SubtitleFile;
 use reelfarm_model::{
-    Code, Digest, Failure, Measurements, Task, TaskKey, TaskKind, TaskSpec, TaskState, Title, TitleId,
-    TitleState,
+    Code, Digest, Failure, Measurements, Task, TaskKind, TaskSpec, TaskState, Title, TitleId, TitleState,
 };
 use reelfarm_store::{PlannedTask, TaskRecord, TitleChange};
 use serde::de::DeserializeOwned;
 
-use crate::cost::cost;
 use crate::delivered::read_by;
-use crate::event::{FarmEvent, PlannedWork};
-use crate::plan::{Graph, PlanInput, Reduction, fingerprint_task, measure_task, withdraw_task};
+use crate::event::FarmEvent;
+use crate::plan::{fingerprint_task, measure_task, withdraw_task};
 use crate::service::{Scheduler, SchedulerError};
-use crate::survey::{Found, InStorage};
+use crate::survey::Found;
 
 /// What looking at a title led to.
-enum Step {
+pub(crate) enum Step {
     /// Its state changed: look again.
     Again,
     /// It waits for tasks.
@@ -129,149 +127,6 @@ impl Scheduler {
         self.advance(title, change).await
     }
 
-    /// Has a title that could not be planned looked at again later, where that may help, and ends it otherwise.
-    async fn unplanned(&mut self, title: &Title, failure: Failure) -> Result<Step, SchedulerError> {
-        let id = &title.submission.title;
-        let tries = self.postponed.tries(title).saturating_add(1);
-        let Some(wait) = self.options.retry.after_unplanned(failure.class, tries) else {
-            return self.end(title, Some(failure)).await;
-        };
-        tracing::warn!(title = %id, tries, code = %failure.code, again_in = ?wait, "cannot be planned yet: {}", failure.message);
-        self.postponed.postpone(title, tries, Instant::now() + wait, failure);
-        Ok(Step::Wait)
-    }
-
-    /// Looks again at titles whose wait is over.
-    pub(crate) async fn take_up_postponed(&mut self) -> Result<(), SchedulerError> {
-        for id in self.postponed.over(Instant::now()) {
-            self.plan_under_way(&id).await?;
-            self.reconcile(&id).await?;
-        }
-        Ok(())
-    }
-
-    /// All that a title needs, whether or not it is there.
-    fn graph(
-        &self,
-        title: &Title,
-        source: Digest,
-        conclusion: &Conclusion,
-        ladder: &Ladder,
-        subtitles: &[(SubtitleFile, Digest)],
-    ) -> Result<Graph, Failure> {
-        let submission = &title.submission;
-        let profiles = self
-            .options
-            .profiles
-            .select(&submission.profiles)
-            .map_err(|error| Failure::new(Code::UnknownName, error.to_string()))?;
-        let input = PlanInput {
-            title: &submission.title,
-            origin: &submission.origin,
-            source,
-            conclusion,
-            ladder,
-            profiles: &profiles,
-            list: self.options.profiles.all(),
-            subtitles,
-            protection: submission.protection.as_ref(),
-            tools: &self.options.tools,
-        };
-        Graph::build(&input).map_err(|error| Failure::new(Code::Internal, error.to_string()))
-    }
-
-    /// Stores what has to be done for a title, as far as it is not done.
-    async fn plan(
-        &mut self,
-        title: &Title,
-        graph: &Graph,
-        subtitles: &[(SubtitleFile, Digest)],
-        in_storage: InStorage,
-    ) -> Result<(), SchedulerError> {
-        let submission = &title.submission;
-        let facts = self.facts(graph, in_storage).await?;
-        let reduction = Reduction::of(graph, &facts, &self.options.tools);
-        let planned: Vec<PlannedTask> = reduction
-            .steps
-            .iter()
-            .map(|step| PlannedTask {
-                task: step.task.clone(),
-                source: read_by(&step.task.spec, submission, subtitles).cloned(),
-                needs: step.needs.clone(),
-                redo: step.run,
-            })
-            .collect();
-        // Without an answer the title has moved on meanwhile, and so does its caller.
-        if let Some(done) = self.store.plan(&submission.title, title.generation, &planned).await? {
-            self.wants_changed(&submission.title, done.stopped).await;
-            self.emit_plan(title, &reduction);
-        }
-        Ok(())
-    }
-
-    /// Plans a title under way anew, because something that a task of it builds on is gone: what is missing is made again.
-    /// Until then the task is not tried.
-    pub(crate) async fn plan_again(&mut self, id: &TitleId, task: TaskKey) -> Result<(), SchedulerError> {
-        // What an earlier survey found, or is about to find, may be what has gone since.
-        self.surveys.remove(id);
-        self.missing.entry(id.clone()).or_default().insert(task);
-        self.plan_under_way(id).await
-    }
-
-    /// Plans a title under way anew of which a task misses something, once it is known what of it is in storage.
-    pub(crate) async fn plan_under_way(&mut self, id: &TitleId) -> Result<(), SchedulerError> {
-        if !self.missing.contains_key(id) {
-            return Ok(());
-        }
-        self.plan_what_misses(id).await?;
-        if !self.surveys.contains_key(id) && !self.postponed.contains(id) {
-            self.misses_nothing(id);
-        }
-        Ok(())
-    }
-
-    async fn plan_what_misses(&mut self, id: &TitleId) -> Result<(), SchedulerError> {
-        let Some(title) = self.store.title(id).await? else { return Ok(()) };
-        if self.postponed.holds_back(&title, Instant::now()) {
-            return Ok(());
-        }
-        let (TitleState::Preparing, Some(source), Some(conclusion)) = (
-            title.state,
-            title.source_digest,
-            title.report.as_ref().and_then(|report| report.conclusion.as_ref()),
-        ) else {
-            return Ok(());
-        };
-        let ladder = match Ladder::parse(&title.submission.ladder.file, &title.submission.ladder.text) {
-            Ok(ladder) => ladder,
-            Err(error) => {
-                let failure = Failure::new(Code::LadderInvalid, error.to_string());
-                return self.end_title(&title, Some(failure)).await;
-            }
-        };
-        let subtitles = match self.subtitles(&title).await? {
-            Ok(Some(subtitles)) => subtitles,
-            // Their fingerprints were there when the title was planned first.
-            Ok(None) => return Ok(()),
-            Err(failure) => return self.end_title(&title, Some(failure)).await,
-        };
-        let graph = match self.graph(&title, source, conclusion, &ladder, &subtitles) {
-            Ok(graph) => graph,
-            Err(failure) => return self.end_title(&title, Some(failure)).await,
-        };
-        match self.surveyed(&title, &graph).await? {
-            None => Ok(()),
-            Some(Ok(found)) => {
-                self.postponed.forget(id);
-                self.plan(&title, &graph, &subtitles, found.in_storage).await
-            }
-            Some(Err(failure)) => match self.unplanned(&title, failure).await? {
-                Step::Wait => Ok(()),
-                Step::Again => self.reconcile(id).await,
-            },
-        }
-    }
-
     /// Waits for the publication, or ends the title with the first task that failed for good.
     async fn prepare(&mut self, title: &Title) -> Result<Step, SchedulerError> {
         let tasks = self.store.tasks_of(&title.submission.title).await?;
@@ -350,7 +205,11 @@ impl Scheduler {
         self.reconcile(&title.submission.title).await
     }
 
-    async fn end(&mut self, title: &Title, failure: Option<Failure>) -> Result<Step, SchedulerError> {
+    pub(crate) async fn end(
+        &mut self,
+        title: &Title,
+        failure: Option<Failure>,
+    ) -> Result<Step, SchedulerError> {
         let tasks = self.store.tasks_of(&title.submission.title).await?;
         let touched_origin = tasks.iter().any(|record| {
             matches!(record.task.spec.kind(), TaskKind::Upload | TaskKind::Publish) && record.attempt > 0
@@ -449,22 +308,6 @@ impl Scheduler {
         let Some(done) = self.store.plan(id, title.generation, &[again]).await? else { return Ok(false) };
         self.wants_changed(id, done.stopped).await;
         Ok(true)
-    }
-
-    fn emit_plan(&self, title: &Title, reduction: &Reduction) {
-        let done: BTreeSet<TaskKey> =
-            reduction.steps.iter().filter(|step| !step.run).map(|step| step.task.key).collect();
-        let tasks = reduction
-            .steps
-            .iter()
-            .map(|step| PlannedWork {
-                task: step.task.key,
-                kind: step.task.spec.kind(),
-                cost: cost(&step.task),
-                done: done.contains(&step.task.key),
-            })
-            .collect();
-        self.emit(FarmEvent::Planned { title: title.submission.title.clone(), tasks });
     }
 }
 

@@ -88,6 +88,7 @@ macro_rules! store_conformance {
             attempts::artifacts_are_referred_to_until_their_titles_are_over,
             attempts::a_task_that_failed_for_good_stays_failed,
             attempts::a_released_attempt_does_not_count_and_its_number_is_gone,
+            attempts::a_start_that_is_heard_after_a_heartbeat_does_not_shorten_the_lease,
             attempts::a_lease_that_ran_out_is_found_and_counted,
             attempts::a_failure_or_a_loss_may_be_uncounted,
             attempts::a_heartbeat_saves_an_attempt_from_being_lost,

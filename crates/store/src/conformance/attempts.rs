@@ -159,6 +159,15 @@ pub async fn a_released_attempt_does_not_count_and_its_number_is_gone<S: Store>(
     assert_eq!(history[1].outcome, None);
 }
 
+/// A heartbeat may be heard before the start that was sent before it.
+pub async fn a_start_that_is_heard_after_a_heartbeat_does_not_shorten_the_lease<S: Store>(store: &S) {
+    submit_and_plan(store, "film", &[planned(1, &[])]).await;
+    let fence = dispatch(store, 1, NONE).await.fence;
+    assert!(store.extend(&fence, LONG, Progress::default()).await.expect("asked"));
+    assert!(store.started(&fence, &worker("w")).await.expect("asked"));
+    assert_eq!(store.expired().await.expect("asked"), []);
+}
+
 /// A worker that died is noticed by its silence.
 pub async fn a_lease_that_ran_out_is_found_and_counted<S: Store>(store: &S) {
     submit_and_plan(store, "film", &[planned(1, &[]), planned(2, &[])]).await;

@@ -91,10 +91,12 @@ pub(super) fn to_keys(tasks: &[String]) -> Result<Vec<TaskKey>, Fault> {
     Ok(tasks.iter().map(|task| from_text("a task's key", task)).collect::<Result<_, _>>()?)
 }
 
-/// When the lease of an attempt ends that is reported as started at `$2`.
+/// When the lease of an attempt ends that is reported as started at `$2`. A heartbeat may have come before and have moved it
+/// further.
 macro_rules! renewed {
     () => {
-        "CASE WHEN tasks.lease_ms IS NULL THEN tasks.lease_expires_ms ELSE $2 + tasks.lease_ms END"
+        "CASE WHEN $2 + tasks.lease_ms > tasks.lease_expires_ms THEN $2 + tasks.lease_ms \
+         ELSE tasks.lease_expires_ms END"
     };
 }
 

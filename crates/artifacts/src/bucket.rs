@@ -20,6 +20,8 @@ pub(crate) use uploads::{Part, Upload};
 
 use crate::location::BucketLocation;
 
+/// Where objects lie that are written to learn the bucket's time.
+pub(crate) const CLOCK: &str = "clock";
 /// What players want to be told of files, by the ends of their names. (An origin in a bucket is read by players directly.)
 const CONTENT_TYPES: [(&str, &str); 14] = [
     ("json", "application/json"),
@@ -106,7 +108,7 @@ impl Bucket {
 
     /// The bucket's own time: that of an object which is written for it.
     pub(crate) async fn now(&self) -> object_store::Result<DateTime<Utc>> {
-        let at = self.at(&format!("clock/{:032x}", rand::random::<u128>()));
+        let at = self.at(&format!("{CLOCK}/{:032x}", rand::random::<u128>()));
         self.s3.put(&at, PutPayload::default()).await?;
         let now = self.s3.head(&at).await.map(|object| object.last_modified);
         self.remove(&at).await?;

@@ -23,6 +23,7 @@ use object_store::{ObjectMeta, ObjectStore as _, ObjectStoreExt as _, PutMode, P
 use reelfarm_model::{Digest, SourceReference};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
+use tokio::sync::Semaphore;
 
 use crate::bucket::{Bucket, Part, Upload};
 use crate::error::ArtifactError;
@@ -78,6 +79,9 @@ pub enum SourceUploadError {
         /// What they have.
         found: Digest,
     },
+    /// All of it is there and is being compared with its digest, which takes a while.
+    #[error("all of the upload is there, and is being compared with its digest")]
+    Comparing,
     /// The sender's connection broke. The whole parts that had come by then are kept.
     #[error("the upload was cut off: {0}")]
     Cut(io::Error),
@@ -100,8 +104,22 @@ struct State {
     sending: Mutex<HashSet<Digest>>,
     /// What was hashed of uploads that are not whole yet.
     hashed: Mutex<HashMap<Digest, Hashed>>,
+    /// The right to read an upload back.
+    reading: Reading,
     /// Uploads that are being compared with their digest.
     comparing: Mutex<HashMap<Digest, Comparison>>,
+}
+
+/// How many uploads are read back at a time: each takes some tens of MiB, and all the bandwidth that there is.
+const AT_ONCE: usize = 2;
+
+struct Reading(Semaphore);
+
+// The default of a semaphore lets nobody pass.
+impl Default for Reading {
+    fn default() -> Self {
+        Self(Semaphore::new(AT_ONCE))
+    }
 }
 
 impl std::fmt::Debug for State {
@@ -127,9 +145,7 @@ enum Found {
         parts: Vec<Part>,
     },
     /// All bytes, which were not compared.
-    Whole {
-        size: u64,
-    },
+    Whole(Note),
     Verified(Note, ObjectMeta),
 }
 
@@ -138,7 +154,7 @@ impl Note {
         if self.verified.is_some() && is_equal(&self.verified, &object.e_tag) {
             Found::Verified(self, object)
         } else {
-            Found::Whole { size: self.size }
+            Found::Whole(self)
         }
     }
 }
@@ -187,7 +203,7 @@ impl SourceUploads {
         Ok(match self.find(upload).await? {
             Found::Nothing => None,
             Found::Coming { size, parts, .. } => Some(status(bytes_of(&parts), size, false)),
-            Found::Whole { size } => Some(status(size, size, false)),
+            Found::Whole(Note { size, .. }) => Some(status(size, size, false)),
             Found::Verified(_, object) => Some(status(object.size, object.size, true)),
         })
     }
@@ -197,8 +213,10 @@ impl SourceUploads {
     /// # Errors
     /// The bucket cannot be used.
     pub async fn source(&self, upload: &Digest) -> Result<Option<SourceReference>, ArtifactError> {
-        let Found::Verified(note, object) = self.find(upload).await? else { return Ok(None) };
+        let Found::Verified(note, _) = self.find(upload).await? else { return Ok(None) };
         self.write(upload, &note).await?;
+        // Looked at again: it may have been collected in this very moment.
+        let Found::Verified(_, object) = self.find(upload).await? else { return Ok(None) };
         Ok(Some(SourceReference {
             path: format!("s3://{}/{}", self.bucket.location.bucket, object.location).into(),
             size: object.size,
@@ -219,7 +237,7 @@ impl SourceUploads {
             if let Some(object) = self.object(upload, note.size).await? {
                 return Ok(note.found(object));
             }
-            self.forget(upload).await?;
+            self.forget(upload, &note.id).await?;
             return Ok(Found::Nothing);
         };
         parts.sort_by_key(|part| part.index);
@@ -238,8 +256,15 @@ impl SourceUploads {
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(self.failed("read", &at, error)),
         };
-        // One that cannot be read says nothing.
-        Ok(serde_json::from_slice(&text).ok())
+        match serde_json::from_slice(&text) {
+            Ok(note) => Ok(Some(note)),
+            // It says nothing, and would stand in the way of another.
+            Err(error) => {
+                tracing::warn!(%at, %error, "a note on an upload cannot be read; it is removed");
+                self.bucket.remove(&at).await.map_err(|error| self.failed("remove", &at, error))?;
+                Ok(None)
+            }
+        }
     }
 
     /// Makes the first note of an upload; `false` where there is one.
@@ -270,9 +295,13 @@ impl SourceUploads {
         text.map(PutPayload::from).map_err(|error| self.failed("write", &self.note(upload), error))
     }
 
-    /// Removes the note: what else is there of the upload is nothing without it.
-    async fn forget(&self, upload: &Digest) -> Result<(), ArtifactError> {
+    /// Removes the note of the upload that was begun as `id`: what else is there of it is nothing without it. The note of
+    /// another, which somebody has begun meanwhile, stays.
+    async fn forget(&self, upload: &Digest, id: &str) -> Result<(), ArtifactError> {
         let at = self.note(upload);
+        if self.read(upload).await?.is_none_or(|note| note.id != id) {
+            return Ok(());
+        }
         self.bucket.remove(&at).await.map_err(|error| self.failed("remove", &at, error))
     }
 

@@ -35,6 +35,9 @@ pub enum UploadError {
     /// Somebody else sends it at this moment.
     #[error("somebody else sends the upload {0} at this moment")]
     Busy(Digest),
+    /// All of it is there and is being compared with its digest.
+    #[error("all of the upload {0} is there, and is being compared with its digest: ask again in a moment")]
+    Comparing(Digest),
     /// What was sent does not follow on what is there.
     #[error(
         "the farm has {received} bytes of the upload and takes those that follow, not bytes from {offset} on"
@@ -91,7 +94,7 @@ impl From<UploadError> for Failure {
         };
         let code = match &error {
             // Whoever sends it now may be an earlier connection of the same sender: asking again helps.
-            UploadError::Busy(_) => Code::FarmBusy,
+            UploadError::Busy(_) | UploadError::Comparing(_) => Code::FarmBusy,
             UploadError::Gap { .. } | UploadError::Size { .. } | UploadError::Digest { .. } => {
                 Code::UploadRefused
             }

@@ -64,7 +64,7 @@ impl SourceUploads {
         let (known, received) = match &found {
             Found::Nothing => (size, 0),
             Found::Coming { size, parts, .. } => (*size, bytes_of(parts)),
-            Found::Whole { size } => (*size, *size),
+            Found::Whole(note) => (note.size, note.size),
             Found::Verified(_, object) => (object.size, object.size),
         };
         if known != size {
@@ -77,13 +77,21 @@ impl SourceUploads {
         if received != offset {
             return Err(SourceUploadError::Gap { received, offset });
         }
+        // Whoever carries an upload on keeps it from being taken for abandoned.
+        match &found {
+            Found::Coming { upload, size, .. } => {
+                self.write(digest, &Note { size: *size, id: upload.id.clone(), verified: None }).await?;
+            }
+            Found::Whole(note) => self.write(digest, note).await?,
+            Found::Nothing | Found::Verified(..) => {}
+        }
         let mut sending = match found {
             Found::Nothing => self.begin(digest, size).await?,
             Found::Coming { upload, parts, .. } => {
                 let etags = parts.into_iter().map(|part| part.etag).collect();
                 self.carry_on(digest, upload, size, received, etags)
             }
-            Found::Whole { .. } | Found::Verified(..) => return self.compare(digest, size).await,
+            Found::Whole(_) | Found::Verified(..) => return self.compare(digest, size).await,
         };
         let came = self.take_in(&mut sending, body).await;
         if sending.received == size {
@@ -109,9 +117,17 @@ impl SourceUploads {
         let id = begun.map_err(|error| self.failed("write", &at, error))?;
         let note = Note { size, id, verified: None };
         let upload = self.begun(digest, &note);
-        if !self.note_begun(digest, &note).await? {
-            self.give_up(&upload).await?;
-            return Err(SourceUploadError::Busy);
+        match self.note_begun(digest, &note).await {
+            Ok(true) => {}
+            Ok(false) => {
+                self.give_up(&upload).await?;
+                return Err(SourceUploadError::Busy);
+            }
+            Err(error) => {
+                // A note that was made all the same is one of nothing.
+                self.give_up(&upload).await?;
+                return Err(error.into());
+            }
         }
         let sha256 = Some(Sha256::new());
         Ok(Sending { digest: *digest, upload, size, received: 0, etags: Vec::new(), sha256 })
@@ -198,8 +214,8 @@ impl SourceUploads {
         let Sending { digest, upload, size, etags, sha256, .. } = sending;
         let found = sha256.map(|sha256| Digest::from_bytes(sha256.finalize().into()));
         if let Some(found) = found.filter(|found| *found != digest) {
-            self.forget(&digest).await?;
             self.give_up(&upload).await?;
+            self.forget(&digest, &upload.id).await?;
             return Err(SourceUploadError::Digest { found });
         }
         let parts = etags.into_iter().map(|content_id| PartId { content_id }).collect();

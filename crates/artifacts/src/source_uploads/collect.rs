@@ -10,7 +10,7 @@ use object_store::{ObjectMeta, ObjectStore as _, ObjectStoreExt as _};
 use reelfarm_model::Digest;
 
 use super::{FOLDER, SourceUploads};
-use crate::bucket::Upload;
+use crate::bucket::{CLOCK, Upload};
 use crate::error::ArtifactError;
 
 impl SourceUploads {
@@ -38,8 +38,15 @@ impl SourceUploads {
             if objects.iter().any(|object| object.last_modified > limit || is_referenced(object)) {
                 continue;
             }
-            removed += usize::from(self.collect_one(&upload, &objects, limit).await?);
+            match self.collect_one(&upload, &objects, limit).await {
+                Ok(was_removed) => removed += usize::from(was_removed),
+                // One that cannot be removed keeps no other.
+                Err(error) => {
+                    tracing::warn!(%upload, %error, "an upload that nobody carries on was not removed");
+                }
+            }
         }
+        self.collect_clocks(limit).await?;
         Ok(removed + self.collect_unnoted(limit).await?)
     }
 
@@ -64,8 +71,7 @@ impl SourceUploads {
         objects: &[ObjectMeta],
         limit: DateTime<Utc>,
     ) -> Result<bool, ArtifactError> {
-        let note = self.read(upload).await?;
-        let begun = note.map(|note| self.begun(upload, &note));
+        let begun = self.read(upload).await?.map(|note| self.begun(upload, &note));
         if let Some(begun) = &begun
             && self.last_sent(begun).await? > limit
         {
@@ -78,13 +84,19 @@ impl SourceUploads {
             Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
             Err(error) => return Err(self.failed("read", &at, error)),
         }
-        // The note goes first: what is left of an upload that was removed in part is none.
-        self.forget(upload).await?;
-        for ObjectMeta { location: at, .. } in objects {
-            self.bucket.remove(at).await.map_err(|error| self.failed("remove", at, error))?;
-        }
         if let Some(begun) = begun {
             self.give_up(&begun).await?;
+            // The note goes before the object: what is left of an upload that was removed in part is none.
+            self.forget(upload, &begun.id).await?;
+        }
+        if self.read(upload).await?.is_some() {
+            // Somebody asked for it, or began it anew, in this very moment.
+            return Ok(false);
+        }
+        for ObjectMeta { location: at, .. } in
+            objects.iter().filter(|object| object.location != self.note(upload))
+        {
+            self.bucket.remove(at).await.map_err(|error| self.failed("remove", at, error))?;
         }
         Ok(true)
     }
@@ -110,9 +122,22 @@ impl SourceUploads {
             if note.is_some_and(|note| note.id == upload.id) || self.last_sent(&upload).await? > limit {
                 continue;
             }
-            self.give_up(&upload).await?;
-            removed += 1;
+            match self.give_up(&upload).await {
+                Ok(()) => removed += 1,
+                Err(error) => tracing::warn!(at = %upload.at, %error, "what was begun was not given up"),
+            }
         }
         Ok(removed)
+    }
+
+    /// Removes what processes left that died while they asked for the time.
+    async fn collect_clocks(&self, limit: DateTime<Utc>) -> Result<(), ArtifactError> {
+        let folder = self.bucket.at(CLOCK);
+        let listed = self.bucket.s3.list(Some(&folder)).try_collect().await;
+        let objects: Vec<ObjectMeta> = listed.map_err(|error| self.failed("list", &folder, error))?;
+        for ObjectMeta { location: at, .. } in objects.iter().filter(|object| object.last_modified < limit) {
+            self.bucket.remove(at).await.map_err(|error| self.failed("remove", at, error))?;
+        }
+        Ok(())
     }
 }

@@ -1,5 +1,5 @@
 //! Comparing an upload with the digest that names it, by reading it back. That may take longer than anybody waits for an
-//! answer, so it goes on by itself; whoever asks again meanwhile is told that it is busy.
+//! answer, so it goes on by itself; whoever asks again meanwhile is told so.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::error::ArtifactError;
 /// Bytes that are asked for at once.
 const RANGE: u64 = 8 * 1024 * 1024;
 /// Ranges that are under way at once.
-const AT_ONCE: usize = 4;
+const RANGES_AT_ONCE: usize = 4;
 /// How long a sender waits for the end of a comparison.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -28,8 +28,8 @@ pub(super) type Comparison = watch::Receiver<Option<Outcome>>;
 pub(super) enum Outcome {
     Same,
     Other(Digest),
-    /// It is tried again by whoever asks next.
-    Failed,
+    /// Why it could not be done. It is tried again by whoever asks next.
+    Failed(String),
 }
 
 /// A comparison that is under way. However it ends, another can begin then.
@@ -57,7 +57,8 @@ impl SourceUploads {
         match outcome {
             Some(Outcome::Same) => Ok(self.told(size, size, true)),
             Some(Outcome::Other(found)) => Err(SourceUploadError::Digest { found }),
-            Some(Outcome::Failed) | None => Err(SourceUploadError::Busy),
+            Some(Outcome::Failed(reason)) => Err(self.failed("read", &self.at(digest, size), reason).into()),
+            None => Err(SourceUploadError::Comparing),
         }
     }
 
@@ -71,9 +72,11 @@ impl SourceUploads {
         let (this, digest) = (self.clone(), *digest);
         tokio::spawn(async move {
             let over = Over { uploads: &this, digest };
+            // Never closed, so that it is only waited for.
+            let _turn = this.state.reading.0.acquire().await;
             let outcome = this.read_back(&digest, size).await.unwrap_or_else(|error| {
                 tracing::warn!(upload = %digest, %error, "an upload was not compared with its digest");
-                Outcome::Failed
+                Outcome::Failed(error.to_string())
             });
             // Before it is told, so that whoever hears of it finds what came of it.
             drop(over);
@@ -83,7 +86,9 @@ impl SourceUploads {
     }
 
     async fn read_back(&self, digest: &Digest, size: u64) -> Result<Outcome, ArtifactError> {
-        let Some(object) = self.object(digest, size).await? else { return Ok(Outcome::Failed) };
+        let Some(object) = self.object(digest, size).await? else {
+            return Ok(Outcome::Failed("it is not there any more".to_owned()));
+        };
         let found = self.digest_of(&object).await?;
         if found == *digest {
             self.note_verified(digest, &object).await?;
@@ -92,7 +97,9 @@ impl SourceUploads {
         let at = &object.location;
         let now = self.object(digest, size).await?;
         if now.is_some_and(|now| now.e_tag == object.e_tag) {
-            self.forget(digest).await?;
+            if let Some(note) = self.read(digest).await? {
+                self.forget(digest, &note.id).await?;
+            }
             self.bucket.remove(at).await.map_err(|error| self.failed("remove", at, error))?;
         }
         Ok(Outcome::Other(found))
@@ -109,7 +116,7 @@ impl SourceUploads {
             async move { self.bucket.s3.get_opts(at, options).await?.bytes().await }
         });
         // Boxed: otherwise the compiler cannot see that a caller's future is Send.
-        let mut read = futures::stream::iter(reading).buffered(AT_ONCE).boxed();
+        let mut read = futures::stream::iter(reading).buffered(RANGES_AT_ONCE).boxed();
         let mut sha256 = Sha256::new();
         while let Some(bytes) = read.try_next().await.map_err(|error| self.failed("read", at, error))? {
             sha256 = blocking(move || Ok::<_, ArtifactError>(sha256.chain_update(&bytes))).await?;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use object_store::path::Path as ObjectPath;
-use object_store::{ObjectStoreExt as _, PutPayload};
+use object_store::{ObjectStore as _, ObjectStoreExt as _, PutPayload};
 use reelfarm_artifacts::{
     ArtifactStore, Location, S3Access, SourceSettings, SourceUpload, SourceUploadError, SourceUploads,
     StorageSettings,
@@ -230,5 +230,40 @@ async fn uploads_go_once_nobody_carries_them_on_or_refers_to_them() {
     assert_eq!(uploads.status(&name).await.unwrap(), Some(status(LENGTH, true)));
     assert_eq!(collect(Duration::ZERO, &BTreeSet::new()).await, 1);
     assert_eq!(uploads.status(&name).await.unwrap(), None);
+    assert_eq!(unfinished_uploads(&bench.server.endpoint()).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_that_is_carried_on_is_not_taken_for_abandoned() {
+    let bench = Bench::start().await;
+    let content = bytes(1, LENGTH);
+    let name = Digest::of(&content);
+    let uploads = bench.uploads("scheduler");
+    append(&uploads, &name, 0, body(&content[..PART])).await.unwrap();
+    let age = Duration::from_secs(3);
+    tokio::time::sleep(age + Duration::from_secs(1)).await;
+    // As soon as somebody comes back, before anything more of it is there.
+    append(&uploads, &name, PART, body(&[])).await.unwrap();
+    assert_eq!(uploads.collect(age, &BTreeSet::new()).await.unwrap(), 0);
+    assert_eq!(uploads.status(&name).await.unwrap(), Some(status(PART, false)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_note_that_cannot_be_read_stands_in_nobodys_way() {
+    let bench = Bench::start().await;
+    let content = bytes(1, LENGTH);
+    let name = Digest::of(&content);
+    let uploads = bench.uploads("scheduler");
+    append(&uploads, &name, 0, body(&content[..PART])).await.unwrap();
+    let stored = raw(&bench.server.endpoint(), s3::BUCKET);
+    let listed: Vec<_> = stored.list(None).map(|object| object.unwrap().location).collect().await;
+    let note = listed.into_iter().find(|at| at.filename() == Some("upload.json")).unwrap();
+    stored.put(&note, PutPayload::from_static(b"{")).await.unwrap();
+    assert_eq!(append(&uploads, &name, 0, body(&content)).await.unwrap(), status(LENGTH, true));
+    assert_eq!(
+        uploads.collect(Duration::ZERO, &BTreeSet::new()).await.unwrap(),
+        2,
+        "it, and what was begun before"
+    );
     assert_eq!(unfinished_uploads(&bench.server.endpoint()).await, 0);
 }

@@ -59,6 +59,8 @@ pub(super) struct ModelTask {
     pub(super) back_off: Span,
     /// The attempt that is under way, with its lease and the worker that started it.
     pub(super) current: Option<(Fence, Span, Option<u32>)>,
+    /// How long the lease of the attempt under way runs from its dispatch, and from its start.
+    dispatched_for: Span,
     /// How its attempts ended, in order.
     pub(super) history: Vec<Option<&'static str>>,
     /// Times that it became done since it was last asked to be redone.
@@ -333,6 +335,7 @@ impl Model {
             task.attempt += 1;
             task.back_off = Span::None;
             task.current = Some((fence, lease, None));
+            task.dispatched_for = lease;
             task.history.push(None);
         }
     }
@@ -348,8 +351,12 @@ impl Model {
             return false;
         };
         task.state = TaskState::Running;
-        let Some((_, _, worker)) = &mut task.current else { return false };
-        *worker.get_or_insert(by) == by
+        let Some((_, lease, worker)) = &mut task.current else { return false };
+        let accepted = *worker.get_or_insert(by) == by;
+        if accepted && task.dispatched_for == Span::Long {
+            *lease = Span::Long;
+        }
+        accepted
     }
 
     pub(super) fn extend(&mut self, fence: &Fence, lease: Span) -> bool {
@@ -454,6 +461,7 @@ impl ModelTask {
             needs: BTreeSet::new(),
             back_off: Span::None,
             current: None,
+            dispatched_for: Span::None,
             history: Vec::new(),
             completions: 0,
         }

@@ -33,6 +33,7 @@ fn status(upload: &Digest, found: SourceUpload) -> UploadStatus {
 fn explain(upload: &Digest, error: SourceUploadError) -> UploadError {
     match error {
         SourceUploadError::Busy => UploadError::Busy(*upload),
+        SourceUploadError::Comparing => UploadError::Comparing(*upload),
         SourceUploadError::Gap { received, offset } => UploadError::Gap { received, offset },
         SourceUploadError::Size { size, claimed } => UploadError::Size { size, claimed },
         SourceUploadError::Digest { found } => UploadError::Digest { found },

@@ -13,7 +13,7 @@ use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use super::open::MIGRATIONS;
 use super::*;
 use crate::conformance::fixtures::{
-    finish, planned, start, state, submission, submit, submit_and_plan, title, to,
+    LONG, dispatch, finish, key, planned, start, state, submission, submit, submit_and_plan, title, to,
 };
 use crate::conformance::publications;
 use crate::store::{Store as _, SubmitOutcome};
@@ -242,6 +242,36 @@ async fn migrations_go_down_as_well_as_up() {
     MIGRATIONS.run(&store.writer).await.unwrap();
     assert_eq!(sqlx::query_scalar::<_, String>(objects).fetch_all(&store.writer).await.unwrap(), up);
     submit(&store, "film").await;
+}
+
+#[tokio::test]
+async fn attempts_under_way_and_their_messages_survive_the_way_down_and_up() {
+    let (store, _folder) = store().await;
+    let film = submit_and_plan(&store, "film", &[planned(1, &[]), planned(2, &[]), planned(3, &[])]).await;
+    let unsent = dispatch(&store, 1, LONG).await;
+    let sent = dispatch(&store, 2, LONG).await.fence;
+    store.mark_sent(&[sent]).await.unwrap();
+    start(&store, 3).await;
+    let before = store.tasks_of(&film).await.unwrap();
+    MIGRATIONS.undo(&store.writer, 8).await.unwrap();
+    let outbox: Vec<String> =
+        sqlx::query_scalar("SELECT task FROM outbox").fetch_all(&store.writer).await.unwrap();
+    assert_eq!(outbox, [key(1).to_string()]);
+    let attempts = "SELECT attempts.task, attempt, attempts.worker FROM attempts JOIN tasks USING (task, attempt) ORDER BY place";
+    let attempts: Vec<(String, i64, Option<String>)> =
+        sqlx::query_as(attempts).fetch_all(&store.writer).await.unwrap();
+    let of = |number, worker: Option<&str>| (key(number).to_string(), 1, worker.map(str::to_owned));
+    assert_eq!(attempts, [of(1, None), of(2, None), of(3, Some("w"))]);
+    MIGRATIONS.run(&store.writer).await.unwrap();
+    assert_eq!(store.unsent(usize::MAX).await.unwrap(), [unsent]);
+    assert_eq!(store.tasks_of(&film).await.unwrap(), before);
+    // How long its lease runs from its start is known of a message that was sent before as well.
+    let length: Option<i64> = sqlx::query_scalar("SELECT lease_ms FROM tasks WHERE task = $1")
+        .bind(key(2).to_string())
+        .fetch_one(&store.writer)
+        .await
+        .unwrap();
+    assert_eq!(length, Some(3_600_000));
 }
 
 #[tokio::test]

@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use reelfarm_model::message::{ControlMessage, ORIGIN_GRACE, WorkerEvent};
 use reelfarm_model::{
-    AttemptOutcome, Code, Failure, FailureClass, Fence, Pool, Progress, SourceReference, TaskKey, TaskKind,
-    TitleId, WorkerId,
+    AttemptOutcome, Code, Failure, FailureClass, Fence, Pool, Progress, SourceReference, Task, TaskKey,
+    TaskKind, TitleId, WorkerId,
 };
 use reelfarm_store::{AttemptReport, ExpiredAttempt, Recorded, Report, RetryDecision, TitleGeneration};
 use reelfarm_telemetry::metrics::AttemptEnd;
 
 use crate::delivered::delivered;
+use crate::estimates::learn;
 use crate::event::{FarmEvent, TaskResult};
 use crate::reconcile::is_about_the_source;
 use crate::service::{Scheduler, SchedulerError};
@@ -24,10 +25,15 @@ pub(crate) struct Active {
     /// Those that want it now, in the order of submission.
     pub(crate) titles: Vec<TitleId>,
     pub(crate) label: String,
+    pub(crate) task: Task,
+    /// Where the source lies, for tasks that read it, where that is known.
+    pub(crate) source: Option<SourceReference>,
     pub(crate) kind: TaskKind,
     pub(crate) pool: Pool,
     pub(crate) ready_since: Instant,
     pub(crate) started: Option<Instant>,
+    /// Whether it was begun under another scheduler: nobody here knows when.
+    pub(crate) was_taken_over: bool,
     /// Who was the first to report its start.
     pub(crate) worker: Option<WorkerId>,
 }
@@ -37,7 +43,7 @@ pub(crate) struct Stopping {
     /// The title that wants it no more.
     pub(crate) title: TitleId,
     /// From then on it cannot be at work any more.
-    until: Instant,
+    pub(crate) until: Instant,
     /// Whether it works at the title's folder at the origin.
     pub(crate) at_origin: bool,
 }
@@ -102,6 +108,7 @@ impl Scheduler {
                     // Told to stop, and now it has: nothing of it counts, but a withdrawal may have waited for it.
                     if let Some(stopping) = self.stopping.remove(fence) {
                         self.active.retain(|_, active| active.fence != *fence);
+                        self.order_outdated(&stopping.title);
                         next.reconcile(&stopping.title);
                     }
                 }
@@ -203,6 +210,7 @@ impl Scheduler {
                 if let Report::Completed { artifacts, .. } = &report {
                     self.tell_surveys(artifacts.iter().map(|artifact| artifact.key), true);
                 }
+                self.order.done.push(fence.task);
                 let kind = self.active_of(&fence).map(|active| active.kind);
                 self.attempt_ended(&fence, &TaskResult::Done);
                 if kind.is_none_or(moves_titles_on) {
@@ -214,7 +222,10 @@ impl Scheduler {
                     self.failed(&fence, failure, retry, failed.titles, next).await?;
                 }
             }
-            (Recorded::Released, _) => self.attempt_ended(&fence, &TaskResult::Released),
+            (Recorded::Released, _) => {
+                self.order.tasks.insert(fence.task);
+                self.attempt_ended(&fence, &TaskResult::Released);
+            }
         }
         Ok(None)
     }
@@ -244,6 +255,7 @@ impl Scheduler {
         mut titles: Vec<TitleGeneration>,
         next: &mut Next,
     ) -> Result<(), SchedulerError> {
+        self.order.tasks.insert(fence.task);
         if failure.code == Code::ArtifactMissing && retry != RetryDecision::Never {
             // Their next attempt would find the same artifact missing again.
             next.plan_again.extend(titles.iter().map(|(title, _)| (title.clone(), fence.task)));
@@ -309,6 +321,10 @@ impl Scheduler {
         self.metrics.attempt_ended(active.kind, end);
         if let (TaskResult::Done, Some(started)) = (result, active.started) {
             self.metrics.task_completed(active.kind, started.elapsed());
+            if let Some(worker) = active.worker.as_ref().filter(|_| !active.was_taken_over) {
+                let took_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
+                learn(&mut self.estimates, &active.task, active.source.as_ref(), worker, took_ms);
+            }
         }
         let Active { title, titles, label, .. } = active;
         match result {
@@ -357,15 +373,19 @@ impl Scheduler {
         for (fence, title) in over {
             self.stopping.remove(&fence);
             self.active.retain(|_, active| active.fence != fence);
+            self.order_outdated(&title);
             self.reconcile(&title).await?;
         }
         let quiet: Vec<_> =
             self.unquiet.iter().filter(|(_, until)| **until <= now).map(|(title, _)| title.clone()).collect();
         for title in quiet {
             self.unquiet.remove(&title);
+            self.order_outdated(&title);
             self.reconcile(&title).await?;
         }
         self.take_up_postponed().await?;
+        self.audit_order().await?;
+        self.begin_forecast();
         let counts = self.store.counts().await?;
         self.metrics.set_titles(counts.titles);
         self.metrics.set_tasks(counts.tasks);
@@ -395,6 +415,7 @@ impl Scheduler {
             let Recorded::Failed(lost) = recorded else { continue };
             let fence = report.fence;
             ended.push(fence);
+            self.order.tasks.insert(fence.task);
             self.metrics.lease_rescued();
             stops.push(ControlMessage::Stop { fence, worker: None });
             if let Some(active) = self.active.remove(&fence.task) {
@@ -414,6 +435,7 @@ impl Scheduler {
     /// wait for them.
     pub(crate) async fn wants_changed(&mut self, title: &TitleId, stopped: Vec<Fence>) {
         self.titles_outdated = true;
+        self.order_outdated(title);
         // A worker that hears nothing goes on as long as its lease does, and then has that time to clear up.
         let until = Instant::now() + self.options.lease + ORIGIN_GRACE;
         for fence in &stopped {

@@ -28,9 +28,10 @@ impl Scheduler {
     /// Holds a title, or lets it go on.
     pub(crate) async fn hold(&mut self, id: &TitleId, held: bool) -> Result<Title, Failure> {
         let Some(title) = self.store.hold(id, held).await? else {
-            let known = self.known(id).await?;
+            let known = self.known_title(id).await?;
             return Err(wrong_state(&known, "held or released"));
         };
+        self.order_outdated(id);
         tracing::info!(title = %id, held, "held or released");
         self.emit(FarmEvent::TitleChanged(Box::new(title.clone())));
         Ok(title)
@@ -39,7 +40,7 @@ impl Scheduler {
     /// Submits a title that ended without success anew.
     pub(crate) async fn retry_title(&mut self, id: &TitleId) -> Result<Title, Failure> {
         let Some(submitted) = self.store.retry_title(id).await? else {
-            let known = self.known(id).await?;
+            let known = self.known_title(id).await?;
             return Err(wrong_state(
                 &known,
                 "tried again as a whole, which is for those that failed, were rejected or cancelled; name a task or a rendition",
@@ -80,7 +81,7 @@ impl Scheduler {
         id: &TitleId,
         again: &Again,
     ) -> Result<(TaskKey, BTreeSet<ArtifactKey>), Failure> {
-        let known = self.known(id).await?;
+        let known = self.known_title(id).await?;
         if known.state == TitleState::Withdrawing {
             return Err(wrong_state(&known, "tried again until that is done"));
         }
@@ -96,9 +97,10 @@ impl Scheduler {
         task: &TaskKey,
     ) -> Result<Retried, Failure> {
         let Some(retried) = self.store.retry_task(id, task).await? else {
-            return Err(wrong_state(&self.known(id).await?, "tried again"));
+            return Err(wrong_state(&self.known_title(id).await?, "tried again"));
         };
         self.titles_outdated = true;
+        self.order_outdated(id);
         tracing::info!(title = %id, tasks = retried.tasks.len(), ?again, "tried again");
         self.emit(FarmEvent::TitleChanged(Box::new(retried.title.clone())));
         Ok(retried)
@@ -120,7 +122,7 @@ impl Scheduler {
         Ok(())
     }
 
-    async fn known(&self, id: &TitleId) -> Result<Title, Failure> {
+    pub(crate) async fn known_title(&self, id: &TitleId) -> Result<Title, Failure> {
         let known = self.store.title(id).await?;
         known.ok_or_else(|| Failure::new(Code::TitleNotFound, format!("no title is called {id}")))
     }

@@ -5,20 +5,18 @@
 //! later, for many at once; until then a scheduler that follows sends it twice, which does no harm. What the broker does not
 //! confirm is taken back and does not count; should it have arrived all the same, its fence is no longer valid.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use reelfarm_model::message::{ControlMessage, ORIGIN_GRACE, TaskMessage};
 use reelfarm_model::{Fence, Pool, TaskKey, TitleId, WorkerId};
+use reelfarm_priority::Capacity;
 use reelfarm_store::{AttemptReport, Report};
 
-use crate::attempts::{Active, Stopping, works_at_origin};
+use crate::attempts::{Active, Stopping};
 use crate::errands::{Returned, swept};
-use crate::order::{ReadyTask, order};
 use crate::service::{Scheduler, SchedulerError};
 
-/// Ready tasks of a pool looked at for one round of dispatch.
-const LOOKAHEAD: usize = 1000;
 /// Messages of the outbox that are sent together.
 const OUTBOX_BATCH: usize = 256;
 /// How long the staging of attempts may take to be listed.
@@ -33,6 +31,15 @@ impl Scheduler {
         // Looked at before it is asked what is under way: see `sweep_all_but`.
         let staged = tokio::time::timeout(STAGING, self.artifacts.staged_attempts()).await;
         let under_way = self.store.under_way().await?;
+        self.read_history().await?;
+        if self.options.outlived {
+            // Before the order is read, which keeps back what works at the origin of these.
+            let within = self.options.lease + ORIGIN_GRACE;
+            let until = Instant::now() + within;
+            let titles = self.store.stopped_at_origin(within).await?;
+            self.unquiet.extend(titles.into_iter().map(|title| (title, until)));
+        }
+        self.read_order().await?;
         let fences: Vec<_> = under_way.iter().map(|attempt| attempt.fence).collect();
         match staged {
             Ok(Ok(staged)) => {
@@ -53,19 +60,18 @@ impl Scheduler {
                 title,
                 titles: attempt.titles.into_iter().map(|(title, _)| title).collect(),
                 label: attempt.task.spec.label(),
+                task: attempt.task.clone(),
+                source: None,
                 kind: attempt.task.spec.kind(),
                 pool: attempt.task.spec.pool(),
                 ready_since: Instant::now(),
                 started: attempt.worker.is_some().then(Instant::now),
+                was_taken_over: true,
                 worker: attempt.worker,
             };
+            let title = active.title.clone();
+            self.order.queue.at_work(attempt.fence.task, active.pool, &title);
             self.active.insert(attempt.fence.task, active);
-        }
-        if self.options.outlived {
-            let within = self.options.lease + ORIGIN_GRACE;
-            let until = Instant::now() + within;
-            let titles = self.store.stopped_at_origin(within).await?;
-            self.unquiet.extend(titles.into_iter().map(|title| (title, until)));
         }
         loop {
             let messages = self.store.unsent(OUTBOX_BATCH).await?;
@@ -89,39 +95,28 @@ impl Scheduler {
             }
             self.broker_rests_until = None;
         }
-        // Asked first: what comes out of its back-off while this goes on is looked at again soon.
-        let next_ready_in = self.store.next_ready_in().await?;
-        let mut free = self.free_slots();
-        let mut ready: Vec<ReadyTask> = Vec::new();
-        for (pool, _) in free.iter().filter(|(_, free)| **free > 0) {
-            let tasks = self.store.ready(*pool, LOOKAHEAD).await?;
-            ready.extend(tasks.into_iter().map(|task| ReadyTask {
-                key: task.task,
-                kind: task.kind,
-                pool: *pool,
-                submitted_ms: task.wanted_since_ms,
-            }));
+        self.refresh_order().await?;
+        if self.forecast_outdated {
+            self.begin_forecast();
         }
-        order(&mut ready);
-        ready.retain(|task| !self.missing.values().any(|missing| missing.contains(&task.key)));
-        self.leave_out_the_unquiet(&mut ready).await?;
-        let mut chosen: Vec<TaskKey> = Vec::new();
-        for task in ready {
-            if let Some(slots) = free.get_mut(&task.pool).filter(|slots| **slots > 0) {
-                *slots -= 1;
-                chosen.push(task.key);
-            }
-        }
-        if !chosen.is_empty() {
+        let active = &self.active;
+        self.order.queue.retain_at_work(|task| active.contains_key(task));
+        let now_ms = self.order.now_ms();
+        let decisions = self.order.queue.decide(now_ms, &self.capacity());
+        if !decisions.is_empty() {
+            let chosen: Vec<TaskKey> = decisions.iter().map(|decision| decision.key).collect();
             let messages = self.store.dispatch_all(&chosen, self.options.lease).await?;
             for message in &messages {
-                self.active.insert(message.fence.task, active(message));
+                self.active.insert(message.fence.task, active_of(message));
             }
+            // What the store would not have dispatched any more.
+            self.order.tasks.extend(chosen.iter().filter(|task| !self.active.contains_key(task)));
+            self.dispatch_outdated |= !self.order.tasks.is_empty();
             self.titles_outdated = true;
             self.send(messages).await?;
         }
         let rest = self.broker_rests_until.map(|until| until.saturating_duration_since(Instant::now()));
-        Ok(next_ready_in.into_iter().chain(rest).min())
+        Ok(self.order.next_ready_in().into_iter().chain(rest).min())
     }
 
     /// Whether an attempt that was stopped may still be at work at a title's folder at the origin.
@@ -130,26 +125,18 @@ impl Scheduler {
         self.unquiet.contains_key(title) || self.stopping.values().any(stops_there)
     }
 
-    /// Leaves out what would work at a title's folder at the origin beside an attempt that was stopped: the last to write
-    /// there must not be the one that nobody wants.
-    async fn leave_out_the_unquiet(&self, ready: &mut Vec<ReadyTask>) -> Result<(), SchedulerError> {
-        if self.unquiet.is_empty() && self.stopping.is_empty() {
-            return Ok(());
+    /// Titles at whose folders at the origin an attempt that was stopped may still be at work, and until when at most.
+    pub(crate) fn unquiet_titles(&self) -> HashMap<TitleId, Instant> {
+        let mut titles = self.unquiet.clone();
+        for stopping in self.stopping.values().filter(|stopping| stopping.at_origin) {
+            let until = titles.entry(stopping.title.clone()).or_insert(stopping.until);
+            *until = stopping.until.max(*until);
         }
-        let mut left_out = BTreeSet::new();
-        for task in ready.iter().filter(|task| works_at_origin(task.kind)) {
-            let record = self.store.task(&task.key).await?;
-            let title = record.as_ref().and_then(|record| record.task.spec.title_at_origin());
-            if title.is_some_and(|title| self.is_unquiet(title)) {
-                left_out.insert(task.key);
-            }
-        }
-        ready.retain(|task| !left_out.contains(&task.key));
-        Ok(())
+        titles
     }
 
-    /// Slots of the workers that take tasks, without those that an attempt is on its way to or at work in.
-    fn free_slots(&self) -> HashMap<Pool, usize> {
+    /// Slots of the workers that take tasks, and those of them that no attempt is on its way to or at work in.
+    pub(crate) fn capacity(&self) -> BTreeMap<Pool, Capacity> {
         let (mut at_work, mut coming) = (HashMap::<_, usize>::new(), HashMap::<_, usize>::new());
         for active in self.active.values() {
             match &active.worker {
@@ -158,13 +145,13 @@ impl Scheduler {
             }
         }
         let taken = |worker: &WorkerId, pool| at_work.get(&(worker, pool)).copied().unwrap_or(0);
-        let mut free = self.workers.free_slots(taken);
+        let mut slots = self.workers.slots(taken);
         for (pool, coming) in coming {
-            if let Some(slots) = free.get_mut(&pool) {
-                *slots = slots.saturating_sub(coming);
+            if let Some(capacity) = slots.get_mut(&pool) {
+                capacity.free = capacity.free.saturating_sub(coming);
             }
         }
-        free
+        slots
     }
 
     /// Takes out of the outbox what the broker holds. What has ended meanwhile has left it already, which with small tasks is
@@ -188,6 +175,7 @@ impl Scheduler {
                 Err(error) => {
                     tracing::warn!(title = %message.title, task = %message.task.spec.label_with(message.source.as_ref()), attempt = fence.attempt, %error, "task not sent; it is taken back");
                     self.active.remove(&fence.task);
+                    self.order.tasks.insert(fence.task);
                     unsent.push(AttemptReport { fence, report: Report::Released });
                 }
             }
@@ -201,16 +189,19 @@ impl Scheduler {
     }
 }
 
-fn active(message: &TaskMessage) -> Active {
+fn active_of(message: &TaskMessage) -> Active {
     Active {
         fence: message.fence,
         title: message.title.clone(),
         titles: Vec::new(),
         label: message.task.spec.label_with(message.source.as_ref()),
+        task: message.task.clone(),
+        source: message.source.clone(),
         kind: message.task.spec.kind(),
         pool: message.task.spec.pool(),
         ready_since: Instant::now(),
         started: None,
+        was_taken_over: false,
         worker: None,
     }
 }

@@ -4,17 +4,19 @@
 //! says then. Errands that are under way when the scheduler stops are given up; none of them leaves anything that a scheduler
 //! that follows does not see to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use reelfarm_api::{ExpediteAnswer, TitleForecast};
 use reelfarm_artifacts::ArtifactError;
 use reelfarm_model::title::Submission;
 use reelfarm_model::{ArtifactKey, Code, Failure, Fence, TaskKey, Title, TitleId};
-use reelfarm_store::Retried;
+use reelfarm_store::{Retried, StoreError};
 use tokio::sync::oneshot;
 use tokio::task::JoinError;
 
 use crate::commands::Again;
+use crate::expedite::{ExpediteWish, Weighed};
 use crate::name::Online;
 use crate::service::{Scheduler, SchedulerError};
 use crate::survey::Found;
@@ -40,6 +42,15 @@ pub(crate) enum Returned {
         outputs: BTreeSet<ArtifactKey>,
         removed: Result<(), Failure>,
         reply: oneshot::Sender<Result<Retried, Failure>>,
+    },
+    /// What is to be expected of titles.
+    Foreseen { foreseen: Result<BTreeMap<TitleId, TitleForecast>, StoreError>, took: Duration },
+    /// What would come of it if a title were expedited.
+    Weighed {
+        title: TitleId,
+        wish: ExpediteWish,
+        weighed: Box<Result<Weighed, StoreError>>,
+        reply: oneshot::Sender<Result<ExpediteAnswer, Failure>>,
     },
     /// What ended attempts had staged is gone, as far as that was possible.
     Swept,
@@ -75,6 +86,10 @@ impl Scheduler {
                     self.reconcile(&title).await?;
                 }
                 Ok(())
+            }
+            Returned::Foreseen { foreseen, took } => self.on_foreseen(foreseen, took),
+            Returned::Weighed { title, wish, weighed, reply } => {
+                self.on_expedite_weighed(&title, wish, *weighed, reply).await
             }
             Returned::Swept => Ok(()),
         }

@@ -1,6 +1,7 @@
 //! What the scheduler tells whoever watches a farm: a progress display, tests, the event stream of the HTTP
 //! interface. Watching is best effort; the store is the truth.
 
+use reelfarm_api::Foreseen;
 use reelfarm_model::{Failure, Progress, TaskKey, TaskKind, Title, TitleId};
 
 /// One thing that happened. What happens to an attempt happens to every title that wants its task: each gets an event.
@@ -46,6 +47,13 @@ pub enum FarmEvent {
         /// How it ended.
         result: TaskResult,
     },
+    /// Whether a title will be on time is seen differently from before.
+    RiskChanged {
+        /// The title.
+        title: TitleId,
+        /// What is to be expected of it.
+        foreseen: Foreseen,
+    },
 }
 
 impl FarmEvent {
@@ -56,7 +64,8 @@ impl FarmEvent {
             Self::Planned { title, .. }
             | Self::TaskStarted { title, .. }
             | Self::TaskProgress { title, .. }
-            | Self::TaskFinished { title, .. } => title,
+            | Self::TaskFinished { title, .. }
+            | Self::RiskChanged { title, .. } => title,
         }
     }
 }

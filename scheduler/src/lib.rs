@@ -1,15 +1,15 @@
 //! The scheduler: plans titles, orders and dispatches their tasks, retries and recovers. The only writer of the
 //! store.
 //!
-//! Planning, ordering and retrying are pure functions ([`plan`], [`order`], [`retry`]); [`service`] is the loop
+//! Planning, ordering and retrying are pure ([`plan`], [`reelfarm_priority`], [`retry`]); [`service`] is the loop
 //! that feeds them and acts on what they say.
 
 pub mod api;
 pub mod cost;
 mod delivered;
 pub mod event;
+pub mod facts;
 pub mod housekeeping;
-pub mod order;
 pub mod plan;
 pub mod retry;
 pub mod rights;
@@ -19,8 +19,14 @@ mod attempts;
 mod commands;
 mod dispatch;
 mod errands;
+pub mod estimates;
+mod expedite;
+mod fewer;
+mod forecast;
 pub mod leader;
 mod name;
+mod order;
+mod outlook;
 mod planning;
 mod postponed;
 mod reconcile;

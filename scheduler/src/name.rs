@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use reelfarm_artifacts::{ArtifactStore, OriginError};
+use reelfarm_model::index::Index;
 use reelfarm_model::title::Submission;
 use reelfarm_model::{Code, Digest, Failure, TitleId, TitleState};
 use reelfarm_store::StoreError;
@@ -15,8 +16,8 @@ use crate::service::Scheduler;
 /// What is online under a title's name.
 pub(crate) enum Online {
     Nothing,
-    /// Made from the source with this digest.
-    From(Digest),
+    /// This.
+    There(Box<Index>),
     /// Something whose index says no more what it was made from.
     Damaged(OriginError),
 }
@@ -72,9 +73,9 @@ impl Scheduler {
         online: Online,
     ) -> Result<Option<Failure>, StoreError> {
         let Submission { title: id, source, origin, .. } = submission;
-        let is_same = match online {
+        let is_same = match &online {
             Online::Nothing => true,
-            Online::From(source) => source == digest,
+            Online::There(index) => index.source == digest,
             Online::Damaged(_) => false,
         };
         if is_same || self.is_own(&online, id, origin, &source.path).await? {
@@ -82,7 +83,7 @@ impl Scheduler {
         }
         Ok(Some(match online {
             Online::Damaged(error) => error.into(),
-            Online::Nothing | Online::From(_) => Failure::new(
+            Online::Nothing | Online::There(_) => Failure::new(
                 Code::TitleNameTaken,
                 format!(
                     "{origin} has a title {id} already, made from another source; rename the file, or give another --origin or the --state folder that made it"
@@ -101,7 +102,9 @@ impl Scheduler {
     ) -> Result<bool, StoreError> {
         Ok(match online {
             Online::Nothing => false,
-            Online::From(source) => self.store.publications(title, origin, path).await?.contains(source),
+            Online::There(index) => {
+                self.store.publications(title, origin, path).await?.contains(&index.source)
+            }
             Online::Damaged(_) => !self.store.publications(title, origin, path).await?.is_empty(),
         })
     }
@@ -115,7 +118,7 @@ pub(crate) async fn online(
 ) -> Result<Online, OriginError> {
     match artifacts.origin(origin).await?.index(title).await {
         Ok(None) => Ok(Online::Nothing),
-        Ok(Some((index, _))) => Ok(Online::From(index.source)),
+        Ok(Some((index, _))) => Ok(Online::There(Box::new(index))),
         Err(error @ OriginError::IndexDamaged { .. }) => Ok(Online::Damaged(error)),
         Err(error) => Err(error),
     }

@@ -7,16 +7,27 @@ use std::time::Instant;
 use reelfarm_model::ladder::Ladder;
 use reelfarm_model::qc::Conclusion;
 use reelfarm_model::title::SubtitleFile;
-use reelfarm_model::{Code, Digest, Failure, TaskKey, Title, TitleId, TitleState};
-use reelfarm_store::PlannedTask;
+use reelfarm_model::{Code, Digest, Failure, Part, Task, TaskKey, Title, TitleId, TitleState};
+use reelfarm_store::{PlannedCost, PlannedTask};
 
 use crate::cost::cost;
 use crate::delivered::read_by;
+use crate::estimates::expected;
 use crate::event::{FarmEvent, PlannedWork};
-use crate::plan::{Graph, PlanInput, Reduction};
+use crate::plan::{First, Graph, PlanInput, Reduction};
 use crate::reconcile::Step;
 use crate::service::{Scheduler, SchedulerError};
 use crate::survey::InStorage;
+
+/// What is known of a title that can be planned.
+#[derive(Clone, Copy)]
+pub(crate) struct Delivered<'a> {
+    pub(crate) title: &'a Title,
+    pub(crate) source: Digest,
+    pub(crate) conclusion: &'a Conclusion,
+    pub(crate) ladder: &'a Ladder,
+    pub(crate) subtitles: &'a [(SubtitleFile, Digest)],
+}
 
 impl Scheduler {
     /// Has a title that could not be planned looked at again later, where that may help, and ends it otherwise.
@@ -44,16 +55,12 @@ impl Scheduler {
         Ok(())
     }
 
-    /// All that a title needs, whether or not it is there.
-    pub(crate) fn graph(
-        &self,
-        title: &Title,
-        source: Digest,
-        conclusion: &Conclusion,
-        ladder: &Ladder,
-        subtitles: &[(SubtitleFile, Digest)],
-    ) -> Result<Graph, Failure> {
+    /// All that a title needs, whether or not it is there. Nothing goes first unless `in_parts`.
+    fn graph_of(&self, delivered: &Delivered<'_>, in_parts: bool) -> Result<Graph, Failure> {
+        let Delivered { title, source, conclusion, ladder, subtitles } = *delivered;
         let submission = &title.submission;
+        let facts = &submission.facts;
+        let first = First { profiles: &facts.first, up_to: facts.first_up_to };
         let profiles = self
             .options
             .profiles
@@ -66,12 +73,34 @@ impl Scheduler {
             conclusion,
             ladder,
             profiles: &profiles,
+            first: (in_parts && !facts.first.is_empty()).then_some(first),
             list: self.options.profiles.all(),
             subtitles,
             protection: submission.protection.as_ref(),
             tools: &self.options.tools,
         };
         Graph::build(&input).map_err(|error| Failure::new(Code::Internal, error.to_string()))
+    }
+
+    /// All that a title needs, whether or not it is there.
+    pub(crate) fn graph(&self, delivered: &Delivered<'_>) -> Result<Graph, Failure> {
+        self.graph_of(delivered, true)
+    }
+
+    /// The same once it is known what is online. Where that is a whole version, it stays until the next one is whole: what
+    /// goes first would take the other profiles, or the upper rungs, from those who watch them.
+    pub(crate) async fn graph_beside(
+        &self,
+        graph: Graph,
+        delivered: &Delivered<'_>,
+        in_storage: &InStorage,
+    ) -> Result<Result<Graph, Failure>, SchedulerError> {
+        let goes_first = graph.first_publication().is_some();
+        if !goes_first || !in_storage.holds_whole() || self.is_published(&graph, in_storage).await? {
+            return Ok(Ok(graph));
+        }
+        tracing::info!(title = %delivered.title.submission.title, "a whole version is online: nothing goes first");
+        Ok(self.graph_of(delivered, false))
     }
 
     /// Stores what has to be done for a title, as far as it is not done.
@@ -85,6 +114,13 @@ impl Scheduler {
         let submission = &title.submission;
         let facts = self.facts(graph, in_storage).await?;
         let reduction = Reduction::of(graph, &facts, &self.options.tools);
+        let expected_ms = |task: &Task| expected(&self.estimates, task, Some(&submission.source)).expected_ms;
+        let (tails, first_tails) = (reduction.tails(expected_ms), reduction.first_tails(expected_ms));
+        let part_of = |task: &TaskKey| match (first_tails.get(task), first_tails.is_empty()) {
+            (Some(tail_ms), _) => (Part::First, *tail_ms),
+            (None, true) => (Part::Whole, tails.get(task).copied().unwrap_or(0)),
+            (None, false) => (Part::Rest, tails.get(task).copied().unwrap_or(0)),
+        };
         let planned: Vec<PlannedTask> = reduction
             .steps
             .iter()
@@ -93,6 +129,10 @@ impl Scheduler {
                 source: read_by(&step.task.spec, submission, subtitles).cloned(),
                 needs: step.needs.clone(),
                 redo: step.run,
+                cost: {
+                    let (part, tail_ms) = part_of(&step.task.key);
+                    PlannedCost { expected_ms: expected_ms(&step.task), tail_ms, part }
+                },
             })
             .collect();
         // Without an answer the title has moved on meanwhile, and so does its caller.
@@ -109,6 +149,7 @@ impl Scheduler {
         // What an earlier survey found, or is about to find, may be what has gone since.
         self.surveys.remove(id);
         self.missing.entry(id.clone()).or_default().insert(task);
+        self.order.tasks.insert(task);
         self.plan_under_way(id).await
     }
 
@@ -149,7 +190,9 @@ impl Scheduler {
             Ok(None) => return Ok(()),
             Err(failure) => return self.end_title(&title, Some(failure)).await,
         };
-        let graph = match self.graph(&title, source, conclusion, &ladder, &subtitles) {
+        let delivered =
+            Delivered { title: &title, source, conclusion, ladder: &ladder, subtitles: &subtitles };
+        let graph = match self.graph(&delivered) {
             Ok(graph) => graph,
             Err(failure) => return self.end_title(&title, Some(failure)).await,
         };
@@ -157,6 +200,10 @@ impl Scheduler {
             None => Ok(()),
             Some(Ok(found)) => {
                 self.postponed.forget(id);
+                let graph = match self.graph_beside(graph, &delivered, &found.in_storage).await? {
+                    Ok(graph) => graph,
+                    Err(failure) => return self.end_title(&title, Some(failure)).await,
+                };
                 self.plan(&title, &graph, &subtitles, found.in_storage).await
             }
             Some(Err(failure)) => match self.unplanned(&title, failure).await? {

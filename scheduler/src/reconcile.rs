@@ -12,14 +12,18 @@ use reelfarm_model::qc::{QcReport, Verdict};
 use reelfarm_model::source::Fingerprint;
 use reelfarm_model::title::SubtitleFile;
 use reelfarm_model::{
-    Code, Digest, Failure, Measurements, Task, TaskKind, TaskSpec, TaskState, Title, TitleId, TitleState,
+    Code, Digest, Failure, Measurements, Part, Task, TaskKind, TaskSpec, TaskState, Title, TitleId,
+    TitleState,
 };
-use reelfarm_store::{PlannedTask, TaskRecord, TitleChange};
+use reelfarm_store::{PlannedCost, PlannedTask, TaskRecord, TitleChange};
 use serde::de::DeserializeOwned;
 
+use crate::cost::after_ms;
 use crate::delivered::read_by;
+use crate::estimates::expected;
 use crate::event::FarmEvent;
 use crate::plan::{fingerprint_task, measure_task, withdraw_task};
+use crate::planning::Delivered;
 use crate::service::{Scheduler, SchedulerError};
 use crate::survey::Found;
 
@@ -94,7 +98,14 @@ impl Scheduler {
             };
             return self.advance(title, change).await;
         };
-        let graph = match self.graph(title, fingerprint.sha256, conclusion, &ladder, &subtitles) {
+        let delivered = Delivered {
+            title,
+            source: fingerprint.sha256,
+            conclusion,
+            ladder: &ladder,
+            subtitles: &subtitles,
+        };
+        let graph = match self.graph(&delivered) {
             Ok(graph) => graph,
             Err(failure) => return self.end(title, Some(failure)).await,
         };
@@ -115,6 +126,10 @@ impl Scheduler {
         if let Some(failure) = self.is_foreign(submission, fingerprint.sha256, online).await? {
             return self.unplanned(title, failure).await;
         }
+        let graph = match self.graph_beside(graph, &delivered, &in_storage).await? {
+            Ok(graph) => graph,
+            Err(failure) => return self.end(title, Some(failure)).await,
+        };
         self.plan(title, &graph, &subtitles, in_storage).await?;
         // Not before: a title that waits is looked at again, and its film was judged once.
         self.metrics.qc_judged(&report);
@@ -135,9 +150,8 @@ impl Scheduler {
                 return self.end(title, Some(failure_of(failed))).await;
             }
         }
-        let published = tasks
-            .iter()
-            .any(|record| record.task.spec.kind() == TaskKind::Publish && record.state == TaskState::Done);
+        let published =
+            tasks.iter().any(|record| publishes_whole(&record.task.spec) && record.state == TaskState::Done);
         if published {
             return self.advance(title, over(TitleState::Published, false)).await;
         }
@@ -155,11 +169,18 @@ impl Scheduler {
             Some(record) if matches!(record.state, TaskState::Done | TaskState::Failed) => record,
             _ => return Ok(Step::Wait),
         };
-        if self.is_online_all_the_same(title, &record).await? {
+        let online = self.is_online_all_the_same(title, &record).await?;
+        if matches!(online, Some(Part::Whole)) {
             tracing::warn!(title = %id, "its publication had taken place before it could be stopped");
             return self.advance(title, over(TitleState::Published, false)).await;
         }
         let mut failure = title.failure.clone();
+        if online.is_some() {
+            tracing::warn!(title = %id, "what went first of it is online, and stays");
+            if let Some(failure) = &mut failure {
+                failure.message.push_str("; what went first of it is online and stays there");
+            }
+        }
         if record.state == TaskState::Failed {
             let left = failure_of(&record);
             match &mut failure {
@@ -179,19 +200,22 @@ impl Scheduler {
         self.advance(title, TitleChange { to: Some(to), failure, leftovers, ..TitleChange::default() }).await
     }
 
-    /// Whether a withdrawal found online the very version that was to be withdrawn: the attempt that published it was stopped
-    /// or lost before it could say so. An older version may be gone by then, so there is no way back.
+    /// What a withdrawal found online of the very version that was to be withdrawn: the whole, where the attempt that
+    /// published it was stopped or lost before it could say so; or what went first. An older version may be gone by then, so
+    /// there is no way back.
     async fn is_online_all_the_same(
         &self,
         title: &Title,
         withdrawal: &TaskRecord,
-    ) -> Result<bool, SchedulerError> {
+    ) -> Result<Option<Part>, SchedulerError> {
         let found = withdrawal.result.clone().and_then(|found| serde_json::from_value(found).ok());
-        let Some(Withdrawal { online: Some(online), .. }) = found else { return Ok(false) };
+        let Some(Withdrawal { online: Some(online), .. }) = found else { return Ok(None) };
         let tasks = self.store.tasks_of(&title.submission.title).await?;
-        Ok(tasks.iter().any(|record| match &record.task.spec {
-            TaskSpec::Publish(spec) => record.attempt > 0 && spec.version() == online,
-            _ => false,
+        Ok(tasks.iter().find_map(|record| match &record.task.spec {
+            TaskSpec::Publish(spec) if record.attempt > 0 && spec.version() == online => {
+                Some(if spec.more_follow { Part::First } else { Part::Whole })
+            }
+            _ => None,
         }))
     }
 
@@ -247,11 +271,19 @@ impl Scheduler {
             return Ok(Some(record));
         }
         let source = read_by(&task.spec, &title.submission, subtitles).cloned();
-        let planned = PlannedTask { task, source, needs: BTreeSet::new(), redo: false };
+        let cost = self.cost_before_planning(&task, title);
+        let planned = PlannedTask { task, source, needs: BTreeSet::new(), redo: false, cost };
         if let Some(done) = self.store.plan(id, title.generation, &[planned]).await? {
             self.wants_changed(id, done.stopped).await;
         }
         Ok(find(self.store.tasks_of(id).await?))
+    }
+
+    /// What is expected of a task that is done before its title is planned.
+    fn cost_before_planning(&self, task: &Task, title: &Title) -> PlannedCost {
+        let source = &title.submission.source;
+        let expected_ms = expected(&self.estimates, task, Some(source)).expected_ms;
+        PlannedCost { expected_ms, tail_ms: expected_ms + after_ms(task, source), part: Part::Whole }
     }
 
     /// The result of a task whose result the scheduler itself reads: there, not there yet, or failed for good.
@@ -304,11 +336,17 @@ impl Scheduler {
             source: Some(own.clone()),
             needs: failed.needs.clone(),
             redo: false,
+            cost: self.cost_before_planning(&failed.task, title),
         };
         let Some(done) = self.store.plan(id, title.generation, &[again]).await? else { return Ok(false) };
         self.wants_changed(id, done.stopped).await;
         Ok(true)
     }
+}
+
+/// Whether it is the last step of a title, after which all of it is online.
+const fn publishes_whole(spec: &TaskSpec) -> bool {
+    matches!(spec, TaskSpec::Publish(spec) if !spec.more_follow)
 }
 
 /// The end of a title, or the way there where something is to be taken away from the origin first.

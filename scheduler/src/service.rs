@@ -10,12 +10,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
+use reelfarm_api::{ExpediteAnswer, ExpediteRequest, TitleForecast, TitleOrder};
 use reelfarm_artifacts::ArtifactStore;
 use reelfarm_model::message::WorkerReport;
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::title::Submission;
 use reelfarm_model::{Code, Failure, Fence, Pool, TaskKey, Title, TitleId, TitleState, WorkerId};
 use reelfarm_packaging::profiles::ProfileList;
+use reelfarm_priority::Rules;
+use reelfarm_priority::estimate::Estimator;
 use reelfarm_qc::Policy;
 use reelfarm_queue::{Backlog, Broker, BrokerError, EventBatch};
 use reelfarm_store::{Retried, Store, StoreError, SubmitOutcome};
@@ -28,7 +31,10 @@ use crate::attempts::{Active, Stopping};
 use crate::commands::{Again, explain, wrong_state};
 use crate::errands::{Returned, in_time};
 use crate::event::FarmEvent;
+use crate::expedite::ExpediteWish;
+use crate::forecast::Forecasts;
 use crate::name::{self, Claim, Online};
+use crate::order::Order;
 use crate::postponed::Postponed;
 use crate::retry::RetryPolicy;
 use crate::survey::Survey;
@@ -41,6 +47,9 @@ const EVENT_BATCH: usize = 1000;
 /// Batches of events that are recorded after the order to stop, and before leases are looked at, as far as they are at hand.
 const LAST_BATCHES: usize = 16;
 
+/// How long the place of a title in line is waited for.
+const PLACE_PATIENCE: Duration = Duration::from_secs(2);
+
 /// What a scheduler needs to know.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -52,6 +61,8 @@ pub struct Options {
     pub profiles: ProfileList,
     /// How long a lease runs from its dispatch and from each heartbeat.
     pub lease: Duration,
+    /// When titles are due, and whose the slots are.
+    pub order: Rules,
     /// How often failed tasks are tried again.
     pub retry: RetryPolicy,
     /// Whether workers live on when this process dies.
@@ -79,6 +90,8 @@ enum Command {
     RetryTitle(TitleId, oneshot::Sender<Result<Title, Failure>>),
     RetryPart(TitleId, Again, oneshot::Sender<Result<Retried, Failure>>),
     Drain(WorkerId, oneshot::Sender<Result<(), Failure>>),
+    Place(TitleId, oneshot::Sender<Option<TitleOrder>>),
+    Expedite(TitleId, ExpediteWish, oneshot::Sender<Result<ExpediteAnswer, Failure>>),
 }
 
 /// Talks to a running scheduler.
@@ -88,6 +101,7 @@ pub struct Handle {
     events: broadcast::Sender<FarmEvent>,
     workers: Workers,
     postponed: Postponed,
+    forecasts: Forecasts,
     broker: Arc<dyn Broker>,
 }
 
@@ -100,7 +114,7 @@ impl Handle {
         self.ask(|reply| Command::Submit(Box::new(submission), reply)).await
     }
 
-    /// Stops a title that is under way and takes away what it has put at the origin. One whose files are being taken away
+    /// Stops a title that is under way and takes away what it has put at the origin and is not online. One whose files are being taken away
     /// already goes on with that.
     ///
     /// # Errors
@@ -159,6 +173,37 @@ impl Handle {
         self.postponed.why(title)
     }
 
+    /// What a title's order follows from, and where its tasks stand in line; `None` where it has ended or is not known, or
+    /// the scheduler has stopped.
+    pub async fn place(&self, title: TitleId) -> Option<TitleOrder> {
+        let (reply, answer) = oneshot::channel();
+        let asked = async {
+            self.commands.send(Command::Place(title, reply)).await.ok()?;
+            answer.await.ok().flatten()
+        };
+        // The loop may be taking over a great backlog: whoever asks for a title's state does not wait for its place.
+        tokio::time::timeout(PLACE_PATIENCE, asked).await.ok().flatten()
+    }
+
+    /// Has a title go before all others of its route until it is online, or answers what would come of that.
+    ///
+    /// # Errors
+    /// No such title, it is withdrawing or has ended, it is a recode, its route has expedited as many titles today as it may,
+    /// or the scheduler or its store cannot be reached.
+    pub async fn expedite(
+        &self,
+        title: TitleId,
+        request: ExpediteRequest,
+        requester: Option<String>,
+    ) -> Result<ExpediteAnswer, Failure> {
+        self.ask(|reply| Command::Expedite(title, ExpediteWish { request, requester }, reply)).await
+    }
+
+    /// What is to be expected of the titles that are under way, as far as that was worked out.
+    pub fn forecasts(&self) -> BTreeMap<TitleId, TitleForecast> {
+        self.forecasts.all()
+    }
+
     /// Everything that happens from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<FarmEvent> {
         self.events.subscribe()
@@ -192,6 +237,20 @@ pub struct Scheduler {
     /// Whether titles may have come to want attempts under way, or want them no more, since that was last looked at.
     pub(crate) titles_outdated: bool,
     pub(crate) workers: Workers,
+    /// What is ready, in order.
+    pub(crate) order: Order,
+    /// How long tasks took.
+    pub(crate) estimates: Estimator,
+    /// What is to be expected of titles.
+    pub(crate) forecasts: Forecasts,
+    /// Whether that is being worked out.
+    pub(crate) foreseeing: bool,
+    /// Whether titles may have come or changed since that was last begun.
+    pub(crate) forecast_outdated: bool,
+    /// It is not begun again before: where there is much to foresee, that takes its time, and the loop's processor with it.
+    pub(crate) forecast_rests_until: Instant,
+    /// The pools of which routes were promised more slots than there are, with the slots promised.
+    pub(crate) promised_beyond: BTreeSet<(Pool, u32)>,
     /// Whether something may have come to be dispatched, or a slot may have become free, since that was last looked at.
     pub(crate) dispatch_outdated: bool,
     /// Titles that could not be planned because storage failed.
@@ -227,11 +286,13 @@ impl Scheduler {
         let (sender, commands) = mpsc::channel(64);
         let (events, _) = broadcast::channel(EVENT_BUFFER);
         let (workers, postponed) = (Workers::default(), Postponed::default());
+        let (order, forecasts) = (Order::new(options.order.clone()), Forecasts::default());
         let handle = Handle {
             commands: sender,
             events: events.clone(),
             workers: workers.clone(),
             postponed: postponed.clone(),
+            forecasts: forecasts.clone(),
             broker: broker.clone(),
         };
         let scheduler = Self {
@@ -246,6 +307,13 @@ impl Scheduler {
             active: HashMap::new(),
             titles_outdated: false,
             dispatch_outdated: true,
+            order,
+            estimates: Estimator::default(),
+            forecasts,
+            foreseeing: false,
+            forecast_outdated: true,
+            forecast_rests_until: Instant::now(),
+            promised_beyond: BTreeSet::new(),
             postponed,
             surveys: HashMap::new(),
             last_survey: 0,
@@ -272,8 +340,8 @@ impl Scheduler {
         stop: CancellationToken,
     ) -> Result<(), SchedulerError> {
         self.take_over().await?;
-        for title in self.store.live_titles().await? {
-            self.reconcile(&title.submission.title).await?;
+        for title in self.store.unsettled_titles().await? {
+            self.reconcile(&title).await?;
         }
         // Not at once: what workers said while nobody led is heard before anybody is taken for lost.
         let mut ticks = tokio::time::interval_at(
@@ -376,6 +444,11 @@ impl Scheduler {
             }
             Command::RetryPart(title, again, reply) => self.retry_part(title, again, reply).await,
             Command::Drain(worker, reply) => drop(reply.send(self.drain(&worker).await)),
+            Command::Expedite(title, wish, reply) => self.begin_expedite(title, wish, reply).await,
+            Command::Place(title, reply) => {
+                let place = self.place_of(&title).await?;
+                drop(reply.send(place));
+            }
         }
         Ok(())
     }

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use reelfarm_artifacts::{ArtifactStore, Receipt};
-use reelfarm_model::{ArtifactKey, Code, Digest, Failure, TaskKind, TaskSpec, TaskState, Title, TitleId};
-
+use reelfarm_artifacts::{ArtifactStore, Audit, Receipt};
+use reelfarm_model::index::Version;
+use reelfarm_model::{ArtifactKey, Code, Digest, Failure, TaskSpec, TaskState, Title, TitleId};
 use tokio::sync::Semaphore;
 
 use crate::errands::Returned;
@@ -42,8 +42,8 @@ struct Sought {
     outputs: Vec<ArtifactKey>,
     /// Those of the outputs that are receipts of what was copied to the origin.
     receipts: Vec<ArtifactKey>,
-    /// The digest of the index that was published, where one was.
-    index: Option<Digest>,
+    /// Whether what is online is compared with its index.
+    is_compared: bool,
 }
 
 /// What was found of a title.
@@ -58,7 +58,19 @@ pub(crate) struct Found {
 pub(crate) struct InStorage {
     available: BTreeSet<ArtifactKey>,
     at_origin: BTreeSet<ArtifactKey>,
-    published: bool,
+    /// The digest of the index that is online, where all that it names is there; looked at only where something depends on it.
+    intact: Option<Digest>,
+    /// What is online of profiles that went first.
+    went_first: Option<Version>,
+    /// Whether a whole version is online.
+    is_whole: bool,
+}
+
+impl InStorage {
+    /// Whether people can watch a whole version.
+    pub(crate) const fn holds_whole(&self) -> bool {
+        self.is_whole
+    }
 }
 
 impl Scheduler {
@@ -136,6 +148,8 @@ impl Scheduler {
     /// back any more, since this one's plan says what they need.
     pub(crate) fn misses_nothing(&mut self, id: &TitleId) {
         let Some(tasks) = self.missing.remove(id) else { return };
+        self.order.tasks.extend(&tasks);
+        self.dispatch_outdated = true;
         for others in self.missing.values_mut() {
             others.retain(|task| !tasks.contains(task));
         }
@@ -148,25 +162,44 @@ impl Scheduler {
                 nodes.filter(move |node| !receipts_alone || matches!(node.task.spec, TaskSpec::Upload(_)));
             nodes.flat_map(|node| &node.task.outputs).map(|output| output.key).collect()
         };
-        let mut index = None;
-        for node in graph.nodes.iter().filter(|node| node.task.spec.kind() == TaskKind::Publish) {
-            let record = self.store.task(&node.task.key).await?;
-            let done = record.filter(|record| record.state == TaskState::Done);
-            index =
-                done.and_then(|record| record.result).and_then(|result| serde_json::from_value(result).ok());
-        }
+        let goes_first = graph.first_publication().is_some();
+        let is_compared = goes_first || self.published_index(graph).await?.is_some();
         Ok(Sought {
             title: title.submission.title.clone(),
             origin: title.submission.origin.clone(),
             outputs: outputs(false),
             receipts: outputs(true),
-            index,
+            is_compared,
         })
+    }
+
+    /// The digest of the index that the goal of a graph published, where it did.
+    async fn published_index(&self, graph: &Graph) -> Result<Option<Digest>, SchedulerError> {
+        let Some(goal) = graph.goal() else { return Ok(None) };
+        let record = self.store.task(&goal.task.key).await?;
+        let done = record.filter(|record| record.state == TaskState::Done);
+        Ok(done.and_then(|record| record.result).and_then(|result| serde_json::from_value(result).ok()))
+    }
+
+    /// Whether the origin holds exactly what the goal of a graph published.
+    pub(crate) async fn is_published(
+        &self,
+        graph: &Graph,
+        in_storage: &InStorage,
+    ) -> Result<bool, SchedulerError> {
+        let index = self.published_index(graph).await?;
+        Ok(index.is_some() && index == in_storage.intact)
     }
 
     /// What exists of a graph: in storage, as it was found, and in the store.
     pub(crate) async fn facts(&self, graph: &Graph, in_storage: InStorage) -> Result<Facts, SchedulerError> {
-        let InStorage { available, at_origin, published } = in_storage;
+        let published = self.is_published(graph, &in_storage).await?;
+        let first = graph.first_publication().and_then(|node| match &node.task.spec {
+            TaskSpec::Publish(spec) => Some(spec.version()),
+            _ => None,
+        });
+        let InStorage { available, at_origin, intact, went_first, .. } = in_storage;
+        let first_published = intact.is_some() && first.is_some() && first == went_first;
         let mut done = BTreeSet::new();
         for node in &graph.nodes {
             let record = self.store.task(&node.task.key).await?;
@@ -174,7 +207,7 @@ impl Scheduler {
                 done.insert(node.task.key);
             }
         }
-        Ok(Facts { done, available, at_origin, published })
+        Ok(Facts { done, available, at_origin, published, first_published })
     }
 }
 
@@ -199,7 +232,7 @@ impl Found {
 
 impl Sought {
     async fn look(self, artifacts: &ArtifactStore) -> Result<Found, Failure> {
-        let Self { title, origin: place, outputs, receipts, index } = self;
+        let Self { title, origin: place, outputs, receipts, is_compared } = self;
         let online = online(artifacts, &title, &place).await?;
         let found = artifacts.find_all(outputs).await?;
         let mut available: BTreeSet<ArtifactKey> = found.into_keys().collect();
@@ -216,13 +249,14 @@ impl Sought {
         let origin = artifacts.origin(&place).await?;
         let holds = origin.holds(&title, &copied).await?;
         let at_origin = keys.into_iter().zip(holds).filter(|(_, held)| *held).map(|(key, _)| key).collect();
-        let published = match index {
-            Some(index) => {
-                let audit = origin.audit(&title).await?;
-                audit.is_whole() && audit.index == Some(index)
-            }
-            None => false,
+        let (went_first, is_whole) = match &online {
+            Online::There(index) if index.more_follow => (Some(index.version()), false),
+            Online::There(_) => (None, true),
+            Online::Nothing | Online::Damaged(_) => (None, false),
         };
-        Ok(Found { online, in_storage: InStorage { available, at_origin, published } })
+        let audit = if is_compared { Some(origin.audit(&title).await?) } else { None };
+        let intact = audit.filter(Audit::is_whole).and_then(|audit| audit.index);
+        let in_storage = InStorage { available, at_origin, intact, went_first, is_whole };
+        Ok(Found { online, in_storage })
     }
 }

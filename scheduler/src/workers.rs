@@ -1,11 +1,12 @@
 //! The workers that have said that they are there. Kept in memory alone: each says so again before long.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use reelfarm_model::message::{WorkerPhase, WorkerReport};
 use reelfarm_model::{Pool, WorkerId};
+use reelfarm_priority::Capacity;
 
 /// A worker that has said nothing for so long is taken for gone: several times the interval of its reports.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -24,14 +25,15 @@ impl Workers {
         self.known_at(Instant::now())
     }
 
-    /// The free slots of those that take tasks, by pool, where `taken` says how many of a worker's are not free.
-    pub(crate) fn free_slots(&self, taken: impl Fn(&WorkerId, Pool) -> usize) -> HashMap<Pool, usize> {
-        let (now, mut slots) = (Instant::now(), HashMap::new());
+    /// The slots of those that take tasks, by pool, where `taken` says how many of a worker's are not free.
+    pub(crate) fn slots(&self, taken: impl Fn(&WorkerId, Pool) -> usize) -> BTreeMap<Pool, Capacity> {
+        let (now, mut slots) = (Instant::now(), BTreeMap::<Pool, Capacity>::new());
         // Asked for at each dispatch, so nothing of a thousand reports is copied.
         for (report, _) in self.workers().values().filter(|(_, heard)| now.duration_since(*heard) < SILENCE) {
             for (pool, total) in offer(report) {
-                *slots.entry(pool).or_default() +=
-                    (total as usize).saturating_sub(taken(&report.worker, pool));
+                let of_pool = slots.entry(pool).or_default();
+                of_pool.total += total as usize;
+                of_pool.free += (total as usize).saturating_sub(taken(&report.worker, pool));
             }
         }
         slots
@@ -128,7 +130,7 @@ mod tests {
             let of = |worker: &WorkerId, _| {
                 taken.iter().filter(|(name, _)| *name == worker.0).map(|(_, taken)| taken).sum()
             };
-            workers.free_slots(of)[&Pool::Cpu]
+            workers.slots(of)[&Pool::Cpu].free
         };
         assert_eq!((free(&[]), free(&[("a", 1)]), free(&[("a", 3)])), (2, 1, 0));
         assert_eq!(

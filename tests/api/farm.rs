@@ -16,6 +16,7 @@ use reelfarm_model::{
 };
 use reelfarm_packaging::profiles::{BUILT_IN, ProfileList};
 use reelfarm_packaging::shaka::Packager;
+use reelfarm_priority::Rules;
 use reelfarm_qc::Policy;
 use reelfarm_queue::{Broker, BrokerError, InProcessBroker};
 use reelfarm_scheduler::api::{
@@ -61,11 +62,13 @@ pub(crate) struct Wish {
     pub(crate) largest_upload: u64,
     /// Whether titles are made.
     pub(crate) worker: bool,
+    /// Slots that the worker has of each pool.
+    pub(crate) slots: usize,
 }
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { limits: ApiLimits::default(), tls: None, largest_upload: 1 << 20, worker: false }
+        Self { limits: ApiLimits::default(), tls: None, largest_upload: 1 << 20, worker: false, slots: 2 }
     }
 }
 
@@ -102,11 +105,16 @@ fn media() -> MediaProcess {
     }
 }
 
+pub(crate) fn order_rules() -> Rules {
+    Rules::parse("order.toml", reelfarm_priority::rules::BUILT_IN).unwrap()
+}
+
 fn intake(origin: String, tools: ToolVersions) -> Intake {
     let text = include_str!("../../ladders/fast.toml").to_owned();
     Intake {
         ladders: BTreeMap::from([("fast".to_owned(), LadderText { file: "fast.toml".to_owned(), text })]),
         ladder: "fast".to_owned(),
+        order: order_rules(),
         profile_list: profiles(),
         profiles: vec!["mp4-clr".to_owned()],
         rights: Rights::default(),
@@ -140,6 +148,7 @@ impl Farm {
             policy: Policy::parse("qc.toml", reelfarm_qc::BUILT_IN).unwrap(),
             profiles: profiles(),
             lease: Duration::from_secs(60),
+            order: order_rules(),
             retry: RetryPolicy::default(),
             outlived: false,
         };
@@ -153,7 +162,7 @@ impl Farm {
             let master = Arc::new(MasterSecret::load_or_create(&root.join("master")).unwrap());
             let worker = Worker {
                 id: WorkerId("worker-1".to_owned()),
-                slots: Pool::ALL.map(|pool| (pool, 2)).into(),
+                slots: Pool::ALL.map(|pool| (pool, wish.slots)).into(),
                 broker: broker.clone(),
                 artifacts,
                 media: media(),

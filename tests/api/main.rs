@@ -6,12 +6,14 @@
 mod support;
 
 mod command_line;
+mod decisions;
 mod document;
 mod farm;
 mod idempotency;
 mod leader;
 mod limits;
 mod making;
+mod order;
 mod refusals;
 mod titles;
 mod tokens;

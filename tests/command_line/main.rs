@@ -46,6 +46,27 @@ fn every_code_is_listed_and_explained() {
 }
 
 #[test]
+fn a_day_is_simulated_without_a_farm() {
+    insta::assert_snapshot!(text(&["sim"]));
+    insta::assert_snapshot!(text(&["sim", "small-farm", "--policy", "ours,fifo", "--timeline"]));
+    let json: Value =
+        serde_json::from_str(&text(&["sim", "small-farm", "--policy", "ours", "--json"])).unwrap();
+    insta::assert_json_snapshot!(json["policies"][0]["kinds"]["catch-up"]);
+    let bench = Bench::new();
+    for (arguments, code, word) in [
+        (&["sim", "nothing"][..], 2, "RF-CFG-004"),
+        (&["sim", "none.toml"], 2, "RF-CFG-009"),
+        (&["sim", "small-farm", "--rules", "none.toml"], 2, "RF-CFG-008"),
+        (&["sim", "small-farm", "--policy", "best"], 2, "static-inflated"),
+        (&["sim", "small-farm", "--scale", "0"], 2, "--scale"),
+    ] {
+        let output = bench.output(arguments);
+        assert_eq!(output.status.code(), Some(code), "{}", describe(&output));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(word), "{}", describe(&output));
+    }
+}
+
+#[test]
 fn completions_are_there_for_the_usual_shells() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(text(&["completions", shell]).contains("reelfarm"), "{shell}");

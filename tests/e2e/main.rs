@@ -12,6 +12,7 @@ mod audio;
 mod bad_input;
 mod browser;
 mod clips;
+mod first;
 mod keys;
 mod kills;
 mod metrics;

@@ -6,6 +6,8 @@ use reelfarm_model::{Failure, Progress, TaskKey, TaskKind, TaskState, Title, Tit
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::order::Foreseen;
+
 /// One server-sent event: `event` is the stream's `event` field as well, and the whole is its `data`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
@@ -51,6 +53,13 @@ pub enum WatchEvent {
         /// How it ended.
         result: TaskResult,
     },
+    /// Whether a title will be on time is seen differently from before.
+    RiskChanged {
+        /// The title.
+        title: TitleId,
+        /// What is to be expected of it, and what would help where that is bad.
+        foreseen: Foreseen,
+    },
 }
 
 impl WatchEvent {
@@ -63,6 +72,7 @@ impl WatchEvent {
             Self::TaskStarted { .. } => "task-started",
             Self::TaskProgress { .. } => "task-progress",
             Self::TaskFinished { .. } => "task-finished",
+            Self::RiskChanged { .. } => "risk-changed",
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod command;
 mod event;
+mod order;
 mod problem;
 mod standing;
 mod status;
@@ -16,8 +17,14 @@ mod worker;
 
 pub use command::{RetryAnswer, RetryRequest};
 pub use event::{TaskResult, WatchEvent, WatchedTask, WatchedTitle};
+pub use order::{
+    ExpediteAnswer, ExpediteRecord, ExpediteRequest, Foreseen, Outlook, Prospect, PushedBack, Remedy, Risk,
+    TaskPlace, TitleForecast, TitleOrder, Urgency,
+};
 pub use problem::Problem;
-pub use standing::{BlockedTask, FailedAttempt, NextTask, PoolSlots, Reason, RunningTask, Standing};
+pub use standing::{
+    BlockedTask, FailedAttempt, LeaderView, NextTask, PoolSlots, Reason, RunningTask, Standing,
+};
 pub use status::{AttemptEnd, AttemptStatus, TaskStatus, TitleStatus};
 pub use submission::{LadderRequest, SourceRequest, SubmitRequest, SubtitlesRequest};
 pub use titles::{ListQuery, TitlePage};

@@ -7,6 +7,7 @@ use reelfarm_model::{Failure, Pool, Progress, TaskKey, TaskState, Title, TitleSt
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::order::{TaskPlace, TitleOrder};
 use crate::status::{AttemptEnd, TaskStatus};
 
 /// What a title waits for. Times are milliseconds since 1970 UTC.
@@ -22,6 +23,8 @@ pub struct Standing {
     pub blocked: Vec<BlockedTask>,
     /// Why it could not be planned, where it could not and is looked at again.
     pub postponed: Option<Failure>,
+    /// What its order follows from; absent where no leading scheduler was asked, and of a title that has ended.
+    pub order: Option<TitleOrder>,
     /// Attempts of the title's tasks that did not succeed, the latest at the front.
     pub failed_attempts: Vec<FailedAttempt>,
 }
@@ -55,6 +58,19 @@ pub struct NextTask {
     /// What keeps it.
     #[serde(flatten)]
     pub reason: Reason,
+    /// Where it stands in line, where that is known.
+    pub place: Option<TaskPlace>,
+}
+
+/// What the scheduler that leads knows beyond the store. Nothing of it where it was not asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeaderView {
+    /// The slots of all workers that take tasks, by pool.
+    pub slots: Option<BTreeMap<Pool, PoolSlots>>,
+    /// Why it could not plan the title, where it could not.
+    pub postponed: Option<Failure>,
+    /// What the title's order follows from.
+    pub order: Option<TitleOrder>,
 }
 
 /// What keeps a task that waits for no other.
@@ -118,21 +134,16 @@ pub struct PoolSlots {
 }
 
 impl Standing {
-    /// What a title waits for. `slots` are those of all workers that take tasks, where they are known; `postponed` is why the
-    /// scheduler could not plan it, where it could not; `now_ms` is the present time.
-    pub fn of(
-        title: &Title,
-        tasks: &[TaskStatus],
-        slots: Option<&BTreeMap<Pool, PoolSlots>>,
-        postponed: Option<Failure>,
-        now_ms: i64,
-    ) -> Self {
+    /// What a title waits for, at the present time `now_ms`.
+    pub fn of(title: &Title, tasks: &[TaskStatus], leader: LeaderView, now_ms: i64) -> Self {
+        let LeaderView { slots, postponed, order } = leader;
         let mut standing = Self {
             summary: String::new(),
             running: Vec::new(),
             next: Vec::new(),
             blocked: Vec::new(),
             postponed: postponed.filter(|_| !title.state.is_final()),
+            order: order.filter(|_| !title.state.is_final()),
             failed_attempts: failed_attempts(tasks),
         };
         // A title that has ended waits for nothing, whatever its tasks do for others.
@@ -141,8 +152,10 @@ impl Standing {
                 match task.state {
                     TaskState::Running => standing.running.push(running(task)),
                     TaskState::Ready | TaskState::Dispatched => {
-                        let reason = reason(title, task, slots, now_ms);
-                        standing.next.push(next(task, reason));
+                        let reason = reason(title, task, slots.as_ref(), now_ms);
+                        let places = standing.order.iter().flat_map(|order| &order.tasks);
+                        let place = places.copied().find(|place| place.task == task.task.key);
+                        standing.next.push(next(task, reason, place));
                     }
                     TaskState::Waiting => standing.blocked.push(blocked(task, tasks)),
                     TaskState::Done | TaskState::Failed | TaskState::Cancelled => {}
@@ -174,7 +187,7 @@ impl Standing {
             return format!("{doing}{} runs{at}{others}{held}", first.label);
         }
         match self.next.first() {
-            Some(next) => format!("{doing}{} {}", next.label, next.reason.sentence(next.pool, now_ms)),
+            Some(next) => format!("{doing}{} {}", next.label, next.sentence(now_ms)),
             None if let Some(failure) = &self.postponed => {
                 format!("it cannot be planned yet, and is looked at again: {failure}")
             }
@@ -188,20 +201,28 @@ impl Standing {
     }
 }
 
-impl Reason {
-    /// What keeps a task of this pool, as the rest of a sentence.
-    pub fn sentence(self, pool: Pool, now_ms: i64) -> String {
-        let pool = pool.as_str();
-        match self {
-            Self::Held => "is held; `reelfarm release` lets it go on".to_owned(),
-            Self::BackOff { until_ms } => {
+impl NextTask {
+    /// What keeps it, as the rest of a sentence.
+    pub fn sentence(&self, now_ms: i64) -> String {
+        let pool = self.pool.as_str();
+        let line = self.place.map_or(String::new(), |place| {
+            let urgency = place.urgency.as_str();
+            match place.before {
+                0 => format!("; it is {urgency}, and the first of its route"),
+                1 => format!("; it is {urgency}, and one task of its route goes before it"),
+                before => format!("; it is {urgency}, and {before} tasks of its route go before it"),
+            }
+        });
+        match self.reason {
+            Reason::Held => "is held; `reelfarm release` lets it go on".to_owned(),
+            Reason::BackOff { until_ms } => {
                 let seconds = (until_ms - now_ms).max(0).div_euclid(1000) + 1;
                 format!("failed and is tried again in {seconds} s")
             }
-            Self::NoWorker => format!("waits for a worker: none serves the pool {pool}"),
-            Self::NoSlot => format!("waits for a free slot in the pool {pool}"),
-            Self::Sent => format!("was sent to the pool {pool}, and no worker has begun it yet"),
-            Self::Queued => format!("is next in the queue of the pool {pool}"),
+            Reason::NoWorker => format!("waits for a worker: none serves the pool {pool}"),
+            Reason::NoSlot => format!("waits for a free slot in the pool {pool}{line}"),
+            Reason::Sent => format!("was sent to the pool {pool}, and no worker has begun it yet"),
+            Reason::Queued => format!("is next in the queue of the pool {pool}{line}"),
         }
     }
 }
@@ -236,8 +257,8 @@ fn running(task: &TaskStatus) -> RunningTask {
     }
 }
 
-fn next(task: &TaskStatus, reason: Reason) -> NextTask {
-    NextTask { task: task.task.key, label: task.label.clone(), pool: task.task.spec.pool(), reason }
+fn next(task: &TaskStatus, reason: Reason, place: Option<TaskPlace>) -> NextTask {
+    NextTask { task: task.task.key, label: task.label.clone(), pool: task.task.spec.pool(), reason, place }
 }
 
 fn blocked(task: &TaskStatus, all: &[TaskStatus]) -> BlockedTask {
@@ -283,6 +304,7 @@ mod tests {
     use reelfarm_model::{Code, Digest, SourceReference, Task, TaskSpec};
 
     use super::*;
+    use crate::order::Urgency;
     use crate::status::AttemptStatus;
 
     const NOW: i64 = 1_000_000;
@@ -302,6 +324,7 @@ mod tests {
                 rights: reelfarm_model::Rights::default(),
                 subtitles: Vec::new(),
                 protection: None,
+                facts: reelfarm_model::Facts::default(),
                 origin: "/origin".into(),
                 tools: ToolVersions::default(),
             },
@@ -311,9 +334,11 @@ mod tests {
             report: None,
             failure: None,
             submitted_ms: 0,
+            arrived_ms: 0,
             changed_ms: 0,
             held: false,
             leftovers: false,
+            expedited_ms: None,
         }
     }
 
@@ -372,9 +397,45 @@ mod tests {
             (&open, &sent, Some(&none), Reason::NoWorker, "none serves the pool light"),
             (&held, &ready, Some(&none), Reason::Held, "`reelfarm release`"),
         ] {
-            let standing = Standing::of(title, std::slice::from_ref(task), slots, None, NOW);
+            let leader = LeaderView { slots: slots.cloned(), ..LeaderView::default() };
+            let standing = Standing::of(title, std::slice::from_ref(task), leader, NOW);
             assert_eq!(standing.next[0].reason, reason);
             assert!(standing.summary.contains(words), "{}", standing.summary);
+        }
+    }
+
+    fn order(tasks: Vec<TaskPlace>) -> TitleOrder {
+        let kind = reelfarm_model::ContentKind::Library;
+        TitleOrder {
+            kind,
+            route: "main".parse().unwrap(),
+            required_by_ms: None,
+            remark: None,
+            foreseen: crate::Foreseen::default(),
+            expedited_ms: None,
+            tasks,
+        }
+    }
+
+    #[test]
+    fn how_many_go_before_it_is_told() {
+        let ready = fingerprint(TaskState::Ready);
+        for (before, words) in [
+            (0, "a free slot in the pool light; it is undated, and the first of its route"),
+            (1, "; it is undated, and one task of its route goes before it"),
+            (12, "; it is undated, and 12 tasks of its route go before it"),
+        ] {
+            let place = TaskPlace { task: ready.task.key, urgency: Urgency::Undated, before };
+            let elsewhere = TaskPlace { task: TaskKey(Digest::of(b"other")), ..place };
+            let leader = LeaderView {
+                slots: Some(slots(1, 1)),
+                order: Some(order(vec![elsewhere, place])),
+                ..LeaderView::default()
+            };
+            let standing =
+                Standing::of(&title(TitleState::Checking), std::slice::from_ref(&ready), leader, NOW);
+            assert_eq!(standing.next[0].place, Some(place));
+            assert!(standing.summary.ends_with(words), "{}", standing.summary);
         }
     }
 
@@ -385,7 +446,8 @@ mod tests {
         runs.worker = Some(WorkerId("farm-1/7".into()));
         let mut waits = task(TaskSpec::Qc(QcSpec { source: Digest::of(b"other") }), TaskState::Waiting);
         waits.needs = BTreeSet::from([done.task.key, runs.task.key]);
-        let standing = Standing::of(&title(TitleState::Preparing), &[done, runs, waits], None, None, NOW);
+        let standing =
+            Standing::of(&title(TitleState::Preparing), &[done, runs, waits], LeaderView::default(), NOW);
         assert_eq!(standing.blocked[0].waits_for, ["qc"]);
         assert_eq!(standing.running[0].label, "qc");
         assert_eq!(standing.summary, "qc runs on farm-1/7");
@@ -410,7 +472,7 @@ mod tests {
         ];
         let mut ended = title(TitleState::Failed);
         ended.failure = Some(Failure::new(Code::EncodeFailed, "broken"));
-        let standing = Standing::of(&ended, &[task], None, None, NOW);
+        let standing = Standing::of(&ended, &[task], LeaderView::default(), NOW);
         let told: Vec<_> = standing.failed_attempts.iter().map(|failed| failed.attempt).collect();
         assert_eq!(told, [3, 1]);
         assert_eq!(standing.summary, "it is failed: broken (RF-ENC-001)");
@@ -420,21 +482,24 @@ mod tests {
     fn a_title_that_could_not_be_planned_says_why_while_it_waits_for_that() {
         let why = || Some(Failure::new(Code::OriginUnreachable, "the bucket does not answer"));
         let done = fingerprint(TaskState::Done);
-        let of = |state| Standing::of(&title(state), std::slice::from_ref(&done), None, why(), NOW);
+        let leader = || LeaderView { postponed: why(), ..LeaderView::default() };
+        let of = |state| Standing::of(&title(state), std::slice::from_ref(&done), leader(), NOW);
         let summary = of(TitleState::Checking).summary;
         assert!(
             summary.starts_with("it cannot be planned yet") && summary.contains("does not answer"),
             "{summary}"
         );
         assert_eq!(of(TitleState::Published).postponed, None);
-        let surveyed = Standing::of(&title(TitleState::Checking), &[done], None, None, NOW);
+        let surveyed = Standing::of(&title(TitleState::Checking), &[done], LeaderView::default(), NOW);
         assert!(surveyed.summary.contains("is there already"), "{}", surveyed.summary);
     }
 
     #[test]
     fn a_title_that_has_ended_waits_for_nothing() {
+        let leader = LeaderView { order: Some(order(Vec::new())), ..LeaderView::default() };
         let standing =
-            Standing::of(&title(TitleState::Published), &[fingerprint(TaskState::Ready)], None, None, NOW);
+            Standing::of(&title(TitleState::Published), &[fingerprint(TaskState::Ready)], leader, NOW);
+        assert_eq!(standing.order, None);
         assert!(standing.next.is_empty() && standing.running.is_empty());
         assert_eq!(standing.summary, "it is published");
     }

@@ -1,7 +1,7 @@
 //! What an operator submits.
 
 use reelfarm_model::subtitles::SubtitlePurpose;
-use reelfarm_model::{Digest, TitleId};
+use reelfarm_model::{Digest, Facts, TitleId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -35,6 +35,9 @@ pub struct SubmitRequest {
     /// Make no profile in clear.
     #[serde(default)]
     pub no_clear: bool,
+    /// What its order follows from: for what it is made, when it airs, whose it is.
+    #[serde(default, skip_serializing_if = "Facts::is_default")]
+    pub facts: Facts,
     /// Let a title that has keys from elsewhere already have others, which makes its licences useless.
     #[serde(default)]
     pub new_keys: bool,

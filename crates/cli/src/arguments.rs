@@ -54,7 +54,11 @@ pub enum Verb {
     Submit(verbs::submit::Submit),
     /// Show the progress of titles at a farm until they have ended.
     Watch(verbs::watch_farm::WatchFarm),
-    /// Stop titles at a farm, and take away what they put at the origin.
+    /// Show when titles at a farm will be online, and which of them will be late.
+    Eta(verbs::eta::Eta),
+    /// Have a title at a farm go before all others of its route; each route may do that so many times a day.
+    Expedite(verbs::expedite::Expedite),
+    /// Stop titles at a farm, and take away what they put at the origin and is not online.
     Cancel(verbs::steer::Steer),
     /// Have a title at a farm, a task or a rendition of it, made again.
     Retry(verbs::steer::Retry),
@@ -82,6 +86,8 @@ pub enum Verb {
     Scheduler(SchedulerArguments),
     /// Run a worker of a farm of many hosts.
     Worker(WorkerArguments),
+    /// Show what a day would be like under the scheduler's rules, and under others. Needs no farm.
+    Sim(verbs::sim::Sim),
     /// Print completions for a shell.
     Completions(Completions),
     /// Serve one media request from stdin (used by the farm itself).
@@ -124,6 +130,8 @@ pub struct Run {
     /// hexadecimal digits [default: derived from the farm's master secret].
     #[arg(long, env = "REELFARM_KEYS_FILE", value_name = "FILE")]
     pub keys: Option<PathBuf>,
+    #[command(flatten)]
+    pub facts: verbs::facts::FactsArguments,
     /// Let titles that have keys already have others: from --keys, another key server or another master secret.
     #[arg(long)]
     pub new_keys: bool,

@@ -1,10 +1,11 @@
 //! Settings: flag, then `REELFARM_…` variable, then the project file `reelfarm.toml` in the current folder, then the
 //! default. Flags and variables are clap's (see [`crate::arguments`]); this is the rest.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use reelfarm_model::title::LadderText;
 use reelfarm_model::{Code, Failure, Ladder};
+use reelfarm_priority::Rules;
 use serde::Deserialize;
 
 use crate::drm::DrmSettings;
@@ -36,6 +37,8 @@ pub struct Project {
     pub no_subtitles: bool,
     /// A QC policy file in place of the built-in one.
     pub qc_policy: Option<PathBuf>,
+    /// Rules of order in place of the built-in ones.
+    pub order: Option<PathBuf>,
     /// A profile list in place of the built-in one.
     pub profile_list: Option<PathBuf>,
     /// Encryption.
@@ -99,6 +102,14 @@ impl Project {
         flag.or(self.state.as_ref()).cloned().unwrap_or_else(|| PathBuf::from(".reelfarm"))
     }
 
+    /// The rules of order: the project's own, or those that come with the farm.
+    ///
+    /// # Errors
+    /// They cannot be read, or are refused.
+    pub fn order_rules(&self) -> Result<Rules, Failure> {
+        order_rules(self.order.as_deref())
+    }
+
     /// The ladder by name or file, checked.
     ///
     /// # Errors
@@ -110,6 +121,22 @@ impl Project {
             .map_err(|error| Failure::new(Code::LadderInvalid, error.to_string()))?;
         Ok((text, ladder))
     }
+}
+
+/// The rules of order of a file, or those that come with the farm.
+///
+/// # Errors
+/// They cannot be read, or are refused.
+pub fn order_rules(path: Option<&Path>) -> Result<Rules, Failure> {
+    let refuse = |reason: String| Failure::new(Code::OrderInvalid, reason);
+    let (file, text) = match path {
+        Some(path) => {
+            let text = fs_err::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
+            (path.display().to_string(), text)
+        }
+        None => ("ladders/order.toml".to_owned(), reelfarm_priority::rules::BUILT_IN.to_owned()),
+    };
+    Rules::parse(&file, &text).map_err(|error| refuse(error.to_string()))
 }
 
 fn ladder_text(name: &str) -> Result<LadderText, Failure> {

@@ -39,6 +39,10 @@ impl Exit {
             Code::LadderInvalid
             | Code::ProfilesInvalid
             | Code::PolicyInvalid
+            | Code::OrderInvalid
+            | Code::WorkloadInvalid
+            | Code::FactsContradict
+            | Code::ExpeditesSpent
             | Code::UnknownName
             | Code::KeysFileInvalid
             | Code::RightsLeaveNothing

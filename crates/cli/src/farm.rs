@@ -66,6 +66,7 @@ impl Farm {
         metrics: Metrics,
     ) -> Result<Self, Failure> {
         let lock = lock(state)?;
+        let order = project.order_rules()?;
         let packager = tools::packager(project);
         let versions = tools::versions(&packager).await?;
         let keys = tokio::task::block_in_place(|| project.drm.keys(state, keys_file))?;
@@ -84,6 +85,7 @@ impl Farm {
             policy,
             profiles,
             lease: LEASE,
+            order,
             retry: RetryPolicy::default(),
             outlived: false,
         };

@@ -50,6 +50,9 @@ codes! {
     TitleNotFound = "RF-TTL-003", Permanent, "no title of this name is known";
     TitleStateWrong = "RF-TTL-004", Permanent, "the title is in a state in which this cannot be done";
 
+    FactsContradict = "RF-TTL-005", Permanent, "what is said of the title cannot be true together";
+    ExpeditesSpent = "RF-TTL-006", Permanent, "the route has no expedites left today";
+
     SubtitlesName = "RF-SUB-001", Permanent, "a subtitle file's name does not say its language";
     SubtitlesInvalid = "RF-SUB-002", Permanent, "a subtitle file cannot be read";
     SubtitlesForeign = "RF-SUB-003", Permanent, "a subtitle file does not fit the film";
@@ -77,6 +80,8 @@ codes! {
     UnknownName = "RF-CFG-004", Permanent, "no ladder, profile or language has this name";
 
     SettingsInvalid = "RF-CFG-005", Permanent, "a setting is refused";
+    OrderInvalid = "RF-CFG-008", Permanent, "the file of rules of order is refused";
+    WorkloadInvalid = "RF-CFG-009", Permanent, "the workload is refused";
     RightsLeaveNothing = "RF-CFG-006", Permanent, "the rights rules leave no profile";
     TitleRightsLeaveNothing = "RF-CFG-007", Permanent, "the title's own rights rules leave no profile";
 

@@ -20,6 +20,9 @@ pub struct Index {
     pub source: Digest,
     /// Every profile, in the order of the profile list.
     pub profiles: Vec<IndexProfile>,
+    /// Whether these profiles went first and the title's others follow: then their ladders may be short of the upper rungs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub more_follow: bool,
     /// Every file but this one, in the order of their paths.
     pub files: Vec<IndexFile>,
 }

@@ -7,6 +7,7 @@
 pub mod attempt;
 pub mod code;
 pub mod content_key;
+pub mod facts;
 pub mod failure;
 pub mod index;
 pub mod key;
@@ -28,6 +29,7 @@ pub mod title;
 pub use attempt::{AttemptOutcome, Fence, LeaseToken, Progress, WorkerId};
 pub use code::Code;
 pub use content_key::{KeyDivision, KeyId, KeySource, KeyUris, KeyUse, Protection};
+pub use facts::{ContentKind, Facts, Part, RouteName};
 pub use failure::{Failure, FailureClass};
 pub use key::{ArtifactKey, Digest, TaskKey};
 pub use ladder::{Ladder, Rung};

@@ -17,7 +17,7 @@ use crate::task::{Pool, Task, TaskKind};
 use crate::title::TitleId;
 
 /// The format of messages that this program writes, and the only one that it reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// How long an attempt that is told to stop, or whose lease has ended, may take to leave the origin as it found it. Well below
 /// a lease.
@@ -302,7 +302,7 @@ mod tests {
     fn messages_come_back_as_they_were() {
         for event in [started(), report()] {
             let bytes = encode(&event).unwrap();
-            assert!(bytes.starts_with(br#"{"format":1,"message":{"#), "{}", String::from_utf8_lossy(&bytes));
+            assert!(bytes.starts_with(br#"{"format":2,"message":{"#), "{}", String::from_utf8_lossy(&bytes));
             assert_eq!(decode::<WorkerEvent>(&bytes).unwrap(), event);
         }
     }
@@ -310,16 +310,16 @@ mod tests {
     #[test]
     fn a_newer_message_is_refused_by_its_format_whatever_else_it_holds() {
         for text in [
-            r#"{"format":2,"message":{"event":"sublimated"}}"#,
-            r#"{"news":[1,{"format":1}],"format":2}"#,
+            r#"{"format":3,"message":{"event":"sublimated"}}"#,
+            r#"{"news":[1,{"format":2}],"format":3}"#,
             r#"{"format":0,"message":null}"#,
         ] {
             let error = decode::<WorkerEvent>(text.as_bytes()).unwrap_err();
-            assert!(matches!(error, MessageError::Format { found: 0 | 2 }), "{error}");
-            assert_eq!(error.is_newer(), matches!(error, MessageError::Format { found: 2 }));
+            assert!(matches!(error, MessageError::Format { found: 0 | 3 }), "{error}");
+            assert_eq!(error.is_newer(), matches!(error, MessageError::Format { found: 3 }));
         }
         let error = decode::<WorkerEvent>(br#"{"format":7}"#).unwrap_err();
-        assert_eq!(error.to_string(), "a message of format 7, and this program reads format 1 alone");
+        assert_eq!(error.to_string(), "a message of format 7, and this program reads format 2 alone");
     }
 
     #[test]
@@ -337,7 +337,7 @@ mod tests {
     #[test]
     fn what_is_no_message_is_refused() {
         let control = encode(&ControlMessage::Drain { worker: WorkerId("worker".into()) }).unwrap();
-        for bytes in [b"".as_slice(), b"null", b"{}", b"[1]", b"\xff", br#"{"format":1}"#, &control] {
+        for bytes in [b"".as_slice(), b"null", b"{}", b"[2]", b"\xff", br#"{"format":2}"#, &control] {
             assert!(matches!(decode::<WorkerEvent>(bytes), Err(MessageError::Malformed(_))));
         }
     }

@@ -92,6 +92,7 @@ mod tests {
             subtitles: Vec::new(),
             protection: key.map(protection),
             rights: Rights { systems: None, no_clear },
+            facts: crate::Facts::default(),
             origin: String::new(),
             tools: ToolVersions::default(),
         }

@@ -349,8 +349,14 @@ pub struct PublishSpec {
     pub title: TitleId,
     /// The source.
     pub source: Digest,
-    /// Every profile of the title.
+    /// Every profile of the title, or those that go first.
     pub profiles: Vec<PublishProfile>,
+    /// Whether these go first, and the title's others follow.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub more_follow: bool,
+    /// Receipts of what went first and is no part of the whole: it stays for those who are watching it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<ArtifactKey>,
     /// The title's subtitles.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subtitles: Vec<PublishSubtitles>,
@@ -498,6 +504,7 @@ impl TaskSpec {
             Self::Manifest(spec) => format!("{kind} {}", spec.profile.id),
             Self::Verify(spec) => format!("{kind} {}", spec.profile.id),
             Self::Upload(spec) => format!("{kind} {}", spec.media_path),
+            Self::Publish(spec) if spec.more_follow => format!("{kind} what goes first"),
             _ => kind.to_owned(),
         }
     }
@@ -548,6 +555,7 @@ impl TaskSpec {
                 .iter()
                 .flat_map(|p| p.manifests.into_iter().chain([p.verification, p.receipt]))
                 .chain(spec.subtitles.iter().map(|subtitles| subtitles.receipt))
+                .chain(spec.kept.iter().copied())
                 .collect(),
         }
     }
@@ -562,6 +570,11 @@ impl TaskSpec {
                 | Self::EncodeAudio(_)
                 | Self::Subtitles(_)
         )
+    }
+
+    /// Whether it is the publication of a part of a title that goes before the rest.
+    pub const fn puts_first_online(&self) -> bool {
+        matches!(self, Self::Publish(spec) if spec.more_follow)
     }
 
     /// Whether its effect is at the origin, so that it is run even where its output is there already.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::content_key::Protection;
+use crate::facts::Facts;
 use crate::failure::Failure;
 use crate::key::Digest;
 use crate::qc::QcReport;
@@ -96,11 +97,22 @@ pub struct Submission {
     /// What its rights allow; its profiles keep to that.
     #[serde(default, skip_serializing_if = "Rights::are_unlimited")]
     pub rights: Rights,
+    /// What its order follows from.
+    #[serde(default, skip_serializing_if = "Facts::is_default")]
+    pub facts: Facts,
     /// The origin's URL or absolute path.
     pub origin: String,
     /// The tools of the farm when it was submitted: what it is planned with. After an upgrade the same submission is
     /// another one, and is planned anew.
     pub tools: ToolVersions,
+}
+
+impl Submission {
+    /// Whether the same is asked for, whoever asks.
+    pub fn asks_the_same(&self, other: &Self) -> bool {
+        let facts = Facts { requester: other.facts.requester.clone(), ..self.facts.clone() };
+        Self { facts, ..self.clone() } == *other
+    }
 }
 
 /// A file of subtitles that was delivered beside the source.
@@ -143,6 +155,10 @@ pub struct Title {
     pub failure: Option<Failure>,
     /// When it was submitted, in milliseconds since 1970 UTC.
     pub submitted_ms: i64,
+    /// When this source was submitted under this name for the first time since the title was last put online: whoever submits
+    /// it again moves no deadline. In milliseconds since 1970 UTC.
+    #[serde(default)]
+    pub arrived_ms: i64,
     /// When it last changed, in milliseconds since 1970 UTC.
     pub changed_ms: i64,
     /// Whether an operator holds it: none of its tasks is dispatched for its sake, and what is at work goes on.
@@ -151,6 +167,9 @@ pub struct Title {
     /// Whether files of it that are not online may lie at the origin, of this submission or of an earlier one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub leftovers: bool,
+    /// When it was expedited, in milliseconds since 1970 UTC: until it is online it goes before all others of its route.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expedited_ms: Option<i64>,
 }
 
 /// Where a title stands.

@@ -15,6 +15,7 @@ pub mod kept;
 pub mod leadership;
 mod model;
 pub mod needs;
+pub mod order;
 pub mod outbox;
 pub mod plans;
 pub mod publications;
@@ -59,6 +60,20 @@ macro_rules! store_conformance {
             titles::a_withdrawing_title_keeps_nothing_alive,
             titles::a_withdrawing_title_may_plan_its_withdrawal,
             titles::a_withdrawing_title_that_is_online_is_published_and_its_failure_forgotten,
+            order::who_wants_a_ready_task_is_known_with_what_follows_for_each,
+            order::a_new_plan_changes_what_is_expected,
+            order::what_is_needed_has_the_tail_of_what_needs_it,
+            order::ready_tasks_are_found_by_title_by_need_and_by_pages,
+            order::what_is_left_of_titles_is_added_up,
+            order::what_goes_first_has_a_path_of_its_own,
+            order::titles_that_wait_for_tasks_are_settled,
+            order::a_route_expedites_no_more_a_day_than_it_may,
+            order::an_expedite_lasts_until_the_title_is_online,
+            order::an_expedite_is_lost_with_a_cancellation_and_with_another_route,
+            order::a_title_arrives_once,
+            order::how_long_tasks_took_is_known_afterwards,
+            order::a_back_off_is_told,
+            order::the_clock_goes_on,
             plans::a_task_is_ready_once_all_it_needs_is_done,
             plans::two_titles_share_a_task,
             plans::planning_again_changes_nothing,
@@ -72,7 +87,7 @@ macro_rules! store_conformance {
             plans::what_a_task_needs_is_wanted_with_it,
             plans::what_a_planned_task_needs_starts_afresh_with_it,
             plans::the_latest_plan_says_where_the_next_attempt_finds_the_source,
-            plans::tasks_come_out_in_the_order_of_planning,
+            plans::tasks_are_listed_in_the_order_of_planning,
             plans::every_kind_of_structure_survives_the_database,
             needs::a_second_plan_says_anew_what_is_needed,
             needs::a_dropped_need_is_not_revived,

@@ -24,9 +24,11 @@ pub use error::StoreError;
 pub use leadership::{Candidate, Election, Leader, Leadership, Term};
 pub use postgres::{Limits, PostgresStore};
 pub use records::{
-    AttemptEnd, AttemptRecord, Counts, ExpiredAttempt, ReadyTask, TaskRecord, TitleFilter, TitleGeneration,
-    UnderWay,
+    AtWork, AttemptEnd, AttemptRecord, Counts, Expedite, ExpediteRecord, Expedited, ExpiredAttempt,
+    FinishedRun, Left, ReadyOf, ReadyTask, TaskRecord, TitleFilter, TitleGeneration, UnderWay, Wanted,
 };
 pub use report::{AttemptReport, Completed, Failed, Recorded, Report, RetryDecision};
 pub use sqlite::SqliteStore;
-pub use store::{Advanced, Planned, PlannedTask, Retried, Store, SubmitOutcome, Submitted, TitleChange};
+pub use store::{
+    Advanced, Planned, PlannedCost, PlannedTask, Retried, Store, SubmitOutcome, Submitted, TitleChange,
+};

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
+use std::time::Duration;
 
 use reelfarm_model::title::UnknownState;
 use reelfarm_model::{
-    Failure, Fence, Progress, SourceReference, Task, TaskKind, TaskState, TitleId, TitleState, WorkerId,
-    key::TaskKey,
+    Failure, Fence, Part, Pool, Progress, SourceReference, Task, TaskKind, TaskState, Title, TitleId,
+    TitleState, WorkerId, key::TaskKey,
 };
 use serde::Serialize;
 
@@ -141,15 +142,134 @@ pub struct UnderWay {
     pub titles: Vec<TitleGeneration>,
 }
 
-/// A task that may be dispatched: what is needed to put it in order.
+/// Which ready tasks to list.
+#[derive(Clone, Copy, Debug)]
+pub enum ReadyOf<'a> {
+    /// Those that one of these titles wants.
+    Titles(&'a [TitleId]),
+    /// Those of these.
+    Tasks(&'a [TaskKey]),
+    /// Those that need one of these tasks.
+    Needing(&'a [TaskKey]),
+    /// All, in the order of their keys: those after this one, so many of them.
+    All {
+        /// The last of the page before.
+        after: Option<TaskKey>,
+        /// At most so many.
+        limit: usize,
+    },
+}
+
+/// A task that is ready: what is needed to put it in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadyTask {
     /// The task.
     pub task: TaskKey,
     /// Its kind.
     pub kind: TaskKind,
-    /// When the first of the titles that want it and are not held was submitted, in milliseconds since 1970 UTC.
-    pub wanted_since_ms: i64,
+    /// Its pool.
+    pub pool: Pool,
+    /// How long its back-off runs yet; nothing where it may be dispatched.
+    pub wait: Duration,
+    /// The titles that want it and are not held, in the order of submission.
+    pub wants: Vec<Wanted>,
+}
+
+/// What is left of a part of a title for one pool: of the tasks that nobody is at work on together, and of each other task
+/// by itself. Times are milliseconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Left {
+    /// The title.
+    pub title: TitleId,
+    /// The part of it.
+    pub part: Part,
+    /// The pool.
+    pub pool: Pool,
+    /// The sum of what they are expected to take from their beginning.
+    pub work_ms: i64,
+    /// The longest of their [tails](crate::PlannedCost::tail_ms).
+    pub path_ms: i64,
+    /// How far a task is that somebody is at work on.
+    pub at_work: Option<AtWork>,
+}
+
+/// How far a task is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AtWork {
+    /// When a worker reported its start, in milliseconds since 1970 UTC.
+    pub started_ms: Option<i64>,
+    /// The part of it that is done, from 0 to 1, as far as that was reported.
+    pub fraction: f64,
+}
+
+/// A task that was done, and how long that took.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FinishedRun {
+    /// What was done.
+    pub task: Task,
+    /// Where the source lies, for tasks that read it.
+    pub source: Option<SourceReference>,
+    /// Who did it.
+    pub worker: WorkerId,
+    /// From the report of its start to that of its end, in milliseconds.
+    pub took_ms: i64,
+    /// When that end was reported, in milliseconds since 1970 UTC.
+    pub finished_ms: i64,
+}
+
+/// What a title wants of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The title.
+    pub title: TitleId,
+    /// As [`PlannedCost::tail_ms`](crate::PlannedCost::tail_ms).
+    pub tail_ms: i64,
+    /// As [`PlannedCost::part`](crate::PlannedCost::part).
+    pub part: Part,
+}
+
+/// What somebody asks for who has a title go before all others of its route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expedite {
+    /// The route, which pays for it.
+    pub route: String,
+    /// How many titles a day the route may expedite. Days are those of UTC.
+    pub per_day: u32,
+    /// Who asks.
+    pub requester: Option<String>,
+    /// Why.
+    pub why: String,
+}
+
+/// What came of that.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expedited {
+    /// It goes first from now on.
+    Done(Title),
+    /// It did already, and nothing was spent.
+    Before(Title),
+    /// The route has expedited as many titles today as it may, or more.
+    Spent {
+        /// How many.
+        used: u32,
+    },
+    /// There is no such title, or it is withdrawing or has ended.
+    NotUnderWay,
+}
+
+/// A title that was expedited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpediteRecord {
+    /// The title.
+    pub title: TitleId,
+    /// When, in milliseconds since 1970 UTC.
+    pub expedited_ms: i64,
+    /// The route that paid for it.
+    pub route: String,
+    /// Who asked.
+    pub requester: Option<String>,
+    /// Why.
+    pub why: String,
 }
 
 /// Which titles to list.

@@ -71,9 +71,11 @@ pub(crate) struct TitleRow {
     report: Option<String>,
     failure: Option<String>,
     submitted_ms: i64,
+    arrived_ms: i64,
     changed_ms: i64,
     held: i64,
     leftovers: i64,
+    expedited_ms: Option<i64>,
 }
 
 impl TryFrom<TitleRow> for Title {
@@ -88,9 +90,11 @@ impl TryFrom<TitleRow> for Title {
             report: optional_json("a QC report", row.report.as_deref())?,
             failure: optional_json("a failure", row.failure.as_deref())?,
             submitted_ms: row.submitted_ms,
+            arrived_ms: row.arrived_ms,
             changed_ms: row.changed_ms,
             held: row.held != 0,
             leftovers: row.leftovers != 0,
+            expedited_ms: row.expedited_ms,
         })
     }
 }

@@ -9,13 +9,16 @@ use reelfarm_model::attempt::ArtifactRecord;
 use reelfarm_model::message::TaskMessage;
 use reelfarm_model::title::Submission;
 use reelfarm_model::{
-    ArtifactKey, Digest, Failure, Fence, Pool, Progress, QcReport, SourceReference, Standing, Task, TaskKey,
+    ArtifactKey, Digest, Failure, Fence, Part, Progress, QcReport, SourceReference, Standing, Task, TaskKey,
     Title, TitleId, TitleState, WorkerId,
 };
 
 use crate::access::Access;
 use crate::error::StoreError;
-use crate::records::{AttemptRecord, Counts, ExpiredAttempt, ReadyTask, TaskRecord, TitleFilter, UnderWay};
+use crate::records::{
+    AttemptRecord, Counts, Expedite, ExpediteRecord, Expedited, ExpiredAttempt, FinishedRun, Left, ReadyOf,
+    ReadyTask, TaskRecord, TitleFilter, UnderWay,
+};
 use crate::report::{AttemptReport, Completed, Failed, Recorded, Report, RetryDecision};
 
 /// What [`Store::submit`] did.
@@ -52,6 +55,19 @@ pub struct PlannedTask {
     pub needs: BTreeSet<TaskKey>,
     /// Whether to do it again although it is done, because what it made is gone.
     pub redo: bool,
+    /// What its order follows from.
+    pub cost: PlannedCost,
+}
+
+/// What is expected of a task when it is planned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlannedCost {
+    /// How long it is expected to take, in milliseconds. Of a known task it stays as it was.
+    pub expected_ms: i64,
+    /// What is left of the critical path of its part of the title from its start on, in milliseconds.
+    pub tail_ms: i64,
+    /// The part of the title that needs it.
+    pub part: Part,
 }
 
 /// What [`Store::plan`] did beyond the plan itself.
@@ -141,7 +157,8 @@ pub trait Store: Access {
     /// Changes a title that is in the state `from` of this generation; `None`, and nothing changed, where it is not.
     /// With any change of state it keeps no attempt of an earlier generation any more; where it becomes withdrawing or
     /// final, it wants nothing any more. Its unfinished tasks that no title wants or keeps are then cancelled. (What a
-    /// withdrawing title still has to do is planned after this.) One that becomes published has no failure any more.
+    /// withdrawing title still has to do is planned after this.) One that becomes published has no failure any more, and
+    /// is expedited no more, nor is one that becomes cancelled.
     ///
     /// # Errors
     /// [`StoreError::ForbiddenTransition`] where [`TitleState::may_become`] says no, and for a way back to checking,
@@ -162,6 +179,19 @@ pub trait Store: Access {
     /// The database.
     async fn hold(&self, title: &TitleId, held: bool) -> Result<Option<Title>, StoreError>;
 
+    /// Has a title go before all others of its route until it is online or cancelled, also where it is submitted anew for that
+    /// route, if the route has not expedited as many today as it may.
+    ///
+    /// # Errors
+    /// The database.
+    async fn expedite(&self, title: &TitleId, wish: &Expedite) -> Result<Expedited, StoreError>;
+
+    /// The titles that were expedited since then (in milliseconds since 1970 UTC), the latest first; at most `limit`.
+    ///
+    /// # Errors
+    /// The database.
+    async fn expedites(&self, since_ms: i64, limit: usize) -> Result<Vec<ExpediteRecord>, StoreError>;
+
     /// Submits a title that ended without success (failed, cancelled or rejected) anew, as it was submitted. `None`, and
     /// nothing changed, where there is none or it did not end so.
     ///
@@ -179,19 +209,36 @@ pub trait Store: Access {
     /// The database.
     async fn retry_task(&self, title: &TitleId, task: &TaskKey) -> Result<Option<Retried>, StoreError>;
 
-    /// Tasks of a pool that may be dispatched now, those that were planned first at the front; at most `limit`. A task
-    /// that only held titles want may not.
+    /// Ready tasks, those in a back-off included, in the order of their keys. One that only held titles want is none.
     ///
     /// # Errors
     /// The database.
-    async fn ready(&self, pool: Pool, limit: usize) -> Result<Vec<ReadyTask>, StoreError>;
+    async fn ready(&self, of: ReadyOf<'_>) -> Result<Vec<ReadyTask>, StoreError>;
 
-    /// The time until the next ready task comes out of its back-off; `None` where no ready task is in one. Tasks that
-    /// may be dispatched now do not count.
+    /// The estimated length of the critical path of each title that wants anything, in milliseconds:
+    /// the longest of its tasks' [tails](PlannedCost::tail_ms); that of what goes first, where something does.
     ///
     /// # Errors
     /// The database.
-    async fn next_ready_in(&self) -> Result<Option<Duration>, StoreError>;
+    async fn paths(&self) -> Result<BTreeMap<TitleId, i64>, StoreError>;
+
+    /// What is left of each title that wants anything, by title, part and pool.
+    ///
+    /// # Errors
+    /// The database.
+    async fn left(&self) -> Result<Vec<Left>, StoreError>;
+
+    /// The tasks that were done last, the latest first; at most `limit`.
+    ///
+    /// # Errors
+    /// The database.
+    async fn finished_runs(&self, limit: usize) -> Result<Vec<FinishedRun>, StoreError>;
+
+    /// The database's time, in milliseconds since 1970 UTC.
+    ///
+    /// # Errors
+    /// The database.
+    async fn now_ms(&self) -> Result<i64, StoreError>;
 
     /// Starts an attempt at each of these tasks that is ready, not in a back-off, and wanted by a title that is not held:
     /// a new number, a new random lease that runs out after `lease`, and the message in the outbox. Leaves out all
@@ -269,6 +316,14 @@ pub trait Store: Access {
     /// # Errors
     /// The database.
     async fn live_titles(&self) -> Result<Vec<Title>, StoreError>;
+
+    /// Those titles that are not final and may have something to be decided, in the order of submission: all but those that
+    /// wait for tasks, of which none has failed; of those that are being prepared no publication is done, and those that are
+    /// being checked were not planned, which is the moment before they are being prepared.
+    ///
+    /// # Errors
+    /// The database.
+    async fn unsettled_titles(&self) -> Result<Vec<TitleId>, StoreError>;
 
     /// The tasks of a title's current generation, in the order of planning; empty for an unknown title. Those of a
     /// title that wants nothing any more are still listed.

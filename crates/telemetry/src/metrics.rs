@@ -45,6 +45,9 @@ impl AttemptEnd {
     }
 }
 
+/// Whether titles will be on time.
+const RISKS: [&str; 7] = ["late", "unserved", "at-risk", "held", "unknown", "on-time", "undated"];
+
 /// All metrics of one process. Clones share the same values.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -55,6 +58,8 @@ pub struct Metrics {
 struct Shared {
     registry: Registry,
     titles: IntGaugeVec,
+    title_deadlines: IntGaugeVec,
+    slots_promised_beyond: IntGaugeVec,
     tasks: IntGaugeVec,
     task_duration: HistogramVec,
     task_wait: HistogramVec,
@@ -80,6 +85,22 @@ impl Metrics {
         for state in TitleState::ALL {
             let count = counts.get(&state).copied().unwrap_or(0);
             self.shared.titles.with_label_values(&[state.as_str()]).set(signed(count));
+        }
+    }
+
+    /// Replaces the counts of titles by whether they will be on time, each risk by its name.
+    pub fn set_risks(&self, counts: impl IntoIterator<Item = (&'static str, u64)>) {
+        for (risk, count) in counts {
+            self.shared.title_deadlines.with_label_values(&[risk]).set(signed(count));
+        }
+    }
+
+    /// Replaces how many slots of each pool were promised that there are not; none of a pool that is not named.
+    pub fn set_slots_promised_beyond(&self, missing: impl IntoIterator<Item = (Pool, u32)>) {
+        let missing: BTreeMap<_, _> = missing.into_iter().collect();
+        for pool in Pool::ALL {
+            let slots = missing.get(&pool).copied().unwrap_or(0);
+            self.shared.slots_promised_beyond.with_label_values(&[pool.as_str()]).set(i64::from(slots));
         }
     }
 

@@ -42,9 +42,14 @@ impl Need {
     }
 }
 
-/// The token under which a request came: its digest.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Principal(pub(super) Digest);
+/// The token under which a request came.
+#[derive(Clone, Debug)]
+pub(super) struct Principal {
+    /// Its digest.
+    pub(super) token: Digest,
+    /// What people call it.
+    pub(super) label: String,
+}
 
 /// Lets those pass whose token is valid and allows what the route is for.
 pub(super) async fn authorise(
@@ -74,7 +79,7 @@ async fn check(api: &Api, need: Need, headers: &HeaderMap) -> Result<Principal, 
         let message = format!("this needs {}, and the token has {}", need.scopes(), token.scope);
         return Err(Refusal::new(StatusCode::FORBIDDEN, Code::ScopeTooSmall, message));
     }
-    Ok(Principal(digest))
+    Ok(Principal { token: digest, label: token.label })
 }
 
 /// The digest of the bearer token (RFC 6750, 2.1), where there is exactly one.

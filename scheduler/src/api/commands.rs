@@ -16,7 +16,7 @@ use crate::service::Handle;
 /// The beginning of a task's key that stands for it, at least.
 const SHORTEST_KEY: usize = 8;
 
-/// Stops a title that is under way, and takes away what it has put at the origin.
+/// Stops a title that is under way, and takes away what it has put at the origin and is not online.
 #[utoipa::path(post, path = "/titles/{title}/cancel", operation_id = "cancelTitle", tag = "titles", params(
     ("title" = TitleId, Path, description = "The title's name."),
 ), responses(

@@ -24,7 +24,7 @@ pub(super) type Done<T> = (StatusCode, T);
 /// nothing, and may be asked for again under its key.
 pub(super) async fn once<T: Serialize>(
     api: &Api,
-    Principal(token): Principal,
+    principal: &Principal,
     headers: &HeaderMap,
     material: &impl Serialize,
     work: impl Future<Output = Result<Done<T>, Refusal>>,
@@ -35,7 +35,7 @@ pub(super) async fn once<T: Serialize>(
     };
     let request = serde_json::to_vec(material).map(|bytes| Digest::of(&bytes));
     let request = request.map_err(|error| Refusal::invalid(error.to_string()))?;
-    let request = KeyedRequest { token, key, request };
+    let request = KeyedRequest { token: principal.token, key, request };
     // Longer than any request may take, so that no second one works beside the first.
     let claim = match api.store.claim(&request, api.limits.time * 2).await? {
         Claim::Granted(claim) => claim,

@@ -8,10 +8,12 @@ use reelfarm_model::profile::DrmSystem;
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::title::{LadderText, Submission, SubtitleFile};
 use reelfarm_model::{
-    Code, Failure, Ladder, Profile, Protection, Rights, SourceReference, Standing, TitleId,
+    Code, Facts, Failure, Ladder, Profile, Protection, Rights, SourceReference, Standing, TitleId,
 };
 use reelfarm_packaging::profiles::ProfileList;
+use reelfarm_priority::Rules;
 
+use crate::facts::possible;
 use crate::rights::{Allowed, CallRights};
 
 /// Says how titles get their keys.
@@ -48,6 +50,8 @@ pub struct Intake {
     pub ladders: BTreeMap<String, LadderText>,
     /// The name of that which is used where none is asked for.
     pub ladder: String,
+    /// When titles are due, and whose the slots are.
+    pub order: Rules,
     /// Every profile that the farm makes.
     pub profile_list: ProfileList,
     /// Patterns of those that are made where none is asked for.
@@ -65,7 +69,8 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// The submission that a request stands for. `standing` is what stands for the title of this name.
+    /// The submission that a request stands for. `standing` is what stands for the title of this name, and `requester` who
+    /// asks where the request does not say so itself.
     ///
     /// # Errors
     /// The request names what there is not, or the rights leave no profile; as of [`Protect::protection`].
@@ -75,6 +80,7 @@ impl Intake {
         source: SourceReference,
         subtitles: Vec<SourceReference>,
         standing: &Standing,
+        requester: Option<&str>,
     ) -> Result<Submission, Failure> {
         let ladder = self.ladder(request.ladder.as_ref())?;
         let patterns = request.profiles.as_ref().unwrap_or(&self.profiles);
@@ -100,11 +106,16 @@ impl Intake {
         if let Some(protection) = &protection {
             self.keys.are_in_reach(&request.title, protection, &profiles, self.profile_list.all())?;
         }
+        let profiles: Vec<String> = profiles.into_iter().map(|profile| profile.id).collect();
+        let requester = request.facts.requester.as_deref().or(requester);
+        let facts = Facts { requester: requester.map(str::to_owned), ..request.facts.clone() };
+        let facts = possible(facts, &self.order, &self.profile_list, &profiles)?;
         Ok(Submission {
             title: request.title.clone(),
             source,
             ladder,
-            profiles: profiles.into_iter().map(|profile| profile.id).collect(),
+            profiles,
+            facts,
             audio_language: self.audio_language(request.audio_language.as_deref())?,
             subtitles: subtitle_files(request, subtitles)?,
             protection,

@@ -13,7 +13,9 @@
 
 mod authorise;
 mod commands;
+mod expedite;
 mod extract;
+mod forecast;
 mod forward;
 mod health;
 mod idempotency;
@@ -41,6 +43,7 @@ use reelfarm_store::Store;
 use tokio::sync::{Semaphore, watch as channel};
 use tokio_util::sync::CancellationToken;
 
+pub use crate::order::title_order;
 pub use intake::{Intake, Protect};
 pub use router::document;
 /// What a server shows of itself over TLS.

@@ -110,9 +110,11 @@ fn status_of(code: Code) -> StatusCode {
         Code::RequestInvalid => StatusCode::BAD_REQUEST,
         Code::TokenRefused => StatusCode::UNAUTHORIZED,
         Code::ScopeTooSmall => StatusCode::FORBIDDEN,
-        Code::TitleNameTaken | Code::TitleStateWrong | Code::KeysDiffer | Code::UploadRefused => {
-            StatusCode::CONFLICT
-        }
+        Code::TitleNameTaken
+        | Code::TitleStateWrong
+        | Code::ExpeditesSpent
+        | Code::KeysDiffer
+        | Code::UploadRefused => StatusCode::CONFLICT,
         Code::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
         Code::Internal | Code::MasterSecretUnusable => StatusCode::INTERNAL_SERVER_ERROR,

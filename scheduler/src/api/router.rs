@@ -15,7 +15,9 @@ use utoipa_axum::routes;
 use super::authorise::{Need, authorise};
 use super::forward::{LARGEST_BODY, by_leader_if_any, to_leader};
 use super::problem::Refusal;
-use super::{Api, commands, health, layers, submit, titles, tokens, uploads, watch, workers};
+use super::{
+    Api, commands, expedite, forecast, health, layers, submit, titles, tokens, uploads, watch, workers,
+};
 
 const BEARER: &str = "bearer";
 
@@ -42,16 +44,23 @@ struct Routes {
 fn routes() -> Routes {
     Routes {
         open: OpenApiRouter::new().routes(routes!(health::healthz)).routes(routes!(health::readyz)),
-        reads: OpenApiRouter::new().routes(routes!(titles::list)).routes(routes!(uploads::status)),
+        reads: OpenApiRouter::new()
+            .routes(routes!(titles::list))
+            .routes(routes!(expedite::list))
+            .routes(routes!(uploads::status)),
         told: OpenApiRouter::new().routes(routes!(titles::status)),
-        live: OpenApiRouter::new().routes(routes!(workers::list)).routes(routes!(workers::queues)),
+        live: OpenApiRouter::new()
+            .routes(routes!(workers::list))
+            .routes(routes!(workers::queues))
+            .routes(routes!(forecast::forecast)),
         streams: OpenApiRouter::new().routes(routes!(watch::titles)).routes(routes!(watch::title)),
         operations: OpenApiRouter::new()
             .routes(routes!(submit::submit))
             .routes(routes!(commands::cancel))
             .routes(routes!(commands::hold))
             .routes(routes!(commands::release))
-            .routes(routes!(commands::retry)),
+            .routes(routes!(commands::retry))
+            .routes(routes!(expedite::expedite)),
         uploads: OpenApiRouter::new().routes(routes!(uploads::send)),
         administration: OpenApiRouter::new()
             .routes(routes!(workers::drain))

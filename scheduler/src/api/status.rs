@@ -3,21 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use reelfarm_api::{AttemptEnd, AttemptStatus, PoolSlots, Standing, TaskStatus, TitleStatus};
+use reelfarm_api::{AttemptEnd, AttemptStatus, LeaderView, PoolSlots, Standing, TaskStatus, TitleStatus};
 use reelfarm_model::message::WorkerReport;
-use reelfarm_model::{Failure, Pool, Title};
+use reelfarm_model::{Pool, Title};
 use reelfarm_store::{AttemptRecord, Store, StoreError, TaskRecord};
 
-/// A title with its tasks, their attempts, and what it waits for. `workers` are those that are there, where that is known,
-/// and `postponed` is why the scheduler could not plan the title, where it could not.
+/// A title with its tasks, their attempts, and what it waits for.
 ///
 /// # Errors
 /// The database.
 pub async fn status_of(
     store: &dyn Store,
     title: Title,
-    workers: Option<&[WorkerReport]>,
-    postponed: Option<Failure>,
+    leader: LeaderView,
 ) -> Result<TitleStatus, StoreError> {
     let mut tasks = Vec::new();
     for record in store.tasks_of(&title.submission.title).await? {
@@ -26,8 +24,7 @@ pub async fn status_of(
     }
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let now_ms = i64::try_from(now_ms).unwrap_or(i64::MAX);
-    let slots = workers.map(slots);
-    let standing = Standing::of(&title, &tasks, slots.as_ref(), postponed, now_ms);
+    let standing = Standing::of(&title, &tasks, leader, now_ms);
     Ok(TitleStatus { title, standing, tasks })
 }
 

@@ -35,9 +35,10 @@ pub(super) async fn submit(
             subtitles.push(api.sources.look(&wanted.source).await?);
         }
         let standing = api.store.standing(&request.title).await?;
-        let submission = api.intake.submission(&request, source, subtitles, &standing)?;
+        let requester = Some(principal.label.as_str());
+        let submission = api.intake.submission(&request, source, subtitles, &standing, requester)?;
         let title = handle.submit(submission).await?;
         Ok((StatusCode::ACCEPTED, title))
     };
-    once(&api, principal, &headers, &("submit", &request), work).await
+    once(&api, &principal, &headers, &("submit", &request), work).await
 }

@@ -6,14 +6,14 @@ use axum::Json;
 use axum::extract::State;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use reelfarm_api::{ListQuery, Problem, TitlePage, TitleStatus};
+use reelfarm_api::{LeaderView, ListQuery, Problem, TitlePage, TitleStatus};
 use reelfarm_model::{TitleId, TitleState};
 use reelfarm_store::TitleFilter;
 
 use super::Api;
 use super::extract::{Named, Query, unknown_title};
 use super::problem::Refusal;
-use super::status::status_of;
+use super::status::{slots, status_of};
 use crate::leader::Leader;
 
 /// Titles a page where the client does not say.
@@ -92,9 +92,17 @@ fn from_cursor(cursor: &str) -> Result<TitleId, Refusal> {
 pub(super) async fn status(State(api): State<Api>, Named(id): Named) -> Result<Json<TitleStatus>, Refusal> {
     let title = api.store.title(&id).await?.ok_or_else(|| unknown_title(id.as_str()))?;
     // Only the leader hears of workers, and plans; a stand-by that does not reach it says what the store says.
-    let (workers, postponed) = match &*api.leader.borrow() {
-        Leader::Here(handle) => (Some(handle.workers()), handle.postponed(&title)),
-        Leader::At(_) | Leader::Nobody => (None, None),
+    let handle = match &*api.leader.borrow() {
+        Leader::Here(handle) => Some(handle.clone()),
+        Leader::At(_) | Leader::Nobody => None,
     };
-    Ok(Json(status_of(&*api.store, title, workers.as_deref(), postponed).await?))
+    let leader = match handle {
+        Some(handle) => LeaderView {
+            slots: Some(slots(&handle.workers())),
+            postponed: handle.postponed(&title),
+            order: handle.place(id).await,
+        },
+        None => LeaderView::default(),
+    };
+    Ok(Json(status_of(&*api.store, title, leader).await?))
 }

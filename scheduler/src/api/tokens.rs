@@ -15,13 +15,12 @@ use super::Api;
 use super::extract::{Json, Path};
 use super::problem::Refusal;
 use super::secret::{TokenSecret, enrol};
+use crate::facts::{LONGEST_LINE, is_line};
 
 /// How long a token is good where nobody says: 90 days.
 const LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// The most that somebody may say: ten years.
 const LONGEST_LIFETIME: u64 = 315_360_000;
-/// Characters of a label.
-const LONGEST_LABEL: usize = 200;
 
 /// Lists every token there ever was, the oldest first. Their secrets are not known.
 #[utoipa::path(get, path = "/tokens", operation_id = "listTokens", tag = "tokens", responses(
@@ -42,9 +41,8 @@ pub(super) async fn create(
     State(api): State<Api>,
     Json(request): Json<TokenRequest>,
 ) -> Result<impl IntoResponse, Refusal> {
-    let length = request.label.chars().count();
-    if !(1..=LONGEST_LABEL).contains(&length) || request.label.chars().any(char::is_control) {
-        return Err(Refusal::invalid(format!("label has 1 to {LONGEST_LABEL} characters on one line")));
+    if !is_line(&request.label) {
+        return Err(Refusal::invalid(format!("label has 1 to {LONGEST_LINE} characters on one line")));
     }
     let lifetime = match request.lifetime_seconds {
         None => LIFETIME,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::extract::{Extension, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
-use reelfarm_api::{Problem, TaskResult, WatchEvent, WatchedTask, WatchedTitle};
+use reelfarm_api::{Problem, TaskResult, TitleForecast, WatchEvent, WatchedTask, WatchedTitle};
 use reelfarm_model::{Digest, Title, TitleId};
 use reelfarm_store::{StoreError, TaskRecord};
 use serde::Deserialize;
@@ -54,7 +54,7 @@ pub(super) struct WatchQuery {
 pub(super) async fn titles(
     State(api): State<Api>,
     Extension(handle): Extension<Handle>,
-    Extension(Principal(token)): Extension<Principal>,
+    Extension(Principal { token, .. }): Extension<Principal>,
     Query(query): Query<WatchQuery>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refusal> {
     let named = match query.title {
@@ -82,7 +82,7 @@ pub(super) async fn titles(
 pub(super) async fn title(
     State(api): State<Api>,
     Extension(handle): Extension<Handle>,
-    Extension(Principal(token)): Extension<Principal>,
+    Extension(Principal { token, .. }): Extension<Principal>,
     Named(id): Named,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refusal> {
     watch(api, handle, token, Some(BTreeSet::from([id]))).await
@@ -185,7 +185,23 @@ impl Watcher {
                 }
             }
         }
+        self.tell_of_danger().await?;
         self.send(&WatchEvent::Live {}).await
+    }
+
+    /// What was foreseen before somebody watched.
+    async fn tell_of_danger(&self) -> Result<(), End> {
+        let forecasts = match &*self.api.leader.borrow() {
+            Leader::Here(handle) => handle.forecasts(),
+            Leader::At(_) | Leader::Nobody => return Ok(()),
+        };
+        let is_named = |title: &TitleId| self.named.as_ref().is_none_or(|named| named.contains(title));
+        for (title, TitleForecast { foreseen, .. }) in forecasts {
+            if is_named(&title) && foreseen.prospect().is_bad() {
+                self.send(&WatchEvent::RiskChanged { title, foreseen }).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn tell_title(&self, title: Title) -> Result<(), End> {
@@ -216,6 +232,7 @@ impl Watcher {
             FarmEvent::TaskFinished { title, task, label, result } => {
                 WatchEvent::TaskFinished { title, task, label, result: task_result(result) }
             }
+            FarmEvent::RiskChanged { title, foreseen } => WatchEvent::RiskChanged { title, foreseen },
         };
         self.send(&event).await
     }

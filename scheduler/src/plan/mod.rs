@@ -4,10 +4,12 @@
 //! Promises: no I/O, no clock; the same input gives the same graph; tasks come in an order in which each stands
 //! after all that it needs; every key is known before anything runs.
 
+mod builder;
 mod graph;
+mod publication;
 mod reduce;
 #[cfg(test)]
 mod tests;
 
-pub use graph::{Graph, Node, PlanError, PlanInput, fingerprint_task, measure_task, withdraw_task};
+pub use graph::{First, Graph, Node, PlanError, PlanInput, fingerprint_task, measure_task, withdraw_task};
 pub use reduce::{Facts, Reduction, Step};

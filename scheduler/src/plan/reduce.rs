@@ -21,6 +21,8 @@ pub struct Facts {
     pub at_origin: BTreeSet<ArtifactKey>,
     /// Whether the origin holds exactly what the goal publishes.
     pub published: bool,
+    /// Whether it holds exactly what goes first.
+    pub first_published: bool,
 }
 
 /// What a reduction decided about one task.
@@ -78,6 +80,33 @@ impl Reduction {
         Self { steps }
     }
 
+    /// What is left of the title's critical path from the start of each task on, where a task takes so long; what is done
+    /// takes no time.
+    pub fn tails(&self, cost_ms: impl Fn(&Task) -> i64) -> BTreeMap<TaskKey, i64> {
+        self.tails_to(self.steps.last(), cost_ms)
+    }
+
+    /// The same until what goes first is online, of the tasks that this needs.
+    pub fn first_tails(&self, cost_ms: impl Fn(&Task) -> i64) -> BTreeMap<TaskKey, i64> {
+        self.tails_to(self.steps.iter().find(|step| step.task.spec.puts_first_online()), cost_ms)
+    }
+
+    fn tails_to(&self, end: Option<&Step>, cost_ms: impl Fn(&Task) -> i64) -> BTreeMap<TaskKey, i64> {
+        let Some(end) = end else { return BTreeMap::new() };
+        let mut tails = BTreeMap::from([(end.task.key, 0)]);
+        for step in self.steps.iter().rev() {
+            // Those that need it come after it, and have left here the longest of their tails.
+            let Some(after_ms) = tails.get_mut(&step.task.key) else { continue };
+            *after_ms += if step.run { cost_ms(&step.task) } else { 0 };
+            let tail_ms = *after_ms;
+            for need in &step.needs {
+                let of_need = tails.entry(*need).or_default();
+                *of_need = tail_ms.max(*of_need);
+            }
+        }
+        tails
+    }
+
     /// The tasks that must run.
     pub fn to_run(&self) -> impl Iterator<Item = &Task> {
         self.steps.iter().filter(|step| step.run).map(|step| &step.task)
@@ -93,6 +122,8 @@ fn running(graph: &Graph, facts: &Facts, forced: &BTreeSet<TaskKey>) -> BTreeSet
         let goal = index + 1 == graph.nodes.len();
         let run = if goal {
             !facts.published
+        } else if node.task.spec.puts_first_online() {
+            !facts.published && !facts.first_published
         } else {
             forced.contains(&node.task.key) || must_run(node, facts, &wanted_artifacts, &wanted_tasks)
         };

@@ -9,7 +9,9 @@ use reelfarm_model::subtitles::SubtitlePurpose;
 use reelfarm_model::title::SubtitleFile;
 use reelfarm_model::{Digest, Ladder, Profile, Rung, SourceReference, TaskKind, TaskSpec, TitleId};
 
-use super::{Facts, Graph, PlanError, PlanInput, Reduction};
+use super::{Facts, First, Graph, PlanError, PlanInput, Reduction};
+
+mod first;
 
 struct World {
     title: TitleId,
@@ -18,6 +20,8 @@ struct World {
     profiles: Vec<Profile>,
     subtitles: Vec<(SubtitleFile, Digest)>,
     tools: ToolVersions,
+    /// The profiles that go first, and the largest picture of those.
+    first: Option<(Vec<String>, Option<u32>)>,
 }
 
 fn rung(name: &str, width: u32, height: u32, crf: u8) -> Rung {
@@ -95,6 +99,7 @@ fn world() -> World {
             ("x264".into(), "164".into()),
             ("packager".into(), "3.8.0".into()),
         ])),
+        first: None,
     }
 }
 
@@ -111,6 +116,7 @@ impl World {
             conclusion: &self.conclusion,
             ladder: &self.ladder,
             profiles: &self.profiles,
+            first: self.first.as_ref().map(|(profiles, up_to)| First { profiles, up_to: *up_to }),
             list: &self.profiles,
             subtitles: &self.subtitles,
             protection: None,
@@ -126,6 +132,7 @@ fn everything_done(graph: &Graph) -> Facts {
         at_origin: available.clone(),
         available,
         published: true,
+        first_published: false,
     }
 }
 
@@ -403,14 +410,21 @@ proptest! {
     /// Whatever has been made so far: each step stands after its needs, all that a running step reads is there or
     /// is made before it, and nothing that is there is made again.
     #[test]
-    fn a_reduced_plan_is_sound(made in proptest::collection::vec(any::<bool>(), 64), done in proptest::collection::vec(any::<bool>(), 64)) {
-        let world = world();
+    fn a_reduced_plan_is_sound(
+        made in proptest::collection::vec(any::<bool>(), 64),
+        done in proptest::collection::vec(any::<bool>(), 64),
+        first in proptest::option::of(proptest::option::of(100..800u32)),
+        first_published: bool,
+    ) {
+        let first = first.map(|up_to| (vec!["dash-clr-2s".to_owned(), "ts-clr-2s".to_owned()], up_to));
+        let world = World { first, ..world() };
         let graph = world.graph();
         let facts = Facts {
             available: graph.artifacts().zip(&made).filter_map(|(key, made)| made.then_some(key)).collect(),
             done: graph.nodes.iter().zip(&done).filter_map(|(node, done)| done.then_some(node.task.key)).collect(),
             at_origin: graph.artifacts().zip(made.iter().rev()).filter_map(|(key, made)| made.then_some(key)).collect(),
             published: false,
+            first_published,
         };
         let reduction = Reduction::of(&graph, &facts, &world.tools);
         let mut seen = BTreeSet::new();

@@ -1,6 +1,7 @@
 //! A scheduler to play with: the test is its workers, message by message.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,13 +20,14 @@ use reelfarm_model::{
     Title, TitleState, WorkerId,
 };
 use reelfarm_packaging::profiles::{BUILT_IN, ProfileList};
+use reelfarm_priority::Rules;
 use reelfarm_qc::Policy;
 use reelfarm_queue::{Broker, ControlStream, InProcessBroker};
 use reelfarm_scheduler::api::FolderUploads;
 use reelfarm_scheduler::housekeeping::{Housekeeping, Retention};
 use reelfarm_scheduler::retry::RetryPolicy;
 use reelfarm_scheduler::{FarmEvent, Handle, Options, Scheduler, SchedulerError};
-use reelfarm_store::{SqliteStore, Store};
+use reelfarm_store::{ReadyOf, SqliteStore, Store};
 use reelfarm_telemetry::metrics::Metrics;
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
@@ -59,7 +61,14 @@ impl Farm {
     pub(super) async fn start_with_buckets(access: S3Access) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let artifacts = ArtifactStore::open(folder.path()).unwrap().with_origins(access);
-        Self::start_over(folder, artifacts, LEASE, 0).await
+        Self::start_over(folder, artifacts, LEASE, 0, order()).await
+    }
+
+    /// One with other rules of order.
+    pub(super) async fn start_with_rules(rules: Rules) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let artifacts = ArtifactStore::open(folder.path()).unwrap();
+        Self::start_over(folder, artifacts, LEASE, 0, rules).await
     }
 
     pub(super) async fn start_with_short_leases() -> Self {
@@ -74,7 +83,7 @@ impl Farm {
     /// Starts a farm over the state folder of another that has stopped, or over an empty one.
     async fn start_in(folder: tempfile::TempDir, lease: Duration, environment_limit: u32) -> Self {
         let artifacts = ArtifactStore::open(folder.path()).unwrap();
-        Self::start_over(folder, artifacts, lease, environment_limit).await
+        Self::start_over(folder, artifacts, lease, environment_limit, order()).await
     }
 
     async fn start_over(
@@ -82,6 +91,7 @@ impl Farm {
         artifacts: ArtifactStore,
         lease: Duration,
         environment_limit: u32,
+        order: Rules,
     ) -> Self {
         let store = Arc::new(SqliteStore::open(&folder.path().join("farm.db")).await.unwrap());
         let broker = Arc::new(InProcessBroker::new(Pool::ALL));
@@ -91,6 +101,7 @@ impl Farm {
             policy: Policy::parse("qc.toml", reelfarm_qc::BUILT_IN).unwrap(),
             profiles: ProfileList::parse("profiles.toml", BUILT_IN).unwrap(),
             lease,
+            order,
             retry: RetryPolicy {
                 transient_backoff: Duration::from_millis(10),
                 environment_backoff: Duration::from_millis(10),
@@ -102,21 +113,7 @@ impl Farm {
         let metrics = Metrics::new("test").unwrap();
         let (scheduler, handle) = Scheduler::new(store.clone(), broker.clone(), artifacts, metrics, options);
         let events = handle.subscribe();
-        let report = WorkerReport {
-            worker: played(),
-            phase: WorkerPhase::Serving,
-            host: "here".into(),
-            version: "test".into(),
-            format: FORMAT,
-            pools: Pool::ALL.map(|pool| (pool, Slots { total: 4, busy: 0 })).into(),
-            tools: ToolVersions::default().with_recipes(),
-            capabilities: BTreeSet::new(),
-            processors: 4,
-            speed: BTreeMap::new(),
-            free_disk: None,
-            resting: None,
-        };
-        broker.send_event(&WorkerEvent::Report(Box::new(report))).await.unwrap();
+        broker.send_event(&offer(4)).await.unwrap();
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
         let scheduler = tokio::spawn(scheduler.run(drain, stop.clone()));
         assert_eq!(control.next().await, Some(ControlMessage::Introduce));
@@ -154,26 +151,7 @@ impl Farm {
 
     /// All these titles are made from equal bytes.
     pub(super) fn submission_of(&self, name: &str) -> Submission {
-        Submission {
-            title: name.parse().unwrap(),
-            source: SourceReference {
-                path: format!("/films/{name}.mp4").into(),
-                size: 10_000_000,
-                modified_ns: 1,
-                etag: None,
-            },
-            ladder: LadderText {
-                file: "fast.toml".into(),
-                text: include_str!("../../../ladders/fast.toml").to_owned(),
-            },
-            profiles: vec!["mp4-clr".to_owned()],
-            audio_language: None,
-            subtitles: Vec::new(),
-            protection: None,
-            rights: Default::default(),
-            origin: self.folder.path().join("origin").to_string_lossy().into_owned(),
-            tools: ToolVersions::default().with_recipes(),
-        }
+        submission_in(self.folder.path(), name)
     }
 
     /// The same with subtitles in English, whose bytes are equal as well.
@@ -190,6 +168,18 @@ impl Farm {
             profiles: vec!["dash-clr-2s".to_owned()],
             ..self.submission_of(name)
         }
+    }
+
+    /// The worker has so many slots of each pool from now on.
+    pub(super) async fn offers(&self, slots: u32) {
+        self.say(offer(slots)).await;
+        let heard = || self.handle.workers().iter().any(|worker| worker.pools[&Pool::Light].total == slots);
+        let hearing = async {
+            while !heard() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, hearing).await.unwrap();
     }
 
     pub(super) async fn submit(&self) -> Title {
@@ -282,11 +272,8 @@ impl Farm {
 
     /// Whether a task of this kind is ready and was not sent.
     pub(super) async fn is_ready(&self, kind: TaskKind) -> bool {
-        let mut ready = Vec::new();
-        for pool in Pool::ALL {
-            ready.extend(self.store.ready(pool, usize::MAX).await.unwrap());
-        }
-        ready.iter().any(|task| task.kind == kind)
+        let ready = self.store.ready(ReadyOf::All { after: None, limit: usize::MAX }).await.unwrap();
+        ready.iter().any(|task| task.kind == kind && task.wait.is_zero())
     }
 
     /// Does what a task wants done.
@@ -329,6 +316,52 @@ impl Farm {
         let attempts = self.store.attempts_of(&message.task.key).await.unwrap();
         attempts.iter().map(|attempt| attempt.outcome.map(|outcome| outcome.as_str())).collect()
     }
+}
+
+/// A film that was delivered to a farm in this folder.
+pub(super) fn submission_in(folder: &Path, name: &str) -> Submission {
+    Submission {
+        title: name.parse().unwrap(),
+        source: SourceReference {
+            path: format!("/films/{name}.mp4").into(),
+            size: 10_000_000,
+            modified_ns: 1,
+            etag: None,
+        },
+        ladder: LadderText {
+            file: "fast.toml".into(),
+            text: include_str!("../../../ladders/fast.toml").to_owned(),
+        },
+        profiles: vec!["mp4-clr".to_owned()],
+        audio_language: None,
+        subtitles: Vec::new(),
+        protection: None,
+        rights: Default::default(),
+        facts: Default::default(),
+        origin: folder.join("origin").to_string_lossy().into_owned(),
+        tools: ToolVersions::default().with_recipes(),
+    }
+}
+
+fn order() -> Rules {
+    Rules::parse("order.toml", reelfarm_priority::rules::BUILT_IN).unwrap()
+}
+
+fn offer(slots: u32) -> WorkerEvent {
+    WorkerEvent::Report(Box::new(WorkerReport {
+        worker: played(),
+        phase: WorkerPhase::Serving,
+        host: "here".into(),
+        version: "test".into(),
+        format: FORMAT,
+        pools: Pool::ALL.map(|pool| (pool, Slots { total: slots, busy: 0 })).into(),
+        tools: ToolVersions::default().with_recipes(),
+        capabilities: BTreeSet::new(),
+        processors: 4,
+        speed: BTreeMap::new(),
+        free_disk: None,
+        resting: None,
+    }))
 }
 
 pub(super) fn played() -> WorkerId {

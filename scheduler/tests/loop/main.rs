@@ -4,9 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod attempts;
+mod expedite;
 mod farm;
+mod first;
 mod housekeeping;
+mod order;
 mod resubmission;
 mod sharing;
+mod simulated;
 mod subtitles;
 mod titles;

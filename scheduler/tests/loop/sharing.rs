@@ -3,6 +3,7 @@
 use reelfarm_model::message::TaskMessage;
 use reelfarm_model::{Code, Pool, TaskKey, TaskKind, TitleState};
 use reelfarm_scheduler::FarmEvent;
+use reelfarm_store::Store as _;
 
 use crate::farm::{Farm, fingerprint, measurements};
 
@@ -13,7 +14,9 @@ async fn next_about(farm: &mut Farm, task: TaskKey) -> (String, &'static str) {
             FarmEvent::TaskStarted { title, task, .. } => (title, task, "started"),
             FarmEvent::TaskProgress { title, task, .. } => (title, task, "went on"),
             FarmEvent::TaskFinished { title, task, .. } => (title, task, "finished"),
-            FarmEvent::TitleChanged(_) | FarmEvent::Planned { .. } => continue,
+            FarmEvent::TitleChanged(_) | FarmEvent::Planned { .. } | FarmEvent::RiskChanged { .. } => {
+                continue;
+            }
         };
         if about == task {
             return (title.to_string(), what);
@@ -170,4 +173,34 @@ async fn of_two_equal_files_of_subtitles_the_loss_of_one_fails_its_own_title_alo
     farm.complete(&again, None).await;
     farm.play_to_the_end().await;
     farm.reaches("first", TitleState::Published).await;
+}
+
+/// Nobody looks for what was missed: the scheduler of these tests looks around only after minutes.
+#[tokio::test]
+async fn a_ready_task_that_one_title_gives_up_is_done_for_the_other() {
+    let farm = Farm::start().await;
+    for name in ["film", "copy"] {
+        farm.handle.submit(farm.submission_of(name)).await.unwrap();
+    }
+    let qc = farm.play_until(TaskKind::Qc).await;
+    while farm.wanting(&qc).await.len() < 2 {
+        if let Some(message) = farm.receive_soon().await {
+            farm.play(&message).await;
+        }
+    }
+    farm.offers(0).await;
+    farm.play(&qc).await;
+    for name in ["film", "copy"] {
+        let title = name.parse().unwrap();
+        while farm.store.title(&title).await.unwrap().unwrap().state != TitleState::Preparing {
+            tokio::task::yield_now().await;
+        }
+    }
+    // Made from another file, it wants other tasks, and those of before are still ready.
+    let mut other = farm.submission_of("film");
+    other.source.size += 1;
+    farm.handle.submit(other).await.unwrap();
+    farm.offers(2).await;
+    let encode = farm.play_until(TaskKind::EncodeVideo).await;
+    assert_eq!(farm.wanting(&encode).await, ["copy"]);
 }

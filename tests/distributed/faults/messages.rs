@@ -111,7 +111,7 @@ async fn what_nobody_understands_is_counted_and_set_aside_and_everybody_lives_on
     let tap = Tap::start(&farm).await;
     farm.worker("worker-1");
     for body in
-        [b"\xff\x00".as_slice(), b"", br#"{"format":0,"message":{}}"#, br#"{"format":1,"message":{}}"#]
+        [b"\xff\x00".as_slice(), b"", br#"{"format":0,"message":{}}"#, br#"{"format":2,"message":{}}"#]
     {
         tap.send(TASKS, "light", body).await;
         tap.send("reelfarm.events", "", body).await;

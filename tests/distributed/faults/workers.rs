@@ -1,5 +1,6 @@
 //! Workers and their children that die, hang, are slow to die, or are told to end.
 
+use reelfarm_model::message::FORMAT;
 use reelfarm_model::{Code, TitleState};
 use reelfarm_store::Store as _;
 use rustix::process::{Pid, Signal, kill_process};
@@ -127,8 +128,8 @@ async fn a_worker_of_an_older_version_leaves_newer_tasks_to_others_and_rests() {
     farm.scheduler("scheduler-1").await;
     let tap = Tap::start(&farm).await;
     farm.worker("worker-1");
-    let newer = br#"{"format":2,"message":{"task":{"kind":"sublimate"}}}"#;
-    tap.send(TASKS, "light", newer).await;
+    let newer = format!(r#"{{"format":{},"message":{{"task":{{"kind":"sublimate"}}}}}}"#, FORMAT + 1);
+    tap.send(TASKS, "light", newer.as_bytes()).await;
     farm.until("it rests", async |farm| {
         let workers = farm.json("scheduler-1", &["workers", "--json"]);
         let resting = workers[0]["resting"].as_str().unwrap_or_default();

@@ -10,7 +10,7 @@ use lapin::options::{
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
-use reelfarm_model::message::{TaskMessage, decode};
+use reelfarm_model::message::{FORMAT, TaskMessage, decode};
 use reelfarm_model::task::Pool;
 
 /// Gets a copy of every task message.
@@ -97,7 +97,7 @@ impl Meddler {
         let body = match choice % 3 {
             0 => letter.clone(),
             1 => format!(r#"{{"format": 99, "message": "{letter}"}}"#),
-            _ => format!(r#"{{"format": 1, "message": {{"letter": "{letter}"}}}}"#),
+            _ => format!(r#"{{"format": {FORMAT}, "message": {{"letter": "{letter}"}}}}"#),
         };
         let queue = task_queue(Pool::ALL[choice / 3 % Pool::ALL.len()]);
         // Noted before, because an answer may be lost.

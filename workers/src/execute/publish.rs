@@ -15,7 +15,8 @@ pub(super) async fn run(execution: &Execution, spec: &PublishSpec) -> Result<ser
     let mut files: BTreeMap<String, IndexFile> = BTreeMap::new();
     let mut manifests = Vec::new();
     let receipts = spec.profiles.iter().map(|profile| profile.receipt);
-    for receipt in receipts.chain(spec.subtitles.iter().map(|subtitles| subtitles.receipt)) {
+    let receipts = receipts.chain(spec.subtitles.iter().map(|subtitles| subtitles.receipt));
+    for receipt in receipts.chain(spec.kept.iter().copied()) {
         let receipt = execution.intact_artifact(receipt).await?;
         let receipt: Receipt = receipt.read_json(RECEIPT_FILE).await?;
         files.extend(receipt.files.into_iter().map(|file| (file.path.clone(), file)));
@@ -58,7 +59,14 @@ fn index(title: &TitleId, spec: &PublishSpec, files: Vec<IndexFile>) -> Index {
             verification: published.verification.0,
         })
         .collect();
-    Index { schema: 1, title: title.clone(), source: spec.source, profiles, files }
+    Index {
+        schema: 1,
+        title: title.clone(),
+        source: spec.source,
+        profiles,
+        more_follow: spec.more_follow,
+        files,
+    }
 }
 
 /// The subtitles that a profile's manifests offer.
@@ -121,6 +129,8 @@ mod tests {
             title: "film".parse().unwrap(),
             source: Digest::of(b"source"),
             profiles: vec![published(Container::Smooth)],
+            more_follow: false,
+            kept: Vec::new(),
             subtitles: Vec::new(),
             subtitles_left_out: Vec::new(),
         };

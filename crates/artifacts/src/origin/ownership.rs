@@ -84,6 +84,8 @@ impl Sweep {
     pub(super) fn takes_folder(&self, path: &str) -> bool {
         let mut segments = path.split('/');
         match (segments.next(), segments.next(), segments.next()) {
+            // One that is empty may be about to be filled.
+            (Some(MEDIA), ..) if self.keep_media => false,
             (Some(MEDIA), _, None) => true,
             (Some(MEDIA), _, Some(set)) => is_set_folder(set),
             (Some(first), ..) => self.profiles.contains(first) || self.leads_to_named(path),
@@ -137,6 +139,7 @@ mod tests {
             title: "film".parse().unwrap(),
             source: reelfarm_model::Digest::of(b"source"),
             profiles: Vec::new(),
+            more_follow: false,
             files: files.iter().map(file).collect(),
         }
     }

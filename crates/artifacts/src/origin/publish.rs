@@ -23,7 +23,7 @@ pub struct Published {
 impl Origin {
     /// Writes the manifests and reads them back; sees that everything that `index` names is there; writes `index.json`,
     /// which replaces the old one in one step; and removes what is the farm's in the title's folder and not named by
-    /// the new index. Doing it again does no harm.
+    /// the new index (not media where more profiles follow: theirs are on the way). Doing it again does no harm.
     ///
     /// Manifests have the same paths in every generation, so between the first manifest and the index a player of the
     /// old generation may get the new one: both are whole, as the old media set is removed only at the end. On an error
@@ -88,6 +88,7 @@ impl Origin {
         }
 
         let sweep = Sweep::default().but_for(index);
+        let sweep = if index.more_follow { sweep.but_for_media() } else { sweep };
         let sweep = old.iter().flatten().fold(sweep, Sweep::and_of);
         match self.sweep_with_noted(title, sweep).await {
             Ok(0) => {}

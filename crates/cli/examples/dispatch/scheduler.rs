@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use reelfarm_artifacts::ArtifactStore;
 use reelfarm_packaging::profiles::{BUILT_IN, ProfileList};
+use reelfarm_priority::Rules;
 use reelfarm_qc::Policy;
 use reelfarm_queue::{RabbitMqBroker, RabbitMqOptions, Role};
 use reelfarm_scheduler::Options;
@@ -49,6 +50,7 @@ pub(crate) async fn run(database: &str, broker: &str, state: &Path) -> Result<()
             policy: Policy::parse("qc.toml", reelfarm_qc::BUILT_IN)?,
             profiles: ProfileList::parse("profiles.toml", BUILT_IN)?,
             lease: Duration::from_secs(60),
+            order: Rules::parse("order.toml", reelfarm_priority::rules::BUILT_IN)?,
             retry: RetryPolicy::default(),
             outlived: true,
         },

@@ -15,7 +15,7 @@ use reelfarm_model::{
 };
 use reelfarm_packaging::profiles::{BUILT_IN, ProfileList};
 use reelfarm_scheduler::plan::{Graph, PlanInput};
-use reelfarm_store::{PlannedTask, Store, TitleChange};
+use reelfarm_store::{PlannedCost, PlannedTask, Store, TitleChange};
 use reelfarm_workers::Made;
 
 use crate::Fault;
@@ -52,6 +52,7 @@ pub(crate) async fn plan(store: &dyn Store, count: usize, state: &Path) -> Resul
             conclusion: &conclusion(&ladder),
             ladder: &ladder,
             profiles: list.all(),
+            first: None,
             list: list.all(),
             subtitles: &[],
             protection: submission.protection.as_ref(),
@@ -63,6 +64,7 @@ pub(crate) async fn plan(store: &dyn Store, count: usize, state: &Path) -> Resul
             task: node.task,
             needs: node.needs,
             redo: false,
+            cost: PlannedCost::default(),
         });
         prepare(store, &submission, source, &planned.collect::<Vec<_>>()).await?;
     }
@@ -87,7 +89,14 @@ pub(crate) async fn plan_chains(
                 media: ArtifactKey(Digest::of(b"media")),
             });
             let needs: BTreeSet<_> = planned.last().map(|before| before.task.key).into_iter().collect();
-            planned.push(PlannedTask { task: Task::new(spec, &tools()), source: None, needs, redo: false });
+            let task = Task::new(spec, &tools());
+            planned.push(PlannedTask {
+                task,
+                source: None,
+                needs,
+                redo: false,
+                cost: PlannedCost::default(),
+            });
         }
         prepare(store, &submission, Digest::of(b"chain"), &planned).await?;
     }
@@ -142,6 +151,7 @@ fn submission(title: &str, state: &Path) -> Result<Submission, Fault> {
             },
         }),
         rights: Default::default(),
+        facts: Default::default(),
         origin: state.join("origin").to_string_lossy().into_owned(),
         tools: tools(),
     })

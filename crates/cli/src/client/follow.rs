@@ -173,6 +173,7 @@ impl Following<'_> {
             WatchEvent::TaskFinished { title, task, label, result } => {
                 FarmEvent::TaskFinished { title, task, label, result: farm_result(result) }
             }
+            WatchEvent::RiskChanged { title, foreseen } => FarmEvent::RiskChanged { title, foreseen },
             WatchEvent::Snapshot(_) | WatchEvent::Live {} => return,
         };
         if self.open.contains(event.title()) {

@@ -9,6 +9,7 @@ use reelfarm_scheduler::event::{FarmEvent, TaskResult};
 
 use super::tracker::Tracker;
 use crate::printer::Printer;
+use crate::verbs::eta::warnings;
 
 /// How often a title's plain line is written where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -74,6 +75,9 @@ impl Display {
             }
             FarmEvent::TaskProgress { title, task, progress } => {
                 self.update(title, |shown| shown.tracker.progress(*task, *progress));
+            }
+            FarmEvent::RiskChanged { title, foreseen } => {
+                warnings(title.as_str(), foreseen).iter().for_each(|line| self.printer.line(line));
             }
             FarmEvent::TaskFinished { title, task, label, result } => {
                 if let TaskResult::WillRetry(failure) = result {

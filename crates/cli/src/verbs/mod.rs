@@ -4,7 +4,10 @@ pub mod child;
 
 mod completions;
 mod doctor;
+pub mod eta;
+pub mod expedite;
 mod explain;
+pub mod facts;
 mod ladders;
 mod list;
 mod probe;
@@ -13,6 +16,7 @@ mod qc;
 mod report;
 mod run;
 mod scheduler;
+pub mod sim;
 mod status;
 pub mod steer;
 pub mod submit;
@@ -60,6 +64,8 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> Exit {
         Verb::Watch(verb) => watch_farm::run(verb, printer).await,
         Verb::Cancel(verb) => steer::run(verb, "cancel", printer).await,
         Verb::Retry(verb) => steer::retry(verb, printer).await,
+        Verb::Eta(verb) => eta::run(verb, printer).await,
+        Verb::Expedite(verb) => expedite::run(verb, printer).await,
         Verb::Hold(verb) => steer::run(verb, "hold", printer).await,
         Verb::Release(verb) => steer::run(verb, "release", printer).await,
         Verb::Workers(verb) => workers::workers(verb, printer).await,
@@ -72,6 +78,7 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> Exit {
         Verb::Ladders(verb) => ladders::run(&verb, printer),
         Verb::Scheduler(verb) => scheduler::run(verb, printer).await,
         Verb::Worker(verb) => worker::run(verb, printer).await,
+        Verb::Sim(verb) => sim::run(verb, printer).await,
         Verb::Completions(verb) => Ok(completions::run(&verb, printer)),
         Verb::MediaChild(_) | Verb::Leash(_) => Ok(Exit::Usage),
     };

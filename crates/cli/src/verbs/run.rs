@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 
 use reelfarm_artifacts::Origin;
 use reelfarm_model::title::{LadderText, Submission, SubtitleFile};
-use reelfarm_model::{Code, Failure, Profile, SourceReference, Title, TitleId};
+use reelfarm_model::{Code, Facts, Failure, Profile, SourceReference, Title, TitleId};
 use reelfarm_packaging::profiles::ProfileList;
+use reelfarm_priority::Rules;
+use reelfarm_scheduler::facts::possible;
+use reelfarm_scheduler::rights::{Allowed, CallRights};
 use reelfarm_telemetry::metrics::Metrics;
 use reelfarm_workers::source::source_reference;
 
@@ -19,7 +22,6 @@ use crate::farm::Farm;
 use crate::printer::Printer;
 use crate::side_files::SideFiles;
 use crate::signals::Signals;
-use reelfarm_scheduler::rights::{Allowed, CallRights};
 
 /// What is asked of every title of the call.
 struct Wish {
@@ -30,6 +32,8 @@ struct Wish {
     list: ProfileList,
     new_keys: bool,
     audio_language: Option<String>,
+    facts: Facts,
+    order: Rules,
     origin: String,
 }
 
@@ -57,15 +61,18 @@ impl Wish {
         if let Some(protection) = &protection {
             farm.keys.are_in_reach(&title, protection, &profiles, self.list.all())?;
         }
+        let profiles: Vec<String> = profiles.into_iter().map(|profile| profile.id).collect();
+        let facts = possible(self.facts.clone(), &self.order, &self.list, &profiles)?;
         Ok(Submission {
             title,
             source,
             ladder: self.ladder.clone(),
-            profiles: profiles.into_iter().map(|profile| profile.id).collect(),
+            profiles,
             audio_language: self.audio_language.clone(),
             subtitles,
             protection,
             rights,
+            facts,
             origin: self.origin.clone(),
             tools: farm.tools.clone(),
         })
@@ -156,6 +163,8 @@ fn wish(verb: &Run, project: &Project) -> Result<Wish, Failure> {
         list,
         rights: CallRights { rights, are_new: verb.new_rights },
         audio_language: super::audio_language(verb.audio_lang.as_deref(), project)?,
+        facts: verb.facts.facts(),
+        order: project.order_rules()?,
         origin: project.origin(verb.origin.as_deref())?,
     })
 }

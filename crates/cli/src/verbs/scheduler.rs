@@ -52,6 +52,7 @@ pub async fn run(verb: SchedulerArguments, printer: &Printer) -> Result<Exit, Fa
         policy: super::policy(&project)?,
         profiles: super::profile_list(&project)?,
         lease: Duration::from_secs(verb.lease),
+        order: project.order_rules()?,
         retry: RetryPolicy { environment_limit: ENVIRONMENT_LIMIT, ..RetryPolicy::default() },
         outlived: true,
     };
@@ -143,6 +144,7 @@ fn intake(
     Ok(Intake {
         ladders,
         ladder: ladder.name,
+        order: options.order.clone(),
         profile_list: options.profiles.clone(),
         profiles: project.profiles.clone().unwrap_or_else(|| vec!["all".to_owned()]),
         rights: project.drm.rights(None, false),

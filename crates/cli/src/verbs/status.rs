@@ -2,11 +2,12 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use reelfarm_api::{FailedAttempt, Standing, TaskStatus, TitleStatus};
+use reelfarm_api::{FailedAttempt, LeaderView, Standing, TaskStatus, TitleOrder, TitleStatus};
 use reelfarm_model::{Failure, TaskState};
-use reelfarm_scheduler::api::status_of;
+use reelfarm_scheduler::api::{status_of, title_order};
 use reelfarm_store::Store as _;
 
+use super::eta::{time, warnings};
 use super::list::open;
 use super::watch_farm::unknown;
 use crate::arguments::Status;
@@ -19,14 +20,16 @@ const SHOWN_FAILURES: usize = 5;
 
 /// Shows the title.
 pub async fn run(verb: Status, printer: &Printer) -> Result<Exit, Failure> {
-    let status: TitleStatus = match verb.farm.connect(&Project::load()?)? {
+    let project = Project::load()?;
+    let status: TitleStatus = match verb.farm.connect(&project)? {
         Some(client) => client.get(&["titles", &verb.title], &()).await?,
         None => {
             let not_found = || unknown(&verb.title);
             let id = verb.title.parse().map_err(|_| not_found())?;
             let store = open(&verb.state).await?.ok_or_else(not_found)?;
             let title = store.title(&id).await?.ok_or_else(not_found)?;
-            status_of(&store, title, None, None).await?
+            let order = Some(title_order(&project.order_rules()?, &title));
+            status_of(&store, title, LeaderView { order, ..LeaderView::default() }).await?
         }
     };
     if verb.json.json {
@@ -53,6 +56,9 @@ fn text(status: &TitleStatus, now_ms: i64) -> String {
     if let Some(failure) = &title.failure {
         text.push_str(&format!("  why      {failure}\n"));
     }
+    if let Some(order) = &standing.order {
+        text.push_str(&order_line(submission.title.as_str(), order, now_ms));
+    }
     if !title.state.is_final() {
         text.push_str(&waiting(standing, now_ms));
     }
@@ -72,6 +78,40 @@ fn text(status: &TitleStatus, now_ms: i64) -> String {
     text
 }
 
+/// What its order follows from.
+fn order_line(title: &str, order: &TitleOrder, now_ms: i64) -> String {
+    let due = match order.required_by_ms {
+        None => "no deadline".to_owned(),
+        Some(due_ms) => {
+            let at = time(due_ms);
+            let minutes = (due_ms - now_ms).div_euclid(60_000);
+            let distance = format!("{} h {:02} min", minutes.abs() / 60, minutes.abs() % 60);
+            if minutes < 0 {
+                format!("was due at {at}, {distance} ago")
+            } else {
+                format!("due at {at}, in {distance}")
+            }
+        }
+    };
+    let remark = order.remark.as_ref().map(|remark| format!("; {remark}")).unwrap_or_default();
+    let outlook = order.foreseen.outlook.map_or(String::new(), |outlook| {
+        let first = outlook.first_ms.map(|first| format!(", first about {}", time(first)));
+        format!(
+            "; {}{}, online about {}",
+            outlook.risk.as_str(),
+            first.unwrap_or_default(),
+            time(outlook.expected_ms)
+        )
+    });
+    let expedited = order.expedited_ms.map(|at| format!(", expedited {}", time(at))).unwrap_or_default();
+    let mut text =
+        format!("  order    {}, route {}{expedited}, {due}{outlook}{remark}\n", order.kind, order.route);
+    for warning in warnings(title, &order.foreseen).iter().skip(1) {
+        text.push_str(&format!("         {}\n", warning.trim_start()));
+    }
+    text
+}
+
 /// What runs, what is next and what keeps it, and what waits for what.
 fn waiting(standing: &Standing, now_ms: i64) -> String {
     let mut text = format!("  now      {}\n", standing.summary);
@@ -81,7 +121,7 @@ fn waiting(standing: &Standing, now_ms: i64) -> String {
         text.push_str(&format!("    runs   {}{on}, {share:.0} %, attempt {}\n", task.label, task.attempt));
     }
     for task in &standing.next {
-        text.push_str(&format!("    next   {} {}\n", task.label, task.reason.sentence(task.pool, now_ms)));
+        text.push_str(&format!("    next   {} {}\n", task.label, task.sentence(now_ms)));
     }
     for task in &standing.blocked {
         let (first, others) = task.waits_for.split_at(task.waits_for.len().min(3));

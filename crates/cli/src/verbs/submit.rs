@@ -10,6 +10,7 @@ use reelfarm_model::title::SubtitleFile;
 use reelfarm_model::{Code, Failure, Title, TitleId};
 use reelfarm_workers::source::source_reference;
 
+use super::facts::FactsArguments;
 use super::report::{self, Outcome};
 use crate::arguments::{Json, Subtitles};
 use crate::client::{Client, FarmArguments, follow, is_passing};
@@ -52,6 +53,8 @@ pub struct Submit {
     pub no_clear: bool,
     #[command(flatten)]
     pub subtitles: Subtitles,
+    #[command(flatten)]
+    pub facts: FactsArguments,
     /// Let titles that have keys already have others, which makes their licences useless.
     #[arg(long)]
     pub new_keys: bool,
@@ -190,6 +193,7 @@ async fn submit(
         subtitles: subtitles(client, verb, file, printer).await?,
         drm: verb.drm.clone(),
         no_clear: verb.no_clear,
+        facts: verb.facts.facts(),
         new_keys: verb.new_keys,
         new_rights: verb.new_rights,
     };

@@ -151,9 +151,13 @@ async fn failures_of_the_host_are_told_from_those_of_the_media() {
 /// A packager that writes its own id and that of a child of its, and then does nothing for a long time.
 const HANGS: &str = "sleep 1000 & echo $! > child; echo $$ > parent; wait";
 
-/// Whether the process whose id is in the file still runs; one that nobody has waited for does not.
+/// Whether the process whose id is in the file still runs; one that nobody has waited for does not, and none whose id was not
+/// written yet.
 fn runs(file: &Path) -> bool {
     let id = fs_err::read_to_string(file).unwrap();
+    if id.trim().is_empty() {
+        return false;
+    }
     let state = fs_err::read_to_string(format!("/proc/{}/stat", id.trim())).unwrap_or_default();
     !matches!(state.rsplit(')').next().and_then(|rest| rest.trim().chars().next()), None | Some('Z' | 'X'))
 }
@@ -203,7 +207,7 @@ async fn a_dropped_call_leaves_no_process() {
     let (parent, child) = (folder.path().join("parent"), folder.path().join("child"));
     tokio::select! {
         ended = run(&hangs, &title, &spec, folder.path()) => panic!("{ended:?}"),
-        () = wait_for(|| parent.exists() && runs(&child)) => {}
+        () = wait_for(|| parent.exists() && runs(&parent) && runs(&child)) => {}
     }
     wait_for(|| !runs(&parent) && !runs(&child)).await;
 }

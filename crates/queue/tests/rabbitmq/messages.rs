@@ -165,7 +165,7 @@ pub(crate) async fn a_newer_message_is_left_to_one_other_receiver_and_told(
     let client = Client::connect(server, User::Administrator, case).await;
     let channel = client.channel().await;
     channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
-    let newer = br#"{"format":2,"message":{}}"#.as_slice();
+    let newer = br#"{"format":3,"message":{}}"#.as_slice();
     let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
     let sent = channel.basic_publish("reelfarm.tasks".into(), "cpu".into(), options, newer, properties).await;
     sent.unwrap().await.unwrap();

@@ -8,12 +8,12 @@ use reelfarm_model::task::{Task, TaskSpec, UploadSpec};
 use reelfarm_model::{ArtifactKey, Code, Digest, Progress, TaskKind, TaskState, TitleState};
 
 use super::fixtures::{
-    LONG, NONE, dispatch, failure, finish, key, planned, ready, record, refused_everywhere, start, state,
-    submission, submit, submit_and_plan, title, to, worker,
+    LONG, NONE, back_off, dispatch, failure, finish, key, planned, ready, record, refused_everywhere, start,
+    state, submission, submit, submit_and_plan, title, to, unconditional, worker,
 };
 use crate::records::{AttemptEnd, Counts, ExpiredAttempt};
 use crate::report::RetryDecision;
-use crate::store::{PlannedTask, Store};
+use crate::store::Store;
 
 /// The life of an attempt that goes well, as it is seen from outside.
 pub async fn an_attempt_runs_from_dispatch_to_done<S: Store>(store: &S) {
@@ -72,14 +72,13 @@ pub async fn a_failed_attempt_waits_for_its_back_off<S: Store>(store: &S) {
     let failed = store.fail(&first, &failure("one"), RetryDecision::After(NONE)).await.expect("asked");
     assert_eq!(failed.expect("current").titles, [(title("film"), 1)]);
     assert_eq!(ready(store).await, [key(1)]);
-    assert_eq!(store.next_ready_in().await.expect("asked"), None, "it may be dispatched already");
 
     let second = start(store, 1).await;
     assert_ne!(second.lease, first.lease);
     store.fail(&second, &failure("two"), RetryDecision::After(LONG)).await.expect("asked").expect("current");
     assert_eq!(ready(store).await, []);
     assert_eq!(store.dispatch(&key(1), LONG).await.expect("asked"), None);
-    let wait = store.next_ready_in().await.expect("asked").expect("one is in a back-off");
+    let wait = back_off(store, 1).await.expect("it is in a back-off");
     assert!(wait <= LONG && wait > LONG / 2, "{wait:?}");
     let waiting = record(store, 1).await;
     assert_eq!((waiting.state, waiting.failures, waiting.attempt), (TaskState::Ready, 2, 2));
@@ -99,7 +98,7 @@ pub async fn who_was_stopped_at_the_origin_is_known_for_a_while<S: Store>(store:
         let spec =
             UploadSpec { origin: "/origin".into(), title: title(name), media_path: "media/x".into(), media };
         let task = Task::new(TaskSpec::Upload(spec), &ToolVersions::default());
-        PlannedTask { task, source: None, needs: Default::default(), redo: false }
+        unconditional(task)
     };
     let film = submit_and_plan(store, "film", &[planned(1, &[]), upload("film")]).await;
     submit_and_plan(store, "other", &[upload("other")]).await;

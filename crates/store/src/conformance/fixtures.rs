@@ -8,13 +8,13 @@ use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::task::{QcSpec, TaskSpec};
 use reelfarm_model::title::{LadderText, Submission};
 use reelfarm_model::{
-    Code, Digest, Failure, Fence, Pool, Progress, Rights, SourceReference, Task, TaskKey, TaskState, TitleId,
-    TitleState, WorkerId,
+    Code, Digest, Facts, Failure, Fence, Progress, Rights, SourceReference, Task, TaskKey, TaskState,
+    TitleId, TitleState, WorkerId,
 };
 
-use crate::records::TaskRecord;
+use crate::records::{ReadyOf, TaskRecord};
 use crate::report::RetryDecision;
-use crate::store::{PlannedTask, Store, SubmitOutcome, TitleChange};
+use crate::store::{PlannedCost, PlannedTask, Store, SubmitOutcome, TitleChange};
 
 /// A lease or back-off that does not run out during a test.
 pub const LONG: Duration = Duration::from_secs(3600);
@@ -37,6 +37,7 @@ pub fn submission(name: &str, variant: u32) -> Submission {
         subtitles: Vec::new(),
         protection: None,
         rights: Rights::default(),
+        facts: Facts::default(),
         origin: "/origin".to_owned(),
         tools: ToolVersions::default(),
     }
@@ -57,6 +58,11 @@ pub fn source(variant: u32) -> SourceReference {
     }
 }
 
+/// All ready tasks.
+pub const EVERYTHING: ReadyOf<'static> = ReadyOf::All { after: None, limit: usize::MAX };
+/// No test uses as many numbers of tasks.
+const MANY: u32 = 2000;
+
 /// A task; those with different numbers differ.
 pub fn task(number: u32) -> Task {
     let source = Digest::of(&number.to_be_bytes());
@@ -68,14 +74,15 @@ pub fn key(number: u32) -> TaskKey {
     task(number).key
 }
 
+/// A plan's entry for a task that needs nothing and reads no source.
+pub fn unconditional(task: Task) -> PlannedTask {
+    PlannedTask { task, source: None, needs: BTreeSet::new(), redo: false, cost: PlannedCost::default() }
+}
+
 /// A plan's entry for [`task`].
 pub fn planned(number: u32, needs: &[u32]) -> PlannedTask {
-    PlannedTask {
-        task: task(number),
-        source: Some(source(number)),
-        needs: needs.iter().map(|need| key(*need)).collect(),
-        redo: false,
-    }
+    let needs = needs.iter().map(|need| key(*need)).collect();
+    PlannedTask { source: Some(source(number)), needs, ..unconditional(task(number)) }
 }
 
 /// The same entry, to be done again.
@@ -112,6 +119,13 @@ pub async fn submit_and_plan(store: &impl Store, name: &str, tasks: &[PlannedTas
     title
 }
 
+/// Holds a title that is under way, or lets it go on.
+pub async fn hold(store: &impl Store, title: &TitleId, held: bool) {
+    let after = store.hold(title, held).await.expect("asked").expect("under way");
+    assert_eq!(after.held, held);
+    assert_eq!(store.title(title).await.expect("asked"), Some(after));
+}
+
 /// Dispatches a task that must be ready.
 pub async fn dispatch(store: &impl Store, number: u32, lease: Duration) -> TaskMessage {
     store.dispatch(&key(number), lease).await.expect("asked").expect("the task is ready")
@@ -140,10 +154,18 @@ pub async fn state(store: &impl Store, number: u32) -> TaskState {
     record(store, number).await.state
 }
 
-/// The keys of the tasks that may be dispatched.
+/// The keys of the tasks that may be dispatched, in the order of their numbers.
 pub async fn ready(store: &impl Store) -> Vec<TaskKey> {
-    let ready = store.ready(Pool::Cpu, usize::MAX).await.expect("asked");
-    ready.into_iter().map(|ready| ready.task).collect()
+    let ready = store.ready(EVERYTHING).await.expect("asked");
+    let ready: BTreeSet<_> =
+        ready.into_iter().filter(|ready| ready.wait.is_zero()).map(|ready| ready.task).collect();
+    (0..MANY).map(key).filter(|key| ready.contains(key)).collect()
+}
+
+/// How long the back-off of a ready task runs yet.
+pub async fn back_off(store: &impl Store, number: u32) -> Option<Duration> {
+    let ready = store.ready(EVERYTHING).await.expect("asked");
+    ready.into_iter().find(|ready| ready.task == key(number)).map(|ready| ready.wait)
 }
 
 /// Keys of tasks, as a set.

@@ -3,21 +3,15 @@
 use std::collections::BTreeSet;
 
 use reelfarm_model::attempt::ArtifactRecord;
-use reelfarm_model::{Digest, TaskState, TitleId, TitleState};
+use reelfarm_model::{Digest, TaskState, TitleState};
 
 use super::fixtures::{
-    LONG, dispatch, failure, finish, key, keys, planned, ready, record, start, state, submission, submit,
-    submit_and_plan, task, title, to,
+    LONG, back_off, dispatch, failure, finish, hold, key, keys, planned, ready, record, start, state,
+    submission, submit, submit_and_plan, task, title, to,
 };
 use crate::records::TitleFilter;
 use crate::report::RetryDecision;
 use crate::store::{Store, SubmitOutcome};
-
-async fn hold(store: &impl Store, title: &TitleId, held: bool) {
-    let after = store.hold(title, held).await.expect("asked").expect("under way");
-    assert_eq!(after.held, held);
-    assert_eq!(store.title(title).await.expect("asked"), Some(after));
-}
 
 /// What is at work goes on, and nothing new begins.
 pub async fn a_held_title_is_not_dispatched<S: Store>(store: &S) {
@@ -31,10 +25,10 @@ pub async fn a_held_title_is_not_dispatched<S: Store>(store: &S) {
     assert_eq!(state(store, 3).await, TaskState::Ready);
     assert_eq!(ready(store).await, []);
     assert_eq!(store.dispatch(&key(3), LONG).await.expect("asked"), None);
-    assert_eq!(store.next_ready_in().await.expect("asked"), None, "nothing comes out of a back-off to run");
+    assert_eq!(back_off(store, 2).await, None, "nothing comes out of a back-off to run");
     hold(store, &film, false).await;
     assert_eq!(ready(store).await, [key(3)]);
-    assert!(store.next_ready_in().await.expect("asked").is_some());
+    assert!(back_off(store, 2).await.is_some());
     dispatch(store, 3, LONG).await;
 }
 

@@ -6,11 +6,11 @@ use reelfarm_model::{ArtifactKey, Digest, Fence, TaskState, TitleId, TitleState}
 
 use super::fixtures::{
     LONG, dispatch, failure, keys, planned, record, refused_everywhere, reprofiled, start, state, submission,
-    submit_and_plan, title, to,
+    submit_and_plan, title, to, unconditional,
 };
 use crate::records::AttemptEnd;
 use crate::report::RetryDecision;
-use crate::store::{PlannedTask, Store, SubmitOutcome};
+use crate::store::{Store, SubmitOutcome};
 
 /// Submits a title again from the same source; answers the attempts that are to stop.
 async fn resubmit<S: Store>(store: &S, name: &str, profiles: u32) -> Vec<Fence> {
@@ -80,7 +80,7 @@ pub async fn what_acts_on_the_origin_is_stopped_at_once<S: Store>(store: &S) {
         media: ArtifactKey(Digest::of(b"media")),
     };
     let upload = Task::new(TaskSpec::Upload(spec), &ToolVersions::default());
-    let entry = PlannedTask { task: upload.clone(), source: None, needs: Default::default(), redo: false };
+    let entry = unconditional(upload.clone());
     submit_and_plan(store, "film", &[planned(1, &[]), entry]).await;
     start(store, 1).await;
     let uploading = store.dispatch(&upload.key, LONG).await.expect("asked").expect("ready").fence;

@@ -2,11 +2,11 @@
 
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::task::{FingerprintSpec, Task, TaskSpec};
-use reelfarm_model::{Pool, TaskState, TitleState};
+use reelfarm_model::{TaskState, TitleState};
 
 use super::fixtures::{
     LONG, NONE, failure, finish, key, keys, picture, planned, ready, record, redone, source, start, state,
-    submission, submit, submit_and_plan, title, to, worker,
+    submission, submit, submit_and_plan, title, to, unconditional, worker,
 };
 use crate::error::StoreError;
 use crate::report::RetryDecision;
@@ -219,16 +219,12 @@ pub async fn the_latest_plan_says_where_the_next_attempt_finds_the_source<S: Sto
     assert_eq!(message.source, Some(source(9)));
 }
 
-/// What came first is offered first, and no more than was asked for.
-pub async fn tasks_come_out_in_the_order_of_planning<S: Store>(store: &S) {
+/// A title's tasks are listed as they were planned.
+pub async fn tasks_are_listed_in_the_order_of_planning<S: Store>(store: &S) {
     let one = submit_and_plan(store, "one", &[planned(5, &[]), planned(2, &[])]).await;
     submit_and_plan(store, "two", &[planned(9, &[]), planned(1, &[])]).await;
-    let records = store.ready(Pool::Cpu, 3).await.expect("asked");
-    assert_eq!(records.iter().map(|ready| ready.task).collect::<Vec<_>>(), [key(5), key(2), key(9)]);
     let listed = store.tasks_of(&one).await.expect("asked");
     assert_eq!(listed.iter().map(|record| record.task.key).collect::<Vec<_>>(), [key(5), key(2)]);
-    assert_eq!(store.ready(Pool::Cpu, 0).await.expect("asked"), []);
-    assert_eq!(store.ready(Pool::Light, 3).await.expect("asked"), [], "another pool's");
 }
 
 /// A task with a source, numbers beyond 64 bits' half, and a result comes back as it was.
@@ -238,8 +234,7 @@ pub async fn every_kind_of_structure_survives_the_database<S: Store>(store: &S) 
         TaskSpec::Fingerprint(FingerprintSpec { source: source(1) }),
         &ToolVersions([("ffmpeg".to_owned(), "5.1".to_owned())].into()),
     );
-    let entry =
-        PlannedTask { task: task.clone(), source: Some(source(1)), needs: Default::default(), redo: false };
+    let entry = PlannedTask { source: Some(source(1)), ..unconditional(task.clone()) };
     assert!(store.plan(&film, 1, &[entry]).await.expect("asked").is_some());
     let message = store.dispatch(&task.key, LONG).await.expect("asked").expect("ready");
     assert_eq!((message.task, message.source), (task.clone(), Some(source(1))));

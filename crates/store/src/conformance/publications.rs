@@ -15,8 +15,7 @@ const ORIGIN: &str = "/origin";
 const FILM: &str = "/sources/\"the\" Ünder film.mov";
 
 fn unconditional(spec: TaskSpec) -> PlannedTask {
-    let task = Task::new(spec, &ToolVersions::default());
-    PlannedTask { task, source: None, needs: Default::default(), redo: false }
+    super::fixtures::unconditional(Task::new(spec, &ToolVersions::default()))
 }
 
 fn publish(origin: &str, source: Digest) -> PlannedTask {
@@ -26,6 +25,8 @@ fn publish(origin: &str, source: Digest) -> PlannedTask {
         title,
         source,
         profiles: Vec::new(),
+        more_follow: false,
+        kept: Vec::new(),
         subtitles: Vec::new(),
         subtitles_left_out: Vec::new(),
     }))

@@ -7,6 +7,7 @@
 mod attempts;
 mod dispatch;
 mod endings;
+mod expedites;
 mod idempotency;
 mod leadership;
 mod planning;
@@ -27,14 +28,17 @@ use async_trait::async_trait;
 use reelfarm_model::attempt::ArtifactRecord;
 use reelfarm_model::message::TaskMessage;
 use reelfarm_model::title::Submission;
-use reelfarm_model::{ArtifactKey, Digest, Fence, Pool, Standing, TaskKey, Title, TitleId, TitleState};
+use reelfarm_model::{ArtifactKey, Digest, Fence, Standing, TaskKey, Title, TitleId, TitleState};
 
 use super::open::known_schema;
 use super::{Form, dialect};
 use crate::access::{Access, Answer, Claim, ClaimToken, KeyedRequest, NewToken, TokenRecord};
 use crate::error::StoreError;
 use crate::leadership::{Candidate, Election, Leader, Leadership, Term};
-use crate::records::{AttemptRecord, Counts, ExpiredAttempt, ReadyTask, TaskRecord, TitleFilter, UnderWay};
+use crate::records::{
+    AttemptRecord, Counts, Expedite, ExpediteRecord, Expedited, ExpiredAttempt, FinishedRun, Left, ReadyOf,
+    ReadyTask, TaskRecord, TitleFilter, UnderWay,
+};
 use crate::report::{AttemptReport, Recorded};
 use crate::store::{Advanced, Planned, PlannedTask, Retried, Store, Submitted, TitleChange};
 
@@ -111,6 +115,14 @@ impl Store for Form {
         write!(self, "hold a title", titles::hold, title, held)
     }
 
+    async fn expedite(&self, title: &TitleId, wish: &Expedite) -> Result<Expedited, StoreError> {
+        write!(self, "expedite a title", expedites::expedite, title, wish)
+    }
+
+    async fn expedites(&self, since_ms: i64, limit: usize) -> Result<Vec<ExpediteRecord>, StoreError> {
+        read!(self, "list the titles that were expedited", expedites::expedites, since_ms, limit)
+    }
+
     async fn retry_title(&self, title: &TitleId) -> Result<Option<Submitted>, StoreError> {
         write!(self, "try a title again", retries::retry_title, title)
     }
@@ -119,12 +131,24 @@ impl Store for Form {
         write!(self, "try a task again", retries::retry_task, title, task)
     }
 
-    async fn ready(&self, pool: Pool, limit: usize) -> Result<Vec<ReadyTask>, StoreError> {
-        read!(self, "list the ready tasks", queries::ready, pool, limit)
+    async fn ready(&self, of: ReadyOf<'_>) -> Result<Vec<ReadyTask>, StoreError> {
+        read!(self, "list the ready tasks", queries::ready, of)
     }
 
-    async fn next_ready_in(&self) -> Result<Option<Duration>, StoreError> {
-        read!(self, "look for the end of a back-off", queries::next_ready_in)
+    async fn paths(&self) -> Result<BTreeMap<TitleId, i64>, StoreError> {
+        read!(self, "look for the lengths of critical paths", queries::paths)
+    }
+
+    async fn left(&self) -> Result<Vec<Left>, StoreError> {
+        read!(self, "look for what is left to do", queries::left)
+    }
+
+    async fn finished_runs(&self, limit: usize) -> Result<Vec<FinishedRun>, StoreError> {
+        read!(self, "look for how long tasks took", queries::finished_runs, limit)
+    }
+
+    async fn now_ms(&self) -> Result<i64, StoreError> {
+        read!(self, "ask for the time", queries::now_ms)
     }
 
     async fn stopped_at_origin(&self, within: Duration) -> Result<BTreeSet<TitleId>, StoreError> {
@@ -181,6 +205,10 @@ impl Store for Form {
 
     async fn live_titles(&self) -> Result<Vec<Title>, StoreError> {
         read!(self, "list the live titles", queries::live_titles)
+    }
+
+    async fn unsettled_titles(&self) -> Result<Vec<TitleId>, StoreError> {
+        read!(self, "list the titles of which something is to be decided", queries::unsettled_titles)
     }
 
     async fn tasks_of(&self, title: &TitleId) -> Result<Vec<TaskRecord>, StoreError> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use reelfarm_model::{ArtifactKey, TaskKey, TaskState, TitleId, TitleState};
 
 use super::attempts::to_keys;
-use super::dialect::{Connection, one_of, rows, texts};
+use super::dialect::{Connection, one_of, rows};
 use super::sql::idle_state;
 use super::titles::cancel_unwanted;
 use crate::error::StoreError;
@@ -37,7 +37,7 @@ pub(super) async fn plan(
     let redone: Vec<TaskKey> = tasks.iter().filter(|task| task.redo).map(|task| task.task.key).collect();
     let mut changed = planned.clone();
     changed.extend(dependents(connection, &redone).await?);
-    want(connection, title, &planned).await?;
+    want(connection, title, tasks).await?;
     drop_needs(connection, title, &planned).await?;
     // Only now are all tasks of the plan there to be needed.
     add_needs(connection, tasks).await?;
@@ -72,7 +72,8 @@ async fn add(
         match state {
             None => {
                 let (kind, pool) = (task.spec.kind().as_str(), task.spec.pool().as_str());
-                new.push((task.key, kind, pool, to_json("a task", task)?, source, place));
+                let specification = to_json("a task", task)?;
+                new.push((task.key, kind, pool, specification, source, place, planned.cost.expected_ms));
                 continue;
             }
             Some(TaskState::Failed | TaskState::Cancelled) => afresh.push((task.key, place)),
@@ -88,9 +89,9 @@ async fn add(
     }
     if !new.is_empty() {
         sqlx::query(concat!(
-            "INSERT INTO tasks (task, kind, pool, specification, source, state, place) \
+            "INSERT INTO tasks (task, kind, pool, specification, source, state, place, expected_ms) \
              SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, 'waiting', \
-             CAST(value ->> 5 AS BIGINT) FROM ",
+             CAST(value ->> 5 AS BIGINT), CAST(value ->> 6 AS BIGINT) FROM ",
             rows!("$1"),
             " WHERE true ON CONFLICT DO NOTHING"
         ))
@@ -199,14 +200,20 @@ async fn add_needs(connection: &mut Connection, tasks: &[PlannedTask]) -> Result
     Ok(())
 }
 
-async fn want(connection: &mut Connection, title: &TitleId, tasks: &BTreeSet<TaskKey>) -> Result<(), Fault> {
+async fn want(connection: &mut Connection, title: &TitleId, tasks: &[PlannedTask]) -> Result<(), Fault> {
+    let wants: Vec<_> = tasks
+        .iter()
+        .map(|planned| (planned.task.key, planned.cost.tail_ms, planned.cost.part.as_str()))
+        .collect();
     sqlx::query(concat!(
-        "INSERT INTO title_tasks (title, task, wanted, planned) SELECT $1, value, 1, 1 FROM ",
-        texts!("$2"),
-        " WHERE true ON CONFLICT (title, task) DO UPDATE SET wanted = 1, planned = 1"
+        "INSERT INTO title_tasks (title, task, wanted, planned, tail_ms, part) \
+         SELECT $1, value ->> 0, 1, 1, CAST(value ->> 1 AS BIGINT), value ->> 2 FROM ",
+        rows!("$2"),
+        " WHERE true ON CONFLICT (title, task) DO UPDATE SET wanted = 1, planned = 1, \
+         tail_ms = excluded.tail_ms, part = excluded.part"
     ))
     .bind(title.as_str())
-    .bind(to_json("task keys", tasks)?)
+    .bind(to_json("task keys", &wants)?)
     .execute(connection)
     .await?;
     Ok(())
@@ -263,14 +270,16 @@ pub(super) async fn want_what_is_needed(
     changed: &BTreeSet<TaskKey>,
 ) -> Result<(), Fault> {
     sqlx::query(concat!(
-        "WITH RECURSIVE wants (title, task) AS ( \
-             SELECT title_tasks.title, title_tasks.task FROM title_tasks JOIN tasks USING (task) \
+        "WITH RECURSIVE wants (title, task, tail_ms, part) AS ( \
+             SELECT title_tasks.title, title_tasks.task, tail_ms, part FROM title_tasks JOIN tasks USING (task) \
              WHERE wanted = 1 AND tasks.state <> 'done' AND task ", one_of!("$1"), " \
              UNION \
-             SELECT wants.title, task_needs.need FROM wants JOIN task_needs ON task_needs.task = wants.task \
+             SELECT wants.title, task_needs.need, wants.tail_ms, wants.part \
+             FROM wants JOIN task_needs ON task_needs.task = wants.task \
              JOIN tasks ON tasks.task = task_needs.need WHERE tasks.state <> 'done' \
          ) \
-         INSERT INTO title_tasks (title, task, wanted, planned) SELECT title, task, 1, 0 FROM wants WHERE true \
+         INSERT INTO title_tasks (title, task, wanted, planned, tail_ms, part) \
+         SELECT title, task, 1, 0, MAX(tail_ms), MIN(part) FROM wants WHERE true GROUP BY title, task \
          ON CONFLICT (title, task) DO UPDATE SET wanted = 1"
     ))
     .bind(to_json("task keys", changed)?)
@@ -290,7 +299,8 @@ async fn drop_what_is_not_needed(connection: &mut Connection, title: &str) -> Re
              WHERE tasks.state <> 'done' \
          ) \
          DELETE FROM title_tasks WHERE title = $1 AND planned = 0 AND wanted = 1 \
-         AND task IN (SELECT task FROM tasks WHERE state <> 'done') AND task NOT IN (SELECT task FROM needed) \
+         AND EXISTS (SELECT 1 FROM tasks t WHERE t.task = title_tasks.task AND t.state <> 'done') \
+         AND task NOT IN (SELECT task FROM needed) \
          RETURNING task",
     )
     .bind(title)

@@ -4,8 +4,8 @@
 macro_rules! title_columns {
     () => {
         "titles.generation, titles.state, titles.submission, titles.source_digest, titles.report, titles.failure, \
-         titles.submitted_ms, titles.changed_ms, CAST(titles.held AS BIGINT) AS held, \
-         CAST(titles.leftovers AS BIGINT) AS leftovers"
+         titles.submitted_ms, titles.arrived_ms, titles.changed_ms, CAST(titles.held AS BIGINT) AS held, \
+         CAST(titles.leftovers AS BIGINT) AS leftovers, titles.expedited_ms"
     };
 }
 pub(super) use title_columns;
@@ -35,15 +35,6 @@ macro_rules! idle_state {
     };
 }
 pub(super) use idle_state;
-
-/// A row of `tasks` that a title that is not held wants.
-macro_rules! wanted_now {
-    () => {
-        "EXISTS (SELECT 1 FROM title_tasks JOIN titles USING (title) \
-         WHERE title_tasks.task = tasks.task AND title_tasks.wanted = 1 AND titles.held = 0)"
-    };
-}
-pub(super) use wanted_now;
 
 /// What takes a message out of the outbox.
 macro_rules! sent {

@@ -22,7 +22,7 @@ pub(super) async fn submit(
         Some(title)
             if !title.state.is_final()
                 && title.state != TitleState::Withdrawing
-                && title.submission == *submission =>
+                && title.submission.asks_the_same(submission) =>
         {
             return Ok(Submitted {
                 title: title.clone(),
@@ -32,6 +32,11 @@ pub(super) async fn submit(
         }
         Some(title) => (title.generation + 1, SubmitOutcome::Reopened),
     };
+    let is_same_arrival =
+        |title: &&Title| title.state != TitleState::Published && title.submission.source == submission.source;
+    let arrived_ms = known.as_ref().filter(is_same_arrival).map_or(now, |title| title.arrived_ms);
+    let is_same_route = |title: &&Title| title.submission.facts.route == submission.facts.route;
+    let expedited_ms = known.as_ref().filter(is_same_route).and_then(|title| title.expedited_ms);
     let held = known.as_ref().is_some_and(|title| title.held);
     let leftovers = match &known {
         None => false,
@@ -60,16 +65,18 @@ pub(super) async fn submit(
         report: None,
         failure: None,
         submitted_ms: now,
+        arrived_ms,
         changed_ms: now,
         held,
         leftovers,
+        expedited_ms,
     };
     sqlx::query(
-        "INSERT INTO titles (title, generation, state, submission, submitted_ms, changed_ms, leftovers) \
-         VALUES ($1, $2, $3, $4, $5, $5, $6) ON CONFLICT (title) DO UPDATE SET generation = excluded.generation, \
+        "INSERT INTO titles (title, generation, state, submission, submitted_ms, changed_ms, leftovers, arrived_ms, \
+         expedited_ms) VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8) ON CONFLICT (title) DO UPDATE SET generation = excluded.generation, \
          state = excluded.state, submission = excluded.submission, source_digest = NULL, report = NULL, \
          failure = NULL, submitted_ms = excluded.submitted_ms, changed_ms = excluded.changed_ms, \
-         leftovers = excluded.leftovers",
+         leftovers = excluded.leftovers, arrived_ms = excluded.arrived_ms, expedited_ms = excluded.expedited_ms",
     )
     .bind(submission.title.as_str())
     .bind(to_generation(generation))
@@ -77,6 +84,8 @@ pub(super) async fn submit(
     .bind(to_json("a submission", submission)?)
     .bind(now)
     .bind(i16::from(leftovers))
+    .bind(arrived_ms)
+    .bind(expedited_ms)
     .execute(&mut *connection)
     .await?;
     standing::accept(connection, submission).await?;

@@ -28,7 +28,8 @@ pub(super) async fn advance(
     let changed = sqlx::query(
         "UPDATE titles SET state = COALESCE($4, state), source_digest = COALESCE($5, source_digest), \
          report = COALESCE($6, report), changed_ms = $8, leftovers = COALESCE($9, leftovers), \
-         failure = CASE WHEN $4 = 'published' THEN NULL ELSE COALESCE($7, failure) END \
+         failure = CASE WHEN $4 = 'published' THEN NULL ELSE COALESCE($7, failure) END, \
+         expedited_ms = CASE WHEN $4 IN ('published', 'cancelled') THEN NULL ELSE expedited_ms END \
          WHERE title = $1 AND generation = $2 AND state = $3",
     )
     .bind(title.as_str())

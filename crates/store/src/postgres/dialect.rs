@@ -10,14 +10,6 @@ macro_rules! now {
 }
 pub(super) use now;
 
-/// The elements of a JSON array of texts, as a table with the column `value`.
-macro_rules! texts {
-    ($array:literal) => {
-        concat!("json_array_elements_text(CAST(", $array, " AS json))")
-    };
-}
-pub(super) use texts;
-
 /// Whether what stands before it is an element of a JSON array of texts. As an array, because that is looked up in an
 /// index whatever the planner believes about the sizes of the tables; a join was seen to read all of one instead.
 macro_rules! one_of {

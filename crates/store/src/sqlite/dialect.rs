@@ -10,14 +10,6 @@ macro_rules! now {
 }
 pub(super) use now;
 
-/// The elements of a JSON array of texts, as a table with the column `value`.
-macro_rules! texts {
-    ($array:literal) => {
-        concat!("json_each(", $array, ")")
-    };
-}
-pub(super) use texts;
-
 /// Whether what stands before it is an element of a JSON array of texts.
 macro_rules! one_of {
     ($array:literal) => {

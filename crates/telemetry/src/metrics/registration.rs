@@ -10,7 +10,7 @@ use reelfarm_model::qc::Verdict;
 use reelfarm_model::{Code, Pool, TaskKind, TaskState, TitleState};
 
 use super::specification::{self as spec, MetricSpecification, MetricType};
-use super::{AttemptEnd, Metrics, Shared};
+use super::{AttemptEnd, Metrics, RISKS, Shared};
 
 /// Metrics cannot be set up or read.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,8 @@ impl Metrics {
         build_info.with_label_values(&[version]).set(1);
         let shared = Shared {
             titles: registry.gauges(&spec::TITLES)?,
+            title_deadlines: registry.gauges(&spec::TITLE_DEADLINES)?,
+            slots_promised_beyond: registry.gauges(&spec::SLOTS_PROMISED_BEYOND)?,
             tasks: registry.gauges(&spec::TASKS)?,
             task_duration: registry.histograms(&spec::TASK_DURATION)?,
             task_wait: registry.histograms(&spec::TASK_WAIT)?,
@@ -68,6 +70,9 @@ impl Shared {
         for state in TitleState::ALL {
             self.titles.with_label_values(&[state.as_str()]);
         }
+        for risk in RISKS {
+            self.title_deadlines.with_label_values(&[risk]);
+        }
         for kind in TaskKind::ALL.map(TaskKind::as_str) {
             for state in TaskState::ALL {
                 self.tasks.with_label_values(&[kind, state.as_str()]);
@@ -79,6 +84,7 @@ impl Shared {
         }
         for pool in Pool::ALL.map(Pool::as_str) {
             self.task_wait.with_label_values(&[pool]);
+            self.slots_promised_beyond.with_label_values(&[pool]);
             self.worker_slots.with_label_values(&[pool, "total"]);
             self.worker_slots.with_label_values(&[pool, "busy"]);
         }

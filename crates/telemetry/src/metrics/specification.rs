@@ -77,6 +77,16 @@ pub(super) const TITLES: MetricSpecification =
     gauge("reelfarm_titles", &["state"], "Titles in the store, by state.");
 pub(super) const TASKS: MetricSpecification =
     gauge("reelfarm_tasks", &["kind", "state"], "Tasks in the store, by kind and state.");
+pub(super) const TITLE_DEADLINES: MetricSpecification = gauge(
+    "reelfarm_title_deadlines",
+    &["risk"],
+    "Titles under way, by whether they will be on time: late, at-risk, on-time or undated; unserved where no worker serves a pool that they need, held, or unknown where they are new.",
+);
+pub(super) const SLOTS_PROMISED_BEYOND: MetricSpecification = gauge(
+    "reelfarm_slots_promised_beyond",
+    &["pool"],
+    "Slots that the rules promise to routes as their minimum beyond those that there are.",
+);
 pub(super) const TASK_DURATION: MetricSpecification = histogram(
     "reelfarm_task_duration_seconds",
     TASK_SECONDS,
@@ -157,6 +167,8 @@ pub(super) const PROFILES_VERIFIED: MetricSpecification = counter(
 pub const SPECIFICATION: &[MetricSpecification] = &[
     BUILD_INFO,
     TITLES,
+    TITLE_DEADLINES,
+    SLOTS_PROMISED_BEYOND,
     TASKS,
     TASK_DURATION,
     TASK_WAIT,

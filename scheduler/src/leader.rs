@@ -23,8 +23,9 @@ use reelfarm_telemetry::metrics::Metrics;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::handle::Handle;
 use crate::housekeeping::Housekeeping;
-use crate::service::{Handle, Options, Scheduler, SchedulerError};
+use crate::service::{Options, Scheduler, SchedulerError};
 
 /// Who leads, as this process knows it.
 #[derive(Clone)]

@@ -5,34 +5,32 @@
 //! is in the store before anyone is told, so a scheduler that dies at any moment is followed by one that carries
 //! on from the store.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
-use reelfarm_api::{ExpediteAnswer, ExpediteRequest, TitleForecast, TitleOrder};
 use reelfarm_artifacts::ArtifactStore;
-use reelfarm_model::message::WorkerReport;
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::title::Submission;
-use reelfarm_model::{Code, Failure, Fence, Pool, TaskKey, Title, TitleId, TitleState, WorkerId};
+use reelfarm_model::{Code, Failure, Fence, Pool, TaskKey, Title, TitleId, TitleState};
 use reelfarm_packaging::profiles::ProfileList;
 use reelfarm_priority::Rules;
 use reelfarm_priority::estimate::Estimator;
 use reelfarm_qc::Policy;
-use reelfarm_queue::{Backlog, Broker, BrokerError, EventBatch};
-use reelfarm_store::{Retried, Store, StoreError, SubmitOutcome};
+use reelfarm_queue::{Broker, BrokerError, EventBatch};
+use reelfarm_store::{Store, StoreError, SubmitOutcome};
 use reelfarm_telemetry::metrics::Metrics;
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::attempts::{Active, Stopping};
-use crate::commands::{Again, explain, wrong_state};
+use crate::commands::{explain, wrong_state};
 use crate::errands::{Returned, in_time};
 use crate::event::FarmEvent;
-use crate::expedite::ExpediteWish;
 use crate::forecast::Forecasts;
+use crate::handle::{Command, Handle};
 use crate::name::{self, Claim, Online};
 use crate::order::Order;
 use crate::postponed::Postponed;
@@ -46,9 +44,6 @@ const EVENT_BUFFER: usize = 4096;
 const EVENT_BATCH: usize = 1000;
 /// Batches of events that are recorded after the order to stop, and before leases are looked at, as far as they are at hand.
 const LAST_BATCHES: usize = 16;
-
-/// How long the place of a title in line is waited for.
-const PLACE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a scheduler needs to know.
 #[derive(Clone, Debug)]
@@ -81,143 +76,6 @@ pub enum SchedulerError {
     /// The scheduler has stopped and takes no more commands.
     #[error("the scheduler has stopped")]
     Stopped,
-}
-
-enum Command {
-    Submit(Box<Submission>, oneshot::Sender<Result<Title, Failure>>),
-    Cancel(TitleId, oneshot::Sender<Result<(), Failure>>),
-    Hold(TitleId, bool, oneshot::Sender<Result<Title, Failure>>),
-    RetryTitle(TitleId, oneshot::Sender<Result<Title, Failure>>),
-    RetryPart(TitleId, Again, oneshot::Sender<Result<Retried, Failure>>),
-    Drain(WorkerId, oneshot::Sender<Result<(), Failure>>),
-    Place(TitleId, oneshot::Sender<Option<TitleOrder>>),
-    Expedite(TitleId, ExpediteWish, oneshot::Sender<Result<ExpediteAnswer, Failure>>),
-}
-
-/// Talks to a running scheduler.
-#[derive(Clone)]
-pub struct Handle {
-    commands: mpsc::Sender<Command>,
-    events: broadcast::Sender<FarmEvent>,
-    workers: Workers,
-    postponed: Postponed,
-    forecasts: Forecasts,
-    broker: Arc<dyn Broker>,
-}
-
-impl Handle {
-    /// Submits a title. Submitting what is done already, or under way, changes nothing.
-    ///
-    /// # Errors
-    /// The name belongs to another source, or the scheduler or its store cannot be reached.
-    pub async fn submit(&self, submission: Submission) -> Result<Title, Failure> {
-        self.ask(|reply| Command::Submit(Box::new(submission), reply)).await
-    }
-
-    /// Stops a title that is under way and takes away what it has put at the origin and is not online. One whose files are being taken away
-    /// already goes on with that.
-    ///
-    /// # Errors
-    /// No such title, it has ended already, or the scheduler or its store cannot be reached.
-    pub async fn cancel(&self, title: TitleId) -> Result<(), Failure> {
-        self.ask(|reply| Command::Cancel(title, reply)).await
-    }
-
-    /// Holds a title, so that nothing is dispatched for its sake, or lets it go on.
-    ///
-    /// # Errors
-    /// No such title, it is withdrawing or has ended, or the scheduler or its store cannot be reached.
-    pub async fn hold(&self, title: TitleId, held: bool) -> Result<Title, Failure> {
-        self.ask(|reply| Command::Hold(title, held, reply)).await
-    }
-
-    /// Submits a title that ended without success anew, as it was submitted.
-    ///
-    /// # Errors
-    /// No such title, it did not end so, or the scheduler or its store cannot be reached.
-    pub async fn retry_title(&self, title: TitleId) -> Result<Title, Failure> {
-        self.ask(|reply| Command::RetryTitle(title, reply)).await
-    }
-
-    /// Has a task or a rendition of a title made again, with all that was made from it.
-    ///
-    /// # Errors
-    /// No such title or part, it is withdrawing, or the scheduler, its store or the artifacts cannot be reached.
-    pub async fn retry_part(&self, title: TitleId, again: Again) -> Result<Retried, Failure> {
-        self.ask(|reply| Command::RetryPart(title, again, reply)).await
-    }
-
-    /// Tells a worker to take no more tasks and to end once those that it has are done.
-    ///
-    /// # Errors
-    /// No such worker has been heard of lately, or the scheduler or the broker cannot be reached.
-    pub async fn drain(&self, worker: WorkerId) -> Result<(), Failure> {
-        self.ask(|reply| Command::Drain(worker, reply)).await
-    }
-
-    /// What lies in the queues of the pools.
-    ///
-    /// # Errors
-    /// The broker cannot be reached.
-    pub async fn backlog(&self) -> Result<BTreeMap<Pool, Backlog>, BrokerError> {
-        self.broker.backlog().await
-    }
-
-    /// The workers that have been heard of lately, by their last reports.
-    pub fn workers(&self) -> Vec<WorkerReport> {
-        self.workers.known()
-    }
-
-    /// Why a title could not be planned and is looked at again, where it could not.
-    pub fn postponed(&self, title: &Title) -> Option<Failure> {
-        self.postponed.why(title)
-    }
-
-    /// What a title's order follows from, and where its tasks stand in line; `None` where it has ended or is not known, or
-    /// the scheduler has stopped.
-    pub async fn place(&self, title: TitleId) -> Option<TitleOrder> {
-        let (reply, answer) = oneshot::channel();
-        let asked = async {
-            self.commands.send(Command::Place(title, reply)).await.ok()?;
-            answer.await.ok().flatten()
-        };
-        // The loop may be taking over a great backlog: whoever asks for a title's state does not wait for its place.
-        tokio::time::timeout(PLACE_PATIENCE, asked).await.ok().flatten()
-    }
-
-    /// Has a title go before all others of its route until it is online, or answers what would come of that.
-    ///
-    /// # Errors
-    /// No such title, it is withdrawing or has ended, it is a recode, its route has expedited as many titles today as it may,
-    /// or the scheduler or its store cannot be reached.
-    pub async fn expedite(
-        &self,
-        title: TitleId,
-        request: ExpediteRequest,
-        requester: Option<String>,
-    ) -> Result<ExpediteAnswer, Failure> {
-        self.ask(|reply| Command::Expedite(title, ExpediteWish { request, requester }, reply)).await
-    }
-
-    /// What is to be expected of the titles that are under way, as far as that was worked out.
-    pub fn forecasts(&self) -> BTreeMap<TitleId, TitleForecast> {
-        self.forecasts.all()
-    }
-
-    /// Everything that happens from now on.
-    pub fn subscribe(&self) -> broadcast::Receiver<FarmEvent> {
-        self.events.subscribe()
-    }
-
-    async fn ask<T>(
-        &self,
-        command: impl FnOnce(oneshot::Sender<Result<T, Failure>>) -> Command,
-    ) -> Result<T, Failure> {
-        let gone = || Failure::new(Code::FarmUnreachable, SchedulerError::Stopped.to_string());
-        let (reply, answer) = oneshot::channel();
-        self.commands.send(command(reply)).await.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
-    }
 }
 
 /// The scheduler.

@@ -7,8 +7,8 @@
 //!
 //! Promises: nothing is a source before every byte of it was compared with the digest that names it: while it came, where one
 //! process saw all of it, and read back from the bucket otherwise. Two senders do not mix their bytes: an object is made of
-//! the parts that its maker named by their ETags. Nothing is asked of a store's listings of uploads, which not every store has
-//! for more than one name.
+//! the parts that its maker named by their ETags. Nothing rests on a store's listings of uploads, which
+//! not every store has for more than one name: where there are some, they serve to collect what no note speaks of.
 
 mod append;
 mod collect;

@@ -139,6 +139,9 @@ pub struct Run {
     /// more.
     #[arg(long)]
     pub new_rights: bool,
+    /// Tasks of each pool that run at once [default: what fits this machine's processors].
+    #[arg(long, env = "REELFARM_SLOTS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub slots: Option<u16>,
     /// Serve Prometheus metrics at this address while running, such as 127.0.0.1:9180.
     #[arg(long, env = "REELFARM_METRICS_ADDR", value_name = "ADDRESS")]
     pub metrics_addr: Option<SocketAddr>,

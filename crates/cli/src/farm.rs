@@ -63,6 +63,7 @@ impl Farm {
         policy: Policy,
         profiles: ProfileList,
         keys_file: Option<&Path>,
+        slots: HashMap<Pool, usize>,
         metrics: Metrics,
     ) -> Result<Self, Failure> {
         let lock = lock(state)?;
@@ -79,7 +80,6 @@ impl Farm {
 
         let store: Arc<dyn Store> = Arc::new(store);
         let broker: Arc<dyn Broker> = Arc::new(InProcessBroker::new(Pool::ALL));
-        let slots = slots(std::thread::available_parallelism().map_or(1, usize::from));
         let options = Options {
             tools: versions.clone(),
             policy,
@@ -214,10 +214,17 @@ fn lock(state: &Path) -> Result<fs_err::File, Failure> {
     }
 }
 
+/// Slots of these pools: as many of each as are asked for, otherwise as many as fit this machine.
+pub fn slots(pools: &[Pool], asked: Option<u16>) -> HashMap<Pool, usize> {
+    let fitting = fitting_slots(std::thread::available_parallelism().map_or(1, usize::from));
+    let count = |pool: &Pool| asked.map(usize::from).or_else(|| fitting.get(pool).copied()).unwrap_or(1);
+    pools.iter().map(|pool| (*pool, count(pool))).collect()
+}
+
 /// Slots by pool for a machine of this many processors. An encode keeps about as many threads busy as its ladder has
 /// rungs, so few run at once; two, so that sound is made beside the picture and one title's last rung does not leave
 /// processors idle.
-pub fn slots(processors: usize) -> HashMap<Pool, usize> {
+fn fitting_slots(processors: usize) -> HashMap<Pool, usize> {
     HashMap::from([
         (Pool::Cpu, (processors / 4).max(2)),
         (Pool::Package, (processors / 2).max(2)),

@@ -11,7 +11,7 @@ use super::Api;
 use super::extract::{Json, Named, unknown_title};
 use super::problem::Refusal;
 use crate::commands::Again;
-use crate::service::Handle;
+use crate::handle::Handle;
 
 /// The beginning of a task's key that stands for it, at least.
 const SHORTEST_KEY: usize = 8;

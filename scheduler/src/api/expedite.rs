@@ -10,7 +10,7 @@ use super::authorise::Principal;
 use super::extract::{Json, Named};
 use super::problem::Refusal;
 use crate::facts::{LONGEST_LINE, is_line};
-use crate::service::Handle;
+use crate::handle::Handle;
 
 /// The most that are listed.
 const LISTED: usize = 1_000;

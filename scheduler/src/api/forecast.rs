@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::Extension;
 use reelfarm_api::{Problem, TitleForecast};
 
-use crate::service::Handle;
+use crate::handle::Handle;
 
 /// Lists the titles that are under way with when they will be online, the most endangered first.
 #[utoipa::path(get, path = "/forecast", operation_id = "forecast", tag = "titles", responses(

@@ -11,7 +11,7 @@ use super::authorise::Principal;
 use super::extract::Json;
 use super::idempotency::once;
 use super::problem::Refusal;
-use crate::service::Handle;
+use crate::handle::Handle;
 
 /// Submits a title. Submitting what is under way or done already, in the very same way, changes nothing.
 #[utoipa::path(post, path = "/titles", operation_id = "submitTitle", tag = "titles", request_body = SubmitRequest, params(

@@ -24,8 +24,8 @@ use super::extract::{Named, Query, unknown_title};
 use super::problem::Refusal;
 use crate::cost::cost;
 use crate::event::{self, FarmEvent};
+use crate::handle::Handle;
 use crate::leader::Leader;
-use crate::service::Handle;
 
 /// How often a silent stream says that it is there, so that nobody on the way cuts it.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);

@@ -10,7 +10,7 @@ use reelfarm_model::{Code, Pool, WorkerId};
 use super::extract::Path;
 use super::problem::Refusal;
 use super::status::slots;
-use crate::service::Handle;
+use crate::handle::Handle;
 
 /// Lists the workers that have been heard of lately.
 #[utoipa::path(get, path = "/workers", operation_id = "listWorkers", tag = "workers", responses(

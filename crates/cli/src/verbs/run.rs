@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use reelfarm_artifacts::Origin;
 use reelfarm_model::title::{LadderText, Submission, SubtitleFile};
-use reelfarm_model::{Code, Facts, Failure, Profile, SourceReference, Title, TitleId};
+use reelfarm_model::{Code, Facts, Failure, Pool, Profile, SourceReference, Title, TitleId};
 use reelfarm_packaging::profiles::ProfileList;
 use reelfarm_priority::Rules;
 use reelfarm_scheduler::facts::possible;
@@ -18,7 +18,7 @@ use super::watch::{End, Watch};
 use crate::arguments::Run;
 use crate::config::Project;
 use crate::exit::Exit;
-use crate::farm::Farm;
+use crate::farm::{self, Farm};
 use crate::printer::Printer;
 use crate::side_files::SideFiles;
 use crate::signals::Signals;
@@ -246,13 +246,15 @@ async fn make(
     signals: &mut Signals,
     printer: &Printer,
 ) -> Result<(Vec<Outcome>, End), Failure> {
-    Origin::connect(&wish.origin, &crate::farm::origins()?)?;
+    Origin::connect(&wish.origin, &farm::origins()?)?;
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))
         .map_err(|error| Failure::new(Code::Internal, error.to_string()))?;
     let server = super::serve_metrics(verb.metrics_addr, &metrics, printer).await?;
     let state = project.state(verb.state.state.as_ref());
     let (policy, profiles) = (super::policy(project)?, wish.list.clone());
-    let mut farm = Farm::start(&state, project, policy, profiles, verb.keys.as_deref(), metrics).await?;
+    let slots = farm::slots(&Pool::ALL, verb.slots);
+    let keys = verb.keys.as_deref();
+    let mut farm = Farm::start(&state, project, policy, profiles, keys, slots, metrics).await?;
 
     let unfinished: Vec<Title> = farm.store.live_titles().await?;
     let mut watch = Watch::new(&farm, printer);

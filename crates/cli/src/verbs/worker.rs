@@ -42,7 +42,7 @@ pub async fn run(verb: WorkerArguments, printer: &Printer) -> Result<Exit, Failu
         .map_err(|error| Failure::new(Code::Internal, error.to_string()))?;
     let server = super::serve_metrics(verb.metrics_addr, &metrics, printer).await?;
     let broker: Arc<dyn Broker> = verb.broker.connect(Role::Worker, &id.0, &metrics).await?;
-    let slots = slots(&verb);
+    let slots = farm::slots(&verb.pools, verb.slots);
     printer.line(&format!("worker {id}: {}", shown(&slots)));
     let worker = Worker {
         id,
@@ -89,13 +89,6 @@ pub async fn run(verb: WorkerArguments, printer: &Printer) -> Result<Exit, Failu
         Ok(Err(error)) => Err(broker_failure(&error)),
         Err(error) => Err(Failure::new(Code::Internal, format!("the worker died: {error}"))),
     }
-}
-
-/// Slots of each pool that is asked for: as many as are asked for, or as fit this machine.
-fn slots(verb: &WorkerArguments) -> HashMap<Pool, usize> {
-    let fitting = farm::slots(std::thread::available_parallelism().map_or(1, usize::from));
-    let count = |pool: &Pool| verb.slots.map(usize::from).or_else(|| fitting.get(pool).copied()).unwrap_or(1);
-    verb.pools.iter().map(|pool| (*pool, count(pool))).collect()
 }
 
 fn shown(slots: &HashMap<Pool, usize>) -> String {

@@ -10,6 +10,7 @@ mod endings;
 mod expedites;
 mod idempotency;
 mod leadership;
+mod order;
 mod planning;
 mod queries;
 mod retries;
@@ -132,23 +133,23 @@ impl Store for Form {
     }
 
     async fn ready(&self, of: ReadyOf<'_>) -> Result<Vec<ReadyTask>, StoreError> {
-        read!(self, "list the ready tasks", queries::ready, of)
+        read!(self, "list the ready tasks", order::ready, of)
     }
 
     async fn paths(&self) -> Result<BTreeMap<TitleId, i64>, StoreError> {
-        read!(self, "look for the lengths of critical paths", queries::paths)
+        read!(self, "look for the lengths of critical paths", order::paths)
     }
 
     async fn left(&self) -> Result<Vec<Left>, StoreError> {
-        read!(self, "look for what is left to do", queries::left)
+        read!(self, "look for what is left to do", order::left)
     }
 
     async fn finished_runs(&self, limit: usize) -> Result<Vec<FinishedRun>, StoreError> {
-        read!(self, "look for how long tasks took", queries::finished_runs, limit)
+        read!(self, "look for how long tasks took", order::finished_runs, limit)
     }
 
     async fn now_ms(&self) -> Result<i64, StoreError> {
-        read!(self, "ask for the time", queries::now_ms)
+        read!(self, "ask for the time", order::now_ms)
     }
 
     async fn stopped_at_origin(&self, within: Duration) -> Result<BTreeSet<TitleId>, StoreError> {
@@ -208,7 +209,7 @@ impl Store for Form {
     }
 
     async fn unsettled_titles(&self) -> Result<Vec<TitleId>, StoreError> {
-        read!(self, "list the titles of which something is to be decided", queries::unsettled_titles)
+        read!(self, "list the titles of which something is to be decided", order::unsettled_titles)
     }
 
     async fn tasks_of(&self, title: &TitleId) -> Result<Vec<TaskRecord>, StoreError> {

@@ -15,8 +15,6 @@ use reelfarm_store::{ReadyOf, ReadyTask, Store, StoreError};
 use crate::attempts::works_at_origin;
 use crate::service::{Scheduler, SchedulerError};
 
-/// Tasks that are read together.
-const PAGE: usize = 10_000;
 /// Tasks that are looked at together in search of what was missed.
 const AUDIT: usize = 1_000;
 /// Tasks that are counted before one that a person asks about.
@@ -184,18 +182,13 @@ impl Scheduler {
     /// Reads the whole backlog, for a scheduler that has just come to lead.
     pub(crate) async fn read_order(&mut self) -> Result<(), SchedulerError> {
         self.order.set_clock(&*self.store).await?;
-        let paths = self.store.paths().await?;
+        let backlog = self.store.backlog().await?;
         for title in self.store.live_titles().await? {
-            let path_ms = paths.get(&title.submission.title).copied().unwrap_or(0);
+            let path_ms = backlog.paths.get(&title.submission.title).copied().unwrap_or(0);
             self.order.set_title(&title, path_ms);
         }
-        let mut after = None;
-        loop {
-            let page = self.store.ready(ReadyOf::All { after, limit: PAGE }).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = Some(last.task);
-            self.put_ready(page);
-        }
+        self.put_ready(backlog.ready);
+        Ok(())
     }
 
     /// Reads again what may have changed.

@@ -124,8 +124,12 @@ async fn begin(store: Arc<dyn Store>, state: &Path) -> Result<Duration, Fault> {
     broker.send_event(&WorkerEvent::Report(Box::new(worker()))).await?;
     let stop = CancellationToken::new();
     let start = Instant::now();
-    let running = tokio::spawn(scheduler.run(CancellationToken::new(), stop.clone()));
-    tokio::time::timeout(PATIENCE, broker.receive_task(Pool::Light)).await??;
+    let mut running = tokio::spawn(scheduler.run(CancellationToken::new(), stop.clone()));
+    let first = tokio::time::timeout(PATIENCE, broker.receive_task(Pool::Light));
+    tokio::select! {
+        ended = &mut running => return Err(format!("the scheduler ended: {:?}", ended?).into()),
+        task = first => drop(task??),
+    }
     let took = start.elapsed();
     stop.cancel();
     running.await??;

@@ -66,6 +66,7 @@ macro_rules! store_conformance {
             order::ready_tasks_are_found_by_title_by_need_and_by_pages,
             order::what_is_left_of_titles_is_added_up,
             order::what_goes_first_has_a_path_of_its_own,
+            order::what_comes_before_the_plan_counts_until_it_is_there,
             order::titles_that_wait_for_tasks_are_settled,
             order::a_route_expedites_no_more_a_day_than_it_may,
             order::an_expedite_lasts_until_the_title_is_online,

@@ -24,7 +24,7 @@ pub use error::StoreError;
 pub use leadership::{Candidate, Election, Leader, Leadership, Term};
 pub use postgres::{Limits, PostgresStore};
 pub use records::{
-    AtWork, AttemptEnd, AttemptRecord, Counts, Expedite, ExpediteRecord, Expedited, ExpiredAttempt,
+    AtWork, AttemptEnd, AttemptRecord, Backlog, Counts, Expedite, ExpediteRecord, Expedited, ExpiredAttempt,
     FinishedRun, Left, ReadyOf, ReadyTask, TaskRecord, TitleFilter, TitleGeneration, UnderWay, Wanted,
 };
 pub use report::{AttemptReport, Completed, Failed, Recorded, Report, RetryDecision};

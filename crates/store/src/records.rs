@@ -175,6 +175,16 @@ pub struct ReadyTask {
     pub wants: Vec<Wanted>,
 }
 
+/// What is to be done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// All ready tasks, those in a back-off included, in no order. One that only held titles want is none.
+    pub ready: Vec<ReadyTask>,
+    /// The estimated length of the critical path of each title that wants anything, in milliseconds: the longest of its tasks'
+    /// [tails](crate::PlannedCost::tail_ms); that of what goes first, where something does.
+    pub paths: BTreeMap<TitleId, i64>,
+}
+
 /// What is left of a part of a title for one pool: of the tasks that nobody is at work on together, and of each other task
 /// by itself. Times are milliseconds.
 #[derive(Clone, Debug, PartialEq)]

@@ -16,8 +16,8 @@ use reelfarm_model::{
 use crate::access::Access;
 use crate::error::StoreError;
 use crate::records::{
-    AttemptRecord, Counts, Expedite, ExpediteRecord, Expedited, ExpiredAttempt, FinishedRun, Left, ReadyOf,
-    ReadyTask, TaskRecord, TitleFilter, UnderWay,
+    AttemptRecord, Backlog, Counts, Expedite, ExpediteRecord, Expedited, ExpiredAttempt, FinishedRun, Left,
+    ReadyOf, ReadyTask, TaskRecord, TitleFilter, UnderWay,
 };
 use crate::report::{AttemptReport, Completed, Failed, Recorded, Report, RetryDecision};
 
@@ -215,12 +215,12 @@ pub trait Store: Access {
     /// The database.
     async fn ready(&self, of: ReadyOf<'_>) -> Result<Vec<ReadyTask>, StoreError>;
 
-    /// The estimated length of the critical path of each title that wants anything, in milliseconds:
-    /// the longest of its tasks' [tails](PlannedCost::tail_ms); that of what goes first, where something does.
+    /// Everything that is ready and how long titles are, for a scheduler that begins: however much that is, it is read in one
+    /// go through what is wanted, and not by a look at each task.
     ///
     /// # Errors
     /// The database.
-    async fn paths(&self) -> Result<BTreeMap<TitleId, i64>, StoreError>;
+    async fn backlog(&self) -> Result<Backlog, StoreError>;
 
     /// What is left of each title that wants anything, by title, part and pool.
     ///

@@ -3,9 +3,12 @@
 ALTER TABLE title_tasks ADD COLUMN tail_ms BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE title_tasks ADD COLUMN part TEXT NOT NULL DEFAULT 'whole' CHECK (part IN ('first', 'whole', 'rest'));
 ALTER TABLE tasks ADD COLUMN expected_ms BIGINT NOT NULL DEFAULT 0;
--- The scheduler reads the backlog once and knows it from then on: by key, a page at a time.
+-- The scheduler reads the backlog once and knows it from then on: all from this index, without a look at each task.
 DROP INDEX tasks_ready;
-CREATE INDEX tasks_ready ON tasks (task) WHERE state = 'ready';
+CREATE INDEX tasks_ready ON tasks (task, kind, pool, not_before_ms) WHERE state = 'ready';
+-- What is done before the plan, which is no part of what is left of a planned title; and what a title may end by.
+CREATE INDEX tasks_before_the_plan ON tasks (task) WHERE kind IN ('fingerprint', 'qc', 'subtitles');
+CREATE INDEX tasks_deciding ON tasks (task) WHERE state = 'failed' OR (state = 'done' AND kind = 'publish');
 -- How long tasks took, the latest first.
 CREATE INDEX attempts_completed ON attempts (finished_ms) WHERE outcome = 'completed';
 -- Deadlines follow from when a title arrived, however often it is submitted.

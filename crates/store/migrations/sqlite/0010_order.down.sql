@@ -2,6 +2,8 @@ DROP TABLE expedites;
 ALTER TABLE titles DROP COLUMN expedited_ms;
 ALTER TABLE titles DROP COLUMN arrived_ms;
 DROP INDEX attempts_completed;
+DROP INDEX tasks_deciding;
+DROP INDEX tasks_before_the_plan;
 DROP INDEX tasks_ready;
 CREATE INDEX tasks_ready ON tasks (pool, place) WHERE state = 'ready';
 ALTER TABLE tasks DROP COLUMN expected_ms;

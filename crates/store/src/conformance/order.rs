@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reelfarm_model::recipe::ToolVersions;
-use reelfarm_model::task::UploadSpec;
+use reelfarm_model::task::{FingerprintSpec, UploadSpec};
 use reelfarm_model::{ArtifactKey, Digest, Part, Pool, Progress, Task, TaskSpec, TitleState};
 
 use super::fixtures::{
     EVERYTHING, back_off, failure, finish, hold, key, planned, source, start, submit, submit_and_plan, title,
     unconditional, worker,
 };
-use crate::records::{Expedite, Expedited, Left, ReadyOf, Wanted};
+use crate::records::{Backlog, Expedite, Expedited, Left, ReadyOf, Wanted};
 use crate::report::RetryDecision;
 use crate::store::{PlannedCost, PlannedTask, Store, TitleChange};
 
@@ -36,11 +36,15 @@ pub async fn who_wants_a_ready_task_is_known_with_what_follows_for_each<S: Store
     assert_eq!(ready.len(), 1, "the other waits");
     assert_eq!((ready[0].task, ready[0].pool), (key(1), Pool::Cpu));
     assert_eq!(ready[0].wants, [wanted("one", 500, Part::First), wanted("two", 900, Part::Whole)]);
-    let paths = store.paths().await.expect("asked");
-    assert_eq!(paths, BTreeMap::from([(title("one"), 500), (title("two"), 900)]));
+    let paths = BTreeMap::from([(title("one"), 500), (title("two"), 900)]);
+    assert_eq!(store.backlog().await.expect("asked"), Backlog { ready, paths: paths.clone() });
     hold(store, &title("one"), true).await;
     let ready = store.ready(EVERYTHING).await.expect("asked");
     assert_eq!(ready[0].wants, [wanted("two", 900, Part::Whole)], "the other is held");
+    assert_eq!(store.backlog().await.expect("asked"), Backlog { ready, paths });
+    hold(store, &title("two"), true).await;
+    assert_eq!(store.backlog().await.expect("asked").ready, [], "both are");
+    hold(store, &title("two"), false).await;
     finish(store, 1).await;
     assert_eq!(
         store.ready(EVERYTHING).await.expect("asked"),
@@ -158,7 +162,8 @@ pub async fn what_goes_first_has_a_path_of_its_own<S: Store>(store: &S) {
         costly(3, &[1, 2], 700, 700, Part::Rest),
     ];
     submit_and_plan(store, "film", &tasks).await;
-    assert_eq!(store.paths().await.expect("asked"), BTreeMap::from([(title("film"), 60)]));
+    let backlog = store.backlog().await.expect("asked");
+    assert_eq!(backlog.paths, BTreeMap::from([(title("film"), 60)]));
     let left = |part, work_ms, path_ms| Left {
         title: title("film"),
         part,
@@ -171,6 +176,22 @@ pub async fn what_goes_first_has_a_path_of_its_own<S: Store>(store: &S) {
     finish(store, 1).await;
     finish(store, 2).await;
     assert_eq!(store.left().await.expect("asked"), [left(Part::Rest, 700, 700)]);
+}
+
+/// Before a title is planned its length is guessed, and what was looked at for that is no part of the plan.
+pub async fn what_comes_before_the_plan_counts_until_it_is_there<S: Store>(store: &S) {
+    let spec = TaskSpec::Fingerprint(FingerprintSpec { source: source(1) });
+    let guessed = PlannedCost { expected_ms: 5, tail_ms: 900, part: Part::Whole };
+    let fingerprint =
+        PlannedTask { cost: guessed, ..unconditional(Task::new(spec, &ToolVersions::default())) };
+    submit_and_plan(store, "film", &[fingerprint]).await;
+    let path = async || store.backlog().await.expect("asked").paths[&title("film")];
+    assert_eq!(path().await, 900);
+    submit_and_plan(store, "film", &[costly(2, &[], 5, 60, Part::Whole)]).await;
+    assert_eq!(path().await, 900, "that it was planned was not noted yet");
+    let change = TitleChange { to: Some(TitleState::Preparing), ..TitleChange::default() };
+    store.advance(&title("film"), 1, TitleState::Checking, change).await.expect("asked").expect("current");
+    assert_eq!(path().await, 60);
 }
 
 /// A scheduler that starts looks at those alone of which something is to be decided.

@@ -37,8 +37,8 @@ use crate::access::{Access, Answer, Claim, ClaimToken, KeyedRequest, NewToken, T
 use crate::error::StoreError;
 use crate::leadership::{Candidate, Election, Leader, Leadership, Term};
 use crate::records::{
-    AttemptRecord, Counts, Expedite, ExpediteRecord, Expedited, ExpiredAttempt, FinishedRun, Left, ReadyOf,
-    ReadyTask, TaskRecord, TitleFilter, UnderWay,
+    AttemptRecord, Backlog, Counts, Expedite, ExpediteRecord, Expedited, ExpiredAttempt, FinishedRun, Left,
+    ReadyOf, ReadyTask, TaskRecord, TitleFilter, UnderWay,
 };
 use crate::report::{AttemptReport, Recorded};
 use crate::store::{Advanced, Planned, PlannedTask, Retried, Store, Submitted, TitleChange};
@@ -136,8 +136,8 @@ impl Store for Form {
         read!(self, "list the ready tasks", order::ready, of)
     }
 
-    async fn paths(&self) -> Result<BTreeMap<TitleId, i64>, StoreError> {
-        read!(self, "look for the lengths of critical paths", order::paths)
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
+        read_together!(self, "read the backlog", order::backlog)
     }
 
     async fn left(&self) -> Result<Vec<Left>, StoreError> {

@@ -1,20 +1,23 @@
 //! What a scheduler asks to order its work: which tasks are ready, what is left to do, how long tasks took.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-use reelfarm_model::{Progress, TitleId, WorkerId};
+use futures::TryStreamExt as _;
+use reelfarm_model::{Part, Progress, TaskKey, TitleId, TitleState, WorkerId};
 
 use super::dialect::{Connection, now, one_of};
 use crate::fault::Fault;
-use crate::records::{AtWork, FinishedRun, Left, ReadyOf, ReadyTask, Wanted};
+use crate::records::{AtWork, Backlog, FinishedRun, Left, ReadyOf, ReadyTask, Wanted};
 use crate::rows::{from_json, from_name, from_text, to_json};
 
 /// See [`Store::unsettled_titles`](crate::Store::unsettled_titles).
 pub(super) async fn unsettled_titles(connection: &mut Connection) -> Result<Vec<TitleId>, Fault> {
     let titles: Vec<String> = sqlx::query_scalar(
-        "SELECT title FROM titles WHERE state = 'withdrawing' OR (state = 'preparing' AND EXISTS \
-         (SELECT 1 FROM title_tasks JOIN tasks USING (task) WHERE title_tasks.title = titles.title \
+        // The tasks that a title may end by have an index, and few of them are still wanted.
+        "SELECT title FROM titles WHERE state = 'withdrawing' OR (state = 'preparing' AND title IN \
+         (SELECT title_tasks.title FROM tasks CROSS JOIN title_tasks WHERE title_tasks.task = tasks.task \
+         AND title_tasks.wanted = 1 \
          AND (tasks.state = 'failed' OR (tasks.state = 'done' AND tasks.kind = 'publish')))) \
          OR (state = 'checking' AND (NOT EXISTS (SELECT 1 FROM title_tasks JOIN tasks USING (task) \
          WHERE title_tasks.title = titles.title AND wanted = 1 AND tasks.state NOT IN ('done', 'failed', 'cancelled')) \
@@ -53,6 +56,11 @@ struct ReadyRow {
     title: String,
     tail_ms: i64,
     part: String,
+}
+
+/// What is left of a back-off.
+fn to_wait(milliseconds: i64) -> Duration {
+    Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0))
 }
 
 /// See [`Store::ready`](crate::Store::ready).
@@ -95,7 +103,7 @@ pub(super) async fn ready(connection: &mut Connection, of: ReadyOf<'_>) -> Resul
                 task,
                 kind: from_name("a task's kind", &row.kind)?,
                 pool: from_name("a pool", &row.pool)?,
-                wait: Duration::from_millis(u64::try_from(row.wait_ms).unwrap_or(0)),
+                wait: to_wait(row.wait_ms),
                 wants: vec![wanted],
             }),
         }
@@ -103,18 +111,79 @@ pub(super) async fn ready(connection: &mut Connection, of: ReadyOf<'_>) -> Resul
     Ok(tasks)
 }
 
-/// See [`Store::paths`](crate::Store::paths).
-pub(super) async fn paths(connection: &mut Connection) -> Result<BTreeMap<TitleId, i64>, Fault> {
-    let rows: Vec<(String, i64)> = sqlx::query_as(
-        "SELECT title_tasks.title, MAX(CASE WHEN title_tasks.part = 'rest' OR (titles.state = 'preparing' \
-         AND tasks.kind IN ('fingerprint', 'qc', 'subtitles')) THEN 0 ELSE title_tasks.tail_ms END) \
-         FROM title_tasks JOIN tasks USING (task) JOIN titles USING (title) WHERE title_tasks.wanted = 1 \
-         GROUP BY title_tasks.title",
+/// What a title wants of a task.
+#[derive(sqlx::FromRow)]
+struct WantRow {
+    title: String,
+    task: String,
+    tail_ms: i64,
+    part: String,
+    state: String,
+    held: i64,
+    submitted_ms: i64,
+}
+
+/// A title that wants something.
+struct WantingTitle {
+    submitted_ms: i64,
+    path_ms: i64,
+}
+
+/// See [`Store::backlog`](crate::Store::backlog). The lists are joined here, because a database would look up each task by its
+/// key, and keys are digests: those of a million tasks lie all over the file.
+pub(super) async fn backlog(connection: &mut Connection) -> Result<Backlog, Fault> {
+    let mut ready = all_ready(connection).await?;
+    let before_the_plan: Vec<String> = sqlx::query_scalar(
+        "SELECT title_tasks.task FROM tasks CROSS JOIN title_tasks WHERE title_tasks.task = tasks.task \
+         AND title_tasks.wanted = 1 AND tasks.kind IN ('fingerprint', 'qc', 'subtitles')",
     )
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await?;
-    let paths = rows.into_iter().map(|(title, path)| Ok((from_text("a title's name", &title)?, path)));
-    paths.collect()
+    let before_the_plan: HashSet<String> = before_the_plan.into_iter().collect();
+    let mut titles: BTreeMap<TitleId, WantingTitle> = BTreeMap::new();
+    let mut rows = sqlx::query_as::<_, WantRow>(
+        "SELECT titles.title, title_tasks.task, title_tasks.tail_ms, title_tasks.part, titles.state, \
+         CAST(titles.held AS BIGINT) AS held, titles.submitted_ms FROM titles CROSS JOIN title_tasks \
+         WHERE title_tasks.title = titles.title AND title_tasks.wanted = 1",
+    )
+    .fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let id: TitleId = from_text("a title's name", &row.title)?;
+        let part = from_name("a part of a title", &row.part)?;
+        let is_past = row.state == TitleState::Preparing.as_str() && before_the_plan.contains(&row.task);
+        let title =
+            titles.entry(id.clone()).or_insert(WantingTitle { submitted_ms: row.submitted_ms, path_ms: 0 });
+        if part != Part::Rest && !is_past {
+            title.path_ms = title.path_ms.max(row.tail_ms);
+        }
+        let task: TaskKey = from_text("a task's key", &row.task)?;
+        if let Some(ready) = ready.get_mut(&task).filter(|_| row.held == 0) {
+            ready.wants.push(Wanted { title: id, tail_ms: row.tail_ms, part });
+        }
+    }
+    let submitted = |title: &TitleId| titles.get(title).map(|title| title.submitted_ms);
+    let mut ready: Vec<ReadyTask> = ready.into_values().filter(|task| !task.wants.is_empty()).collect();
+    for task in ready.iter_mut().filter(|task| task.wants.len() > 1) {
+        task.wants.sort_by(|a, b| (submitted(&a.title), &a.title).cmp(&(submitted(&b.title), &b.title)));
+    }
+    Ok(Backlog { ready, paths: titles.into_iter().map(|(id, title)| (id, title.path_ms)).collect() })
+}
+
+/// All tasks that are ready, without who wants them.
+async fn all_ready(connection: &mut Connection) -> Result<HashMap<TaskKey, ReadyTask>, Fault> {
+    let mut rows = sqlx::query_as::<_, (String, String, String, i64)>(concat!(
+        "SELECT task, kind, pool, COALESCE(not_before_ms, 0) - ",
+        now!(),
+        " FROM tasks WHERE state = 'ready'"
+    ))
+    .fetch(connection);
+    let mut ready = HashMap::new();
+    while let Some((task, kind, pool, wait_ms)) = rows.try_next().await? {
+        let task = from_text("a task's key", &task)?;
+        let (kind, pool) = (from_name("a task's kind", &kind)?, from_name("a pool", &pool)?);
+        ready.insert(task, ReadyTask { task, kind, pool, wait: to_wait(wait_ms), wants: Vec::new() });
+    }
+    Ok(ready)
 }
 
 #[derive(sqlx::FromRow)]

@@ -15,6 +15,11 @@ use crate::fault::Fault;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections that read at the same time.
 const READERS: u32 = 4;
+/// Pages that a connection keeps in memory, in KiB, once it has read them: keys are digests, so a walk through a backlog reads
+/// all over the file, and with SQLite's own 2,000 KiB nearly every look-up would be a system call.
+const CACHE_KIB: u32 = 65_536;
+/// Rows that are handed over together by the thread that reads them.
+const ROWS: usize = 1_000;
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -101,7 +106,12 @@ async fn is_usable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Erro
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_TIMEOUT).foreign_keys(true)
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        .pragma("cache_size", format!("-{CACHE_KIB}"))
+        .row_buffer_size(ROWS)
 }
 
 async fn reader(path: &Path) -> Result<SqlitePool, sqlx::Error> {

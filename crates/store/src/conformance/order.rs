@@ -19,6 +19,17 @@ fn costly(number: u32, needs: &[u32], expected_ms: i64, tail_ms: i64, part: Part
     PlannedTask { cost: PlannedCost { expected_ms, tail_ms, part }, ..planned(number, needs) }
 }
 
+/// A task of a plan, which comes after those before the plan.
+fn upload(name: &str) -> PlannedTask {
+    let spec = TaskSpec::Upload(UploadSpec {
+        origin: "/origin".to_owned(),
+        title: title(name),
+        media_path: "media/x".to_owned(),
+        media: ArtifactKey(Digest::of(b"media")),
+    });
+    unconditional(Task::new(spec, &ToolVersions::default()))
+}
+
 fn wanted(name: &str, tail_ms: i64, part: Part) -> Wanted {
     Wanted { title: title(name), tail_ms, part }
 }
@@ -187,7 +198,9 @@ pub async fn what_comes_before_the_plan_counts_until_it_is_there<S: Store>(store
     submit_and_plan(store, "film", &[fingerprint]).await;
     let path = async || store.backlog().await.expect("asked").paths[&title("film")];
     assert_eq!(path().await, 900);
-    submit_and_plan(store, "film", &[costly(2, &[], 5, 60, Part::Whole)]).await;
+    let cost = PlannedCost { expected_ms: 5, tail_ms: 60, part: Part::Whole };
+    let plan = [PlannedTask { cost, ..upload("film") }];
+    assert!(store.plan(&title("film"), 1, &plan).await.expect("asked").is_some());
     assert_eq!(path().await, 900, "that it was planned was not noted yet");
     let change = TitleChange { to: Some(TitleState::Preparing), ..TitleChange::default() };
     store.advance(&title("film"), 1, TitleState::Checking, change).await.expect("asked").expect("current");
@@ -208,14 +221,7 @@ pub async fn titles_that_wait_for_tasks_are_settled<S: Store>(store: &S) {
     }
     let unsettled = async || store.unsettled_titles().await.expect("asked");
     assert_eq!(unsettled().await, [], "all wait for tasks");
-    let spec = TaskSpec::Upload(UploadSpec {
-        origin: "/origin".to_owned(),
-        title: title("checking"),
-        media_path: "media/x".to_owned(),
-        media: ArtifactKey(Digest::of(b"media")),
-    });
-    let upload = unconditional(Task::new(spec, &ToolVersions::default()));
-    assert!(store.plan(&title("checking"), 1, &[upload]).await.expect("asked").is_some());
+    assert!(store.plan(&title("checking"), 1, &[upload("checking")]).await.expect("asked").is_some());
     assert_eq!(unsettled().await, [title("checking")], "it was planned, and that was not noted any more");
     submit(store, "new").await;
     assert_eq!(unsettled().await, [title("checking"), title("new")]);

@@ -15,6 +15,8 @@ use reelfarm_store::{ReadyOf, ReadyTask, Store, StoreError};
 use crate::attempts::works_at_origin;
 use crate::service::{Scheduler, SchedulerError};
 
+/// Tasks that are put in order without a pause.
+const AT_ONCE: usize = 10_000;
 /// Tasks that are looked at together in search of what was missed.
 const AUDIT: usize = 1_000;
 /// Tasks that are counted before one that a person asks about.
@@ -187,7 +189,12 @@ impl Scheduler {
             let path_ms = backlog.paths.get(&title.submission.title).copied().unwrap_or(0);
             self.order.set_title(&title, path_ms);
         }
-        self.put_ready(backlog.ready);
+        // What else runs on this thread, such as the renewal of the lease, gets its turn in between.
+        let mut ready = backlog.ready;
+        while !ready.is_empty() {
+            self.put_ready(ready.split_off(ready.len().saturating_sub(AT_ONCE)));
+            tokio::task::yield_now().await;
+        }
         Ok(())
     }
 

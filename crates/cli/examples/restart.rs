@@ -48,6 +48,9 @@ struct Arguments {
     /// Titles beside them that are not looked at yet, each with one ready task.
     #[arg(long, default_value_t = 10_000)]
     checking: usize,
+    /// Titles that ended, with as many tasks as the planned ones.
+    #[arg(long, default_value_t = 1_000)]
+    ended: usize,
     /// Starts over each database.
     #[arg(long, default_value_t = 3)]
     runs: usize,
@@ -58,9 +61,9 @@ async fn main() -> Result<(), Fault> {
     let arguments = Arguments::parse();
     let folder = tempfile::tempdir()?;
     println!(
-        "| store | ready tasks of planned titles | new titles | to plan them, s | to begin, s (each start) |"
+        "| store | ready tasks of planned titles | new titles | ended titles | to plan them, s | to begin, s (each start) |"
     );
-    println!("|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|");
     let database = folder.path().join("farm.db");
     let sqlite: Arc<dyn Store> = Arc::new(SqliteStore::open(&database).await?);
     measure("SQLite", sqlite, &arguments, folder.path()).await?;
@@ -82,6 +85,13 @@ async fn measure(
     for number in 0..arguments.tasks / TASKS_OF_A_TITLE {
         plan(&*store, number).await?;
     }
+    for number in 0..arguments.ended {
+        let number = 2_000_000 + number;
+        plan(&*store, number).await?;
+        let change = TitleChange { to: Some(TitleState::Cancelled), ..TitleChange::default() };
+        let id = format!("title-{number}").parse()?;
+        store.advance(&id, 1, TitleState::Preparing, change).await?.ok_or("a title that does not end")?;
+    }
     for number in 0..arguments.checking {
         let submission = submission(1_000_000 + number)?;
         let title = store.submit(&submission).await?.title;
@@ -97,9 +107,10 @@ async fn measure(
         times.push(format!("{:.1}", begin(store.clone(), state).await?.as_secs_f64()));
     }
     println!(
-        "| {name} | {} | {} | {:.0} | {} |",
+        "| {name} | {} | {} | {} | {:.0} | {} |",
         arguments.tasks,
         arguments.checking,
+        arguments.ended,
         planning.as_secs_f64(),
         times.join(", ")
     );

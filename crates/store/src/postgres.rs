@@ -22,6 +22,7 @@ mod operations;
 mod tests;
 
 use std::io;
+use std::time::Duration;
 
 pub use limits::Limits;
 use sqlx::{PgPool, Postgres, Transaction};
@@ -72,7 +73,25 @@ impl PostgresStore {
         action: &'static str,
         work: impl Future<Output = Result<T, Fault>> + Send,
     ) -> Result<T, StoreError> {
-        let answer = match tokio::time::timeout(self.limits.operation, work).await {
+        self.run_within(self.limits.operation, action, work).await
+    }
+
+    /// The same for what grows with the farm, and is not done often.
+    async fn run_long<T>(
+        &self,
+        action: &'static str,
+        work: impl Future<Output = Result<T, Fault>> + Send,
+    ) -> Result<T, StoreError> {
+        self.run_within(self.limits.long, action, work).await
+    }
+
+    async fn run_within<T>(
+        &self,
+        limit: Duration,
+        action: &'static str,
+        work: impl Future<Output = Result<T, Fault>> + Send,
+    ) -> Result<T, StoreError> {
+        let answer = match tokio::time::timeout(limit, work).await {
             Ok(answer) => answer,
             Err(_) => Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into()).into()),
         };

@@ -56,4 +56,13 @@ impl SqliteStore {
     ) -> Result<T, StoreError> {
         work.await.map_err(|fault| fault::explain(fault, &self.database, action))
     }
+
+    /// The same: nothing limits how long an operation takes.
+    async fn run_long<T>(
+        &self,
+        action: &'static str,
+        work: impl Future<Output = Result<T, Fault>> + Send,
+    ) -> Result<T, StoreError> {
+        self.run(action, work).await
+    }
 }

@@ -7,6 +7,7 @@ ALTER TABLE tasks ADD COLUMN expected_ms BIGINT NOT NULL DEFAULT 0;
 DROP INDEX tasks_ready;
 CREATE INDEX tasks_ready ON tasks (task, kind, pool, not_before_ms) WHERE state = 'ready';
 -- What is done before the plan, which is no part of what is left of a planned title; and what a title may end by.
+-- The store's questions have the conditions word for word.
 CREATE INDEX tasks_before_the_plan ON tasks (task) WHERE kind IN ('fingerprint', 'qc', 'subtitles');
 CREATE INDEX tasks_deciding ON tasks (task) WHERE state = 'failed' OR (state = 'done' AND kind = 'publish');
 -- How long tasks took, the latest first.

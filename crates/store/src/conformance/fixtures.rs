@@ -12,7 +12,7 @@ use reelfarm_model::{
     TitleId, TitleState, WorkerId,
 };
 
-use crate::records::{ReadyOf, TaskRecord};
+use crate::records::{ReadyOf, ReadyTask, TaskRecord};
 use crate::report::RetryDecision;
 use crate::store::{PlannedCost, PlannedTask, Store, SubmitOutcome, TitleChange};
 
@@ -157,6 +157,13 @@ pub async fn state(store: &impl Store, number: u32) -> TaskState {
 /// The keys of the tasks that may be dispatched, in the order of their numbers.
 pub async fn ready(store: &impl Store) -> Vec<TaskKey> {
     let ready = store.ready(EVERYTHING).await.expect("asked");
+    let mut backlog = store.backlog().await.expect("asked").ready;
+    backlog.sort_by_key(|ready| ready.task);
+    // Back-offs run on between the two.
+    let at_rest = |ready: &ReadyTask| ReadyTask { wait: Duration::ZERO, ..ready.clone() };
+    let (listed, read): (Vec<_>, Vec<_>) =
+        (ready.iter().map(at_rest).collect(), backlog.iter().map(at_rest).collect());
+    assert_eq!(listed, read, "what is ready, and the backlog");
     let ready: BTreeSet<_> =
         ready.into_iter().filter(|ready| ready.wait.is_zero()).map(|ready| ready.task).collect();
     (0..MANY).map(key).filter(|key| ready.contains(key)).collect()

@@ -11,6 +11,7 @@ use super::fixtures::{
     EVERYTHING, back_off, failure, finish, hold, key, planned, source, start, submit, submit_and_plan, title,
     unconditional, worker,
 };
+use super::publications::{complete, publish};
 use crate::records::{Backlog, Expedite, Expedited, Left, ReadyOf, Wanted};
 use crate::report::RetryDecision;
 use crate::store::{PlannedCost, PlannedTask, Store, TitleChange};
@@ -121,6 +122,8 @@ pub async fn a_back_off_is_told<S: Store>(store: &S) {
     store.fail(&fence, &failure("a"), RetryDecision::After(hour)).await.expect("asked").expect("current");
     let wait = back_off(store, 1).await.expect("it is ready");
     assert!(wait <= hour && wait > hour / 2, "{wait:?}");
+    let backlog = store.backlog().await.expect("asked");
+    assert!(backlog.ready[0].wait <= hour && backlog.ready[0].wait > hour / 2, "{backlog:?}");
 }
 
 /// The scheduler's deadlines are by the same clock as everything else.
@@ -235,6 +238,14 @@ pub async fn titles_that_wait_for_tasks_are_settled<S: Store>(store: &S) {
     assert_eq!(unsettled().await, [title("checking"), title("fails"), title("ends"), title("new")]);
     to("ends", TitleState::Withdrawing, TitleState::Cancelled).await;
     assert_eq!(unsettled().await, [title("checking"), title("fails"), title("new")]);
+    to("fails", TitleState::Preparing, TitleState::Failed).await;
+    assert_eq!(unsettled().await, [title("checking"), title("new")], "what failed is of one that has ended");
+    let publication = publish("/origin", Digest::of(b"film"));
+    let plan = std::slice::from_ref(&publication);
+    assert!(store.plan(&title("waits"), 1, plan).await.expect("asked").is_some());
+    assert_eq!(unsettled().await, [title("checking"), title("new")], "it is not published yet");
+    complete(store, &publication.task.key, &serde_json::Value::Null).await;
+    assert_eq!(unsettled().await, [title("checking"), title("waits"), title("new")]);
 }
 
 fn wish(route: &str, per_day: u32, why: &str) -> Expedite {

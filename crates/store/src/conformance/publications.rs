@@ -18,7 +18,7 @@ fn unconditional(spec: TaskSpec) -> PlannedTask {
     super::fixtures::unconditional(Task::new(spec, &ToolVersions::default()))
 }
 
-fn publish(origin: &str, source: Digest) -> PlannedTask {
+pub(super) fn publish(origin: &str, source: Digest) -> PlannedTask {
     let (origin, title) = (origin.to_owned(), title("film"));
     unconditional(TaskSpec::Publish(PublishSpec {
         origin,
@@ -37,7 +37,7 @@ fn fingerprint(path: &str) -> PlannedTask {
     unconditional(TaskSpec::Fingerprint(FingerprintSpec { source }))
 }
 
-async fn complete<S: Store>(store: &S, task: &TaskKey, result: &serde_json::Value) {
+pub(super) async fn complete<S: Store>(store: &S, task: &TaskKey, result: &serde_json::Value) {
     let fence = store.dispatch(task, LONG).await.expect("asked").expect("ready").fence;
     assert!(store.started(&fence, &worker("w")).await.expect("asked"));
     store.complete(&fence, &[], Some(result)).await.expect("asked").expect("current");

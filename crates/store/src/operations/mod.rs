@@ -137,7 +137,11 @@ impl Store for Form {
     }
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {
-        read_together!(self, "read the backlog", order::backlog)
+        self.run_long("read the backlog", async {
+            let mut transaction = self.begin_reading().await?;
+            order::backlog(&mut transaction).await
+        })
+        .await
     }
 
     async fn left(&self) -> Result<Vec<Left>, StoreError> {

@@ -1,12 +1,12 @@
 //! What a scheduler asks to order its work: which tasks are ready, what is left to do, how long tasks took.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::TryStreamExt as _;
 use reelfarm_model::{Part, Progress, TaskKey, TitleId, TitleState, WorkerId};
 
-use super::dialect::{Connection, now, one_of};
+use super::dialect::{Connection, may_take_long, now, one_of};
 use crate::fault::Fault;
 use crate::records::{AtWork, Backlog, FinishedRun, Left, ReadyOf, ReadyTask, Wanted};
 use crate::rows::{from_json, from_name, from_text, to_json};
@@ -14,7 +14,7 @@ use crate::rows::{from_json, from_name, from_text, to_json};
 /// See [`Store::unsettled_titles`](crate::Store::unsettled_titles).
 pub(super) async fn unsettled_titles(connection: &mut Connection) -> Result<Vec<TitleId>, Fault> {
     let titles: Vec<String> = sqlx::query_scalar(
-        // The tasks that a title may end by have an index, and few of them are still wanted.
+        // The first list is word for word as the index `tasks_deciding` has it, or that is not used.
         "SELECT title FROM titles WHERE state = 'withdrawing' OR (state = 'preparing' AND title IN \
          (SELECT title_tasks.title FROM tasks CROSS JOIN title_tasks WHERE title_tasks.task = tasks.task \
          AND title_tasks.wanted = 1 \
@@ -132,7 +132,11 @@ struct WantingTitle {
 /// See [`Store::backlog`](crate::Store::backlog). The lists are joined here, because a database would look up each task by its
 /// key, and keys are digests: those of a million tasks lie all over the file.
 pub(super) async fn backlog(connection: &mut Connection) -> Result<Backlog, Fault> {
+    may_take_long(connection).await?;
     let mut ready = all_ready(connection).await?;
+    // Back-offs run on while the rest is read.
+    let read = Instant::now();
+    // Word for word as the index `tasks_before_the_plan` has it, or that is not used.
     let before_the_plan: Vec<String> = sqlx::query_scalar(
         "SELECT title_tasks.task FROM tasks CROSS JOIN title_tasks WHERE title_tasks.task = tasks.task \
          AND title_tasks.wanted = 1 AND tasks.kind IN ('fingerprint', 'qc', 'subtitles')",
@@ -144,7 +148,8 @@ pub(super) async fn backlog(connection: &mut Connection) -> Result<Backlog, Faul
     let mut rows = sqlx::query_as::<_, WantRow>(
         "SELECT titles.title, title_tasks.task, title_tasks.tail_ms, title_tasks.part, titles.state, \
          CAST(titles.held AS BIGINT) AS held, titles.submitted_ms FROM titles CROSS JOIN title_tasks \
-         WHERE title_tasks.title = titles.title AND title_tasks.wanted = 1",
+         WHERE titles.state IN ('checking', 'preparing', 'withdrawing') AND title_tasks.title = titles.title \
+         AND title_tasks.wanted = 1",
     )
     .fetch(connection);
     while let Some(row) = rows.try_next().await? {
@@ -162,11 +167,14 @@ pub(super) async fn backlog(connection: &mut Connection) -> Result<Backlog, Faul
         }
     }
     let submitted = |title: &TitleId| titles.get(title).map(|title| title.submitted_ms);
-    let mut ready: Vec<ReadyTask> = ready.into_values().filter(|task| !task.wants.is_empty()).collect();
-    for task in ready.iter_mut().filter(|task| task.wants.len() > 1) {
+    let mut wanted = Vec::with_capacity(ready.len());
+    let passed = read.elapsed();
+    for mut task in ready.into_values().filter(|task| !task.wants.is_empty()) {
         task.wants.sort_by(|a, b| (submitted(&a.title), &a.title).cmp(&(submitted(&b.title), &b.title)));
+        task.wait = task.wait.saturating_sub(passed);
+        wanted.push(task);
     }
-    Ok(Backlog { ready, paths: titles.into_iter().map(|(id, title)| (id, title.path_ms)).collect() })
+    Ok(Backlog { ready: wanted, paths: titles.into_iter().map(|(id, title)| (id, title.path_ms)).collect() })
 }
 
 /// All tasks that are ready, without who wants them.
@@ -178,10 +186,14 @@ async fn all_ready(connection: &mut Connection) -> Result<HashMap<TaskKey, Ready
     ))
     .fetch(connection);
     let mut ready = HashMap::new();
+    // Most tasks are wanted by one title, and a vector that grows by itself takes room for four.
     while let Some((task, kind, pool, wait_ms)) = rows.try_next().await? {
         let task = from_text("a task's key", &task)?;
         let (kind, pool) = (from_name("a task's kind", &kind)?, from_name("a pool", &pool)?);
-        ready.insert(task, ReadyTask { task, kind, pool, wait: to_wait(wait_ms), wants: Vec::new() });
+        ready.insert(
+            task,
+            ReadyTask { task, kind, pool, wait: to_wait(wait_ms), wants: Vec::with_capacity(1) },
+        );
     }
     Ok(ready)
 }

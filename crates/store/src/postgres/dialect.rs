@@ -43,6 +43,12 @@ macro_rules! position {
 }
 pub(super) use position;
 
+/// The transaction reads more than others: its statements get as long as the operation as a whole does.
+pub(super) async fn may_take_long(connection: &mut Connection) -> Result<(), sqlx::Error> {
+    sqlx::query("SET LOCAL statement_timeout = 0").execute(connection).await?;
+    Ok(())
+}
+
 /// The transaction's commit need not wait for the disk.
 pub(super) async fn may_be_lost(connection: &mut Connection) -> Result<(), sqlx::Error> {
     sqlx::query("SET LOCAL synchronous_commit = off").execute(connection).await?;

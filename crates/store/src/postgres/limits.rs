@@ -15,6 +15,8 @@ pub struct Limits {
     pub idle: Duration,
     /// For an operation as a whole, measured here: also where nothing comes back from the network any more.
     pub operation: Duration,
+    /// For one that reads all that is to be done, which grows with the farm.
+    pub long: Duration,
 }
 
 impl Default for Limits {
@@ -25,6 +27,7 @@ impl Default for Limits {
             statement: Duration::from_secs(20),
             idle: Duration::from_secs(5),
             operation: Duration::from_secs(30),
+            long: Duration::from_secs(300),
         }
     }
 }

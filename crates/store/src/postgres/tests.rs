@@ -35,6 +35,7 @@ fn short() -> Limits {
     Limits {
         connect: Duration::from_millis(500),
         operation: Duration::from_secs(1),
+        long: Duration::from_secs(1),
         idle: Duration::from_millis(200),
         ..Limits::default()
     }

@@ -42,6 +42,11 @@ macro_rules! position {
 }
 pub(super) use position;
 
+/// The transaction reads more than others, which SQLite does not limit.
+pub(super) async fn may_take_long(_connection: &mut Connection) -> Result<(), sqlx::Error> {
+    Ok(())
+}
+
 /// The transaction's commit need not wait for the disk: none does here, with `synchronous = NORMAL`.
 pub(super) async fn may_be_lost(_connection: &mut Connection) -> Result<(), sqlx::Error> {
     Ok(())

@@ -15,10 +15,10 @@ use crate::fault::Fault;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections that read at the same time.
 const READERS: u32 = 4;
-/// Pages that a connection keeps in memory, in KiB, once it has read them: keys are digests, so a walk through a backlog reads
-/// all over the file, and with SQLite's own 2,000 KiB nearly every look-up would be a system call.
-const CACHE_KIB: u32 = 65_536;
-/// Rows that are handed over together by the thread that reads them.
+/// Pages that a connection keeps in memory, in KiB, once it has read them; 80 MiB for all of them. Keys are digests, so look-ups
+/// go all over the file, and with SQLite's own 2,000 KiB nearly each would be a system call.
+const CACHE_KIB: u32 = 16_384;
+/// Rows that may wait for whoever asked before the thread that reads them pauses.
 const ROWS: usize = 1_000;
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");

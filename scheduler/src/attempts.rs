@@ -1,7 +1,7 @@
 //! What becomes of attempts: workers' reports, leases that run out, and attempts that nobody wants any more.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use reelfarm_model::message::{ControlMessage, ORIGIN_GRACE, WorkerEvent};
 use reelfarm_model::{
@@ -389,6 +389,8 @@ impl Scheduler {
         let counts = self.store.counts().await?;
         self.metrics.set_titles(counts.titles);
         self.metrics.set_tasks(counts.tasks);
+        let waits_ms = counts.asked_ms.map_or(0, |asked_ms| self.order.now_ms() - asked_ms);
+        self.metrics.set_review_wait(Duration::from_millis(u64::try_from(waits_ms).unwrap_or(0)));
         Ok(())
     }
 

@@ -137,7 +137,11 @@ pub(crate) fn explain(error: SchedulerError) -> Failure {
 }
 
 pub(crate) fn wrong_state(title: &Title, what: &str) -> Failure {
-    let (id, state) = (&title.submission.title, title.state.as_str());
+    let state = match title.state {
+        TitleState::Review => "in review",
+        state => state.as_str(),
+    };
+    let id = &title.submission.title;
     Failure::new(Code::TitleStateWrong, format!("title {id} is {state} and cannot be {what}"))
 }
 

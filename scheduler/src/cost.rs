@@ -35,12 +35,12 @@ pub fn cost_ms(task: &Task, source: Option<&SourceReference>) -> i64 {
 }
 
 /// What is left of a title's critical path after a task that is done before the title is planned, in milliseconds: guessed
-/// from the size of the source. After a withdrawal there is nothing.
-pub fn after_ms(task: &Task, source: &SourceReference) -> i64 {
+/// from the size of the source. After a withdrawal there is nothing. `is_measured` is whether the farm measures the source.
+pub fn after_ms(task: &Task, source: &SourceReference, is_measured: bool) -> i64 {
     let rest = (source.size as f64 * REST_OF_A_BYTE * 1e3).round() as i64;
     match task.spec.kind() {
         TaskKind::Withdraw => 0,
-        TaskKind::Fingerprint | TaskKind::Subtitles => {
+        TaskKind::Fingerprint | TaskKind::Subtitles if is_measured => {
             (source.size as f64 / MEASURE_RATE * 1e3).round() as i64 + rest
         }
         _ => rest,

@@ -16,7 +16,7 @@ impl Scheduler {
     ) -> Result<Result<Option<Vec<(SubtitleFile, Digest)>>, Failure>, SchedulerError> {
         let mut known = Some(Vec::new());
         for subtitles in &title.submission.subtitles {
-            let task = fingerprint_task(&subtitles.file, &self.options.tools);
+            let task = fingerprint_task(&subtitles.file, false, &self.options.tools);
             match self.result_of::<Fingerprint>(title, task).await? {
                 Ok(Some(fingerprint)) => {
                     if let Some(known) = &mut known {
@@ -60,7 +60,7 @@ impl Scheduler {
     ) -> Result<Vec<(SubtitleFile, Digest)>, SchedulerError> {
         let mut known = Vec::new();
         for subtitles in &title.submission.subtitles {
-            let task = fingerprint_task(&subtitles.file, &self.options.tools);
+            let task = fingerprint_task(&subtitles.file, false, &self.options.tools);
             let result = self.store.task(&task.key).await?.and_then(|record| record.result);
             if let Some(Ok(fingerprint)) = result.map(serde_json::from_value::<Fingerprint>) {
                 known.push((subtitles.clone(), fingerprint.sha256));

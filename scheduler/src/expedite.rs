@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use reelfarm_api::{ExpediteAnswer, ExpediteRequest, PushedBack, TitleForecast};
-use reelfarm_model::{Code, ContentKind, Failure, RouteName, Title, TitleId, TitleState};
+use reelfarm_model::{Code, ContentKind, Failure, RouteName, Title, TitleId};
 use reelfarm_store::{Expedite, Expedited, Store, StoreError};
 use tokio::sync::oneshot;
 
@@ -39,7 +39,7 @@ impl Scheduler {
     /// The title, where it may be expedited, and its route.
     async fn expeditable(&self, id: &TitleId) -> Result<(Title, RouteName), Failure> {
         let title = self.known_title(id).await?;
-        if !matches!(title.state, TitleState::Checking | TitleState::Preparing) {
+        if !title.state.is_under_way() {
             return Err(wrong_state(&title, "expedited"));
         }
         if title.submission.facts.kind == ContentKind::Recode {

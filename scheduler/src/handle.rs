@@ -18,6 +18,7 @@ use crate::event::FarmEvent;
 use crate::expedite::ExpediteWish;
 use crate::forecast::Forecasts;
 use crate::postponed::Postponed;
+use crate::review::DecisionWish;
 use crate::service::SchedulerError;
 use crate::workers::Workers;
 
@@ -34,6 +35,7 @@ pub(crate) enum Command {
     Drain(WorkerId, oneshot::Sender<Result<(), Failure>>),
     Place(TitleId, oneshot::Sender<Option<TitleOrder>>),
     Expedite(TitleId, ExpediteWish, oneshot::Sender<Result<ExpediteAnswer, Failure>>),
+    Decide(TitleId, DecisionWish, oneshot::Sender<Result<Title, Failure>>),
 }
 
 /// Talks to a running scheduler.
@@ -139,6 +141,15 @@ impl Handle {
         requester: Option<String>,
     ) -> Result<ExpediteAnswer, Failure> {
         self.ask(|reply| Command::Expedite(title, ExpediteWish { request, requester }, reply)).await
+    }
+
+    /// Has a title that QC leaves to people made, or rejects it.
+    ///
+    /// # Errors
+    /// No such title, there is nothing to be decided about it or something else by now, a rejection without a reason, or the
+    /// scheduler or its store cannot be reached.
+    pub async fn decide(&self, title: TitleId, wish: DecisionWish) -> Result<Title, Failure> {
+        self.ask(|reply| Command::Decide(title, wish, reply)).await
     }
 
     /// What is to be expected of the titles that are under way, as far as that was worked out.

@@ -142,7 +142,11 @@ impl Situation {
                 kind: title.order.kind,
                 required_by_ms: title.order.required_by_ms,
                 route: rules.routes[title.order.route].name.clone(),
-                foreseen: Foreseen { held: title.is_held, ..Foreseen::default() },
+                foreseen: Foreseen {
+                    held: title.is_held,
+                    review: title.state == TitleState::Review,
+                    ..Foreseen::default()
+                },
             };
             (id.clone(), forecast)
         });
@@ -218,7 +222,7 @@ impl Situation {
     }
 }
 
-/// Whether anything is expected of a title.
+/// Whether anything is expected of a title: not where it waits for somebody, to release it or to decide about it.
 fn is_foreseen(title: &Brief) -> bool {
     !title.is_held && matches!(title.state, TitleState::Checking | TitleState::Preparing)
 }

@@ -12,8 +12,7 @@ use reelfarm_model::qc::{QcReport, Verdict};
 use reelfarm_model::source::Fingerprint;
 use reelfarm_model::title::SubtitleFile;
 use reelfarm_model::{
-    Code, Digest, Failure, Measurements, Part, Task, TaskKind, TaskSpec, TaskState, Title, TitleId,
-    TitleState,
+    Code, Digest, Failure, Part, Task, TaskKind, TaskSpec, TaskState, Title, TitleId, TitleState,
 };
 use reelfarm_store::{PlannedCost, PlannedTask, TaskRecord, TitleChange};
 use serde::de::DeserializeOwned;
@@ -22,8 +21,9 @@ use crate::cost::after_ms;
 use crate::delivered::read_by;
 use crate::estimates::expected;
 use crate::event::FarmEvent;
-use crate::plan::{fingerprint_task, measure_task, withdraw_task};
+use crate::plan::withdraw_task;
 use crate::planning::Delivered;
+use crate::review::Ruled;
 use crate::service::{Scheduler, SchedulerError};
 use crate::survey::Found;
 
@@ -44,6 +44,7 @@ impl Scheduler {
             }
             let step = match title.state {
                 TitleState::Checking => self.check(&title).await?,
+                TitleState::Review => self.await_decision(&title).await?,
                 TitleState::Preparing => self.prepare(&title).await?,
                 TitleState::Withdrawing => self.withdraw(&title).await?,
                 TitleState::Published | TitleState::Rejected | TitleState::Failed | TitleState::Cancelled => {
@@ -58,9 +59,10 @@ impl Scheduler {
     }
 
     /// Fingerprints, then measurements, then the verdict; with that the film's length is known, and its subtitles are made.
-    /// All that, before anything is encoded, may end the title; then it is planned.
+    /// All that, before anything is encoded, may end the title; then a person is asked, where the verdict is left to people,
+    /// and it is planned.
     async fn check(&mut self, title: &Title) -> Result<Step, SchedulerError> {
-        let film = fingerprint_task(&title.submission.source, &self.options.tools);
+        let film = self.film_fingerprint_task(&title.submission);
         // Both are asked for before either is waited for, so that all that was delivered is read at once.
         let (film, subtitles) =
             (self.result_of::<Fingerprint>(title, film).await?, self.subtitles(title).await?);
@@ -69,12 +71,6 @@ impl Scheduler {
             (Err(failure), _) | (_, Err(failure)) => return self.end(title, Some(failure)).await,
             _ => return Ok(Step::Wait),
         };
-        let measure = measure_task(fingerprint.sha256, &self.options.tools);
-        let measurements: Measurements = match self.result_of(title, measure).await? {
-            Ok(Some(measurements)) => measurements,
-            Ok(None) => return Ok(Step::Wait),
-            Err(failure) => return self.end(title, Some(failure)).await,
-        };
         let submission = &title.submission;
         let ladder = match Ladder::parse(&submission.ladder.file, &submission.ladder.text) {
             Ok(ladder) => ladder,
@@ -82,12 +78,11 @@ impl Scheduler {
                 return self.end(title, Some(Failure::new(Code::LadderInvalid, error.to_string()))).await;
             }
         };
-        let report = reelfarm_qc::evaluate(
-            &self.options.policy,
-            &measurements,
-            &ladder,
-            submission.audio_language.as_deref(),
-        );
+        let report = match self.report(title, &fingerprint, &ladder).await? {
+            Ok(Some(report)) => report,
+            Ok(None) => return Ok(Step::Wait),
+            Err(failure) => return self.end(title, Some(failure)).await,
+        };
         let Some(conclusion) = report.conclusion.as_ref() else {
             self.metrics.qc_judged(&report);
             let change = TitleChange {
@@ -98,6 +93,20 @@ impl Scheduler {
             };
             return self.advance(title, change).await;
         };
+        // Before anything is done for its sake that would be in vain.
+        let ruled = self.ruled(title, fingerprint.sha256, &report).await?;
+        let policy_digest = (!matches!(ruled, Ruled::Unasked)).then(|| self.judged_by(title));
+        if let Ruled::Rejected(failure) = ruled {
+            self.judged(title, &report);
+            let change = TitleChange {
+                source_digest: Some(fingerprint.sha256),
+                failure: Some(failure),
+                report: Some(report),
+                policy_digest,
+                ..over(TitleState::Rejected, title.leftovers)
+            };
+            return self.advance(title, change).await;
+        }
         let delivered = Delivered {
             title,
             source: fingerprint.sha256,
@@ -113,9 +122,20 @@ impl Scheduler {
             Ok(true) => {}
             Ok(false) => return Ok(Step::Wait),
             Err(failure) => {
-                self.metrics.qc_judged(&report);
+                self.judged(title, &report);
                 return self.end(title, Some(failure)).await;
             }
+        }
+        if matches!(ruled, Ruled::Open) {
+            self.judged(title, &report);
+            let change = TitleChange {
+                to: Some(TitleState::Review),
+                source_digest: Some(fingerprint.sha256),
+                report: Some(report),
+                policy_digest,
+                ..TitleChange::default()
+            };
+            return self.advance(title, change).await;
         }
         let found = match self.surveyed(title, &graph).await? {
             None => return Ok(Step::Wait),
@@ -132,14 +152,22 @@ impl Scheduler {
         };
         self.plan(title, &graph, &subtitles, in_storage).await?;
         // Not before: a title that waits is looked at again, and its film was judged once.
-        self.metrics.qc_judged(&report);
+        self.judged(title, &report);
         let change = TitleChange {
             to: Some(TitleState::Preparing),
             source_digest: Some(fingerprint.sha256),
             report: Some(report),
+            policy_digest,
             ..TitleChange::default()
         };
         self.advance(title, change).await
+    }
+
+    /// Counts a verdict, unless that was done when somebody was asked about it.
+    fn judged(&self, title: &Title, report: &QcReport) {
+        if !self.was_asked_about(title) {
+            self.metrics.qc_judged(report);
+        }
     }
 
     /// Waits for the publication, or ends the title with the first task that failed for good.
@@ -190,7 +218,8 @@ impl Scheduler {
                 None => failure = Some(left),
             }
         }
-        let is_rejected = title.report.as_ref().is_some_and(|report| report.conclusion.is_none());
+        let is_rejected = title.report.as_ref().is_some_and(|report| report.conclusion.is_none())
+            || failure.as_ref().is_some_and(|failure| failure.code == Code::ReviewRejected);
         let to = match &failure {
             Some(_) if is_rejected => TitleState::Rejected,
             Some(_) => TitleState::Failed,
@@ -235,10 +264,7 @@ impl Scheduler {
         failure: Option<Failure>,
     ) -> Result<Step, SchedulerError> {
         let tasks = self.store.tasks_of(&title.submission.title).await?;
-        let touched_origin = tasks.iter().any(|record| {
-            matches!(record.task.spec.kind(), TaskKind::Upload | TaskKind::Publish) && record.attempt > 0
-        });
-        let leftovers = title.leftovers || touched_origin;
+        let leftovers = title.leftovers || tasks.iter().any(has_touched_origin);
         let to = if failure.is_some() { TitleState::Failed } else { TitleState::Cancelled };
         self.advance(title, TitleChange { failure, ..over(to, leftovers) }).await
     }
@@ -283,7 +309,12 @@ impl Scheduler {
     fn cost_before_planning(&self, task: &Task, title: &Title) -> PlannedCost {
         let source = &title.submission.source;
         let expected_ms = expected(&self.estimates, task, Some(source)).expected_ms;
-        PlannedCost { expected_ms, tail_ms: expected_ms + after_ms(task, source), part: Part::Whole }
+        let is_measured = title.submission.qc_report.is_none();
+        PlannedCost {
+            expected_ms,
+            tail_ms: expected_ms + after_ms(task, source, is_measured),
+            part: Part::Whole,
+        }
     }
 
     /// The result of a task whose result the scheduler itself reads: there, not there yet, or failed for good.
@@ -349,8 +380,13 @@ const fn publishes_whole(spec: &TaskSpec) -> bool {
     matches!(spec, TaskSpec::Publish(spec) if !spec.more_follow)
 }
 
+/// Whether an attempt of a task has worked at its title's folder at the origin.
+pub(crate) const fn has_touched_origin(record: &TaskRecord) -> bool {
+    matches!(record.task.spec.kind(), TaskKind::Upload | TaskKind::Publish) && record.attempt > 0
+}
+
 /// The end of a title, or the way there where something is to be taken away from the origin first.
-fn over(end: TitleState, leftovers: bool) -> TitleChange {
+pub(crate) fn over(end: TitleState, leftovers: bool) -> TitleChange {
     let to = if leftovers { TitleState::Withdrawing } else { end };
     TitleChange { to: Some(to), leftovers: Some(leftovers), ..TitleChange::default() }
 }

@@ -17,7 +17,6 @@ use reelfarm_model::{Code, Failure, Fence, Pool, TaskKey, Title, TitleId, TitleS
 use reelfarm_packaging::profiles::ProfileList;
 use reelfarm_priority::Rules;
 use reelfarm_priority::estimate::Estimator;
-use reelfarm_qc::Policy;
 use reelfarm_queue::{Broker, BrokerError, EventBatch};
 use reelfarm_store::{Store, StoreError, SubmitOutcome};
 use reelfarm_telemetry::metrics::Metrics;
@@ -33,6 +32,7 @@ use crate::forecast::Forecasts;
 use crate::handle::{Command, Handle};
 use crate::name::{self, Claim, Online};
 use crate::order::Order;
+use crate::policy::FarmPolicies;
 use crate::postponed::Postponed;
 use crate::retry::RetryPolicy;
 use crate::survey::Survey;
@@ -50,8 +50,8 @@ const LAST_BATCHES: usize = 16;
 pub struct Options {
     /// The workers' tools.
     pub tools: ToolVersions,
-    /// The QC policy.
-    pub policy: Policy,
+    /// The QC policies.
+    pub policies: FarmPolicies,
     /// Every profile that the farm makes.
     pub profiles: ProfileList,
     /// How long a lease runs from its dispatch and from each heartbeat.
@@ -301,6 +301,14 @@ impl Scheduler {
                 }
             }
             Command::RetryPart(title, again, reply) => self.retry_part(title, again, reply).await,
+            Command::Decide(title, wish, reply) => {
+                let answer = self.decide(&title, wish).await;
+                let accepted = answer.is_ok();
+                drop(reply.send(answer));
+                if accepted {
+                    self.reconcile(&title).await?;
+                }
+            }
             Command::Drain(worker, reply) => drop(reply.send(self.drain(&worker).await)),
             Command::Expedite(title, wish, reply) => self.begin_expedite(title, wish, reply).await,
             Command::Place(title, reply) => {

@@ -20,7 +20,7 @@ pub(crate) struct Person<'a> {
 }
 
 impl Person<'_> {
-    fn command(&self, arguments: &[&str]) -> tokio::process::Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> tokio::process::Command {
         let folder = self.farm.path("home");
         fs_err::create_dir_all(&folder).unwrap();
         let token = folder.join(format!("{}.token", self.scope));

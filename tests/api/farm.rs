@@ -17,7 +17,6 @@ use reelfarm_model::{
 use reelfarm_packaging::profiles::{BUILT_IN, ProfileList};
 use reelfarm_packaging::shaka::Packager;
 use reelfarm_priority::Rules;
-use reelfarm_qc::Policy;
 use reelfarm_queue::{Broker, BrokerError, InProcessBroker};
 use reelfarm_scheduler::api::{
     ApiLimits, ApiParts, FarmSources, FolderUploads, Intake, Protect, Server, TokenSecret, client_settings,
@@ -25,7 +24,7 @@ use reelfarm_scheduler::api::{
 };
 use reelfarm_scheduler::leader::Leader;
 use reelfarm_scheduler::retry::RetryPolicy;
-use reelfarm_scheduler::{Handle, Options, Scheduler, SchedulerError};
+use reelfarm_scheduler::{FarmPolicies, FarmPolicy, Handle, Options, Scheduler, SchedulerError};
 use reelfarm_store::{Scope, SqliteStore, Store};
 use reelfarm_telemetry::metrics::Metrics;
 use reelfarm_workers::source::source_reference;
@@ -64,11 +63,20 @@ pub(crate) struct Wish {
     pub(crate) worker: bool,
     /// Slots that the worker has of each pool.
     pub(crate) slots: usize,
+    /// The QC policy.
+    pub(crate) policy: String,
 }
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { limits: ApiLimits::default(), tls: None, largest_upload: 1 << 20, worker: false, slots: 2 }
+        Self {
+            limits: ApiLimits::default(),
+            tls: None,
+            largest_upload: 1 << 20,
+            worker: false,
+            slots: 2,
+            policy: reelfarm_qc::BUILT_IN.to_owned(),
+        }
     }
 }
 
@@ -143,9 +151,10 @@ impl Farm {
             tools = reelfarm_media::versions().with_recipes();
             tools.0.insert(ToolVersions::PACKAGER.to_owned(), packager.version().await.unwrap());
         }
+        let policies: FarmPolicies = FarmPolicy::parse("qc.toml", &wish.policy).unwrap().into();
         let options = Options {
             tools: tools.clone(),
-            policy: Policy::parse("qc.toml", reelfarm_qc::BUILT_IN).unwrap(),
+            policies: policies.clone(),
             profiles: profiles(),
             lease: Duration::from_secs(60),
             order: order_rules(),
@@ -184,6 +193,7 @@ impl Farm {
             broker: broker.clone(),
             leader: led,
             intake: intake(root.join("origin").to_string_lossy().into_owned(), tools),
+            policies,
             sources: Arc::new(FarmSources {
                 folders: vec![films],
                 objects: None,

@@ -7,6 +7,7 @@ mod support;
 
 mod command_line;
 mod decisions;
+mod delivery;
 mod document;
 mod farm;
 mod idempotency;
@@ -15,6 +16,8 @@ mod limits;
 mod making;
 mod order;
 mod refusals;
+mod reports;
+mod reviews;
 mod titles;
 mod tokens;
 mod uploads;

@@ -113,7 +113,7 @@ async fn bodies_that_are_no_json_or_too_large_are_refused() {
         (json, [b"[".repeat(100_000), b"]".repeat(100_000)].concat(), 422, Code::RequestInvalid),
         (None, b"{}".to_vec(), 415, Code::RequestInvalid),
         (Some("text/plain"), b"{}".to_vec(), 415, Code::RequestInvalid),
-        (json, vec![b' '; 2 << 20], 413, Code::RequestTooLarge),
+        (json, vec![b' '; 4 << 20], 413, Code::RequestTooLarge),
     ] {
         let size = body.len();
         let answer = send(kind, body).await;

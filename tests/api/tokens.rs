@@ -10,13 +10,18 @@ use serde_json::{Value, json};
 
 use crate::farm::{Farm, body, problem, wait_until};
 
-const ROUTES: [(Method, &str, &[Scope]); 14] = [
+const DECIDE: &[Scope] = &[Scope::Operator, Scope::Reviewer, Scope::Admin];
+
+const ROUTES: [(Method, &str, &[Scope]); 17] = [
     (Method::GET, "/api/v1/titles", &Scope::ALL),
     (Method::GET, "/api/v1/titles/none", &Scope::ALL),
     (Method::GET, "/api/v1/titles/none/events", &Scope::ALL),
     (Method::GET, "/api/v1/events?title=none", &Scope::ALL),
     (Method::GET, "/api/v1/workers", &Scope::ALL),
     (Method::GET, "/api/v1/queues", &Scope::ALL),
+    (Method::GET, "/api/v1/reviews", &Scope::ALL),
+    (Method::POST, "/api/v1/titles/none/approve", DECIDE),
+    (Method::POST, "/api/v1/titles/none/reject", DECIDE),
     (Method::POST, "/api/v1/titles", &[Scope::Operator, Scope::Admin]),
     (Method::POST, "/api/v1/titles/none/cancel", &[Scope::Operator, Scope::Admin]),
     (Method::POST, "/api/v1/titles/none/hold", &[Scope::Operator, Scope::Admin]),

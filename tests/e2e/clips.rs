@@ -93,3 +93,31 @@ fn a_broadcast_master_of_eight_mono_tracks_goes_through() {
     let text = fs_err::read_to_string(manifest).unwrap();
     assert_eq!(text.matches("lang=\"sv\"").count(), 2, "stereo and 5.1 in Swedish");
 }
+
+#[test]
+fn measurements_are_judged_again_without_the_clip_and_the_report_has_a_page() {
+    let bench = Bench::new();
+    fs_err::copy(clips::real("bigbuckbunny.mp4"), bench.path("clip.mp4")).unwrap();
+    let measured =
+        bench.output(["qc", "clip.mp4", "--measurements", "m.json", "--report", "r.html", "--json"]);
+    fs_err::remove_file(bench.path("clip.mp4")).unwrap();
+    let page = fs_err::read_to_string(bench.path("r.html")).unwrap();
+    assert!(page.contains("<h1>clip.mp4</h1>") && page.contains("<svg") && page.ends_with("</html>\n"));
+
+    let again = bench.output(["qc", "--replay", "m.json", "--report", "again.html", "--json"]);
+    assert_eq!(again.status.code(), measured.status.code(), "{}", describe(&again));
+    let report = |output: &std::process::Output| serde_json::from_slice::<Value>(&output.stdout).unwrap();
+    // What lies beside the film, and the film itself, are not looked at again: its checksum, and its pictures.
+    let mut first = report(&measured);
+    let checks = first["checks"].as_array_mut().unwrap();
+    assert_eq!(checks.remove(0)["name"], "checksum");
+    assert_eq!(report(&again), first);
+    let again = fs_err::read_to_string(bench.path("again.html")).unwrap();
+    assert!(again.contains("<h1>clip.mp4</h1>") && again.contains("<svg") && !again.contains("data:image"));
+
+    // By another ladder the same measurements give other qualities.
+    let fast = bench.output(["qc", "--replay", "m.json", "--ladder", "fast", "--json"]);
+    assert_eq!(report(&fast)["ladder"], "fast");
+    let table = bench.output(["qc", "--replay", "m.json"]);
+    assert!(String::from_utf8_lossy(&table.stdout).contains("clip.mp4"), "{}", describe(&table));
+}

@@ -6,6 +6,7 @@
 mod support;
 
 mod database;
+mod hostile;
 mod origin;
 mod packager;
 mod secrets;

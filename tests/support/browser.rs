@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 /// What a player in the browser saw.
 #[derive(Debug, Deserialize)]
@@ -35,20 +36,53 @@ pub struct ShownCue {
     pub text: String,
 }
 
+/// What a browser made of a page.
+#[derive(Debug, Deserialize)]
+pub struct Opened {
+    /// Its title.
+    pub title: String,
+    /// Its pictures.
+    pub images: Vec<Image>,
+    /// The height of the drawing in it, in pixels; 0 where there is none.
+    pub drawing: f64,
+    /// What else it asked for than itself and data of its own.
+    pub requests: Vec<String>,
+    /// Whatever went wrong, what its own policy forbids included.
+    pub errors: Vec<String>,
+}
+
+/// A picture of a page.
+#[derive(Debug, Deserialize)]
+pub struct Image {
+    /// Its width in samples, once it was decoded; 0 where that failed.
+    pub width: u32,
+    /// Its height.
+    pub height: u32,
+    /// The mean of its samples, 0 to 255.
+    pub light: f64,
+    /// The words for those who do not see it.
+    pub alternative: String,
+}
+
+/// Opens a page that lies in a file.
+pub fn open(page: &Path) -> Opened {
+    node("page.mjs", &serde_json::json!({ "page": format!("file://{}", page.display()) }))
+}
+
 /// The same as [`play`], with the subtitles of a language.
 pub fn play_with_subtitles(player: &str, manifest: &str, language: &str) -> Played {
-    start(&serde_json::json!({ "player": player, "manifest": manifest, "subtitles": language }))
+    node("play.mjs", &serde_json::json!({ "player": player, "manifest": manifest, "subtitles": language }))
 }
 
 /// Plays a manifest to its end with `player`: `shaka` or `hls`. `keys` are ClearKey keys by their ids, in hexadecimal.
 pub fn play(player: &str, manifest: &str, keys: &BTreeMap<String, String>) -> Played {
-    start(&serde_json::json!({ "player": player, "manifest": manifest, "keys": keys }))
+    node("play.mjs", &serde_json::json!({ "player": player, "manifest": manifest, "keys": keys }))
 }
 
-fn start(request: &serde_json::Value) -> Played {
+fn node<T: DeserializeOwned>(script: &str, request: &serde_json::Value) -> T {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut child = Command::new("node")
-        .arg(root.join("tests/browser/play.mjs"))
+        .arg(root.join("tests/browser").join(script))
         .arg(root.join(".tools/browser"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

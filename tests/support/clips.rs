@@ -32,3 +32,23 @@ pub fn film(path: &Path, seconds: u32) -> PathBuf {
         ),
     )
 }
+
+/// The same, but that nothing says in which language it is.
+pub fn film_of_no_language(path: &Path, seconds: u32) -> PathBuf {
+    make(
+        path,
+        &format!(
+            "-f lavfi -i testsrc2=size=640x360:rate=25:duration={seconds} \
+             -f lavfi -i sine=frequency=440:sample_rate=48000:duration={seconds} \
+             -c:v libx264 -preset ultrafast -b:v 1500k -pix_fmt yuv420p -c:a aac -ac 2"
+        ),
+    )
+}
+
+/// The QC policy that comes with the farm, but that a person has to say in which language a film is.
+pub fn policy_that_asks() -> String {
+    let text = fs_err::read_to_string(repository().join("ladders/qc.toml")).unwrap();
+    let asked = text.replace("missing_language_verdict = \"warn\"", "missing_language_verdict = \"human\"");
+    assert_ne!(asked, text);
+    asked
+}

@@ -1,8 +1,8 @@
 //! Ties a child process to its parent: the kernel kills the child when the parent dies, however it dies.
 //!
-//! Promises: a child that was started on a leash never outlives its parent, writes no core dump, and cannot take
-//! more memory than it was given. It works for programs that know nothing of it (the packager) because the
-//! settings survive `exec`.
+//! Promises: a child that was started on a leash never outlives its parent, writes no core dump, cannot take more
+//! memory than it was given, and is the first to go where the machine's memory runs out. It works for programs that
+//! know nothing of it (the packager) because the settings survive `exec`.
 
 use std::ffi::OsString;
 use std::io;
@@ -10,6 +10,9 @@ use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
+
+/// How readily the kernel kills the process when memory runs out, from -1000 to 1000 (proc(5)).
+const OUT_OF_MEMORY_SCORE: &str = "/proc/self/oom_score_adj";
 
 /// What a child may do.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +36,9 @@ impl Leash {
             return Err(io::Error::other("the parent process is gone"));
         }
         setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+        // Where the kernel must kill something, it shall cost an attempt and not the worker. A system that hides this
+        // file decides by itself.
+        drop(fs_err::write(OUT_OF_MEMORY_SCORE, "1000"));
         if let Some(bytes) = self.memory_bytes {
             setrlimit(Resource::As, Rlimit { current: Some(bytes), maximum: Some(bytes) })?;
         }

@@ -3,6 +3,7 @@
 //! It takes tasks from the broker, runs each in staging under a lease, hands what it made to the artifact store and
 //! reports. It knows no database.
 
+pub mod fingerprint;
 pub mod keys;
 pub mod leash;
 pub mod process;

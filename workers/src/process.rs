@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use reelfarm_media::child::{Request, Response};
 use reelfarm_model::{Code, Failure, Progress};
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
+use tokio_util::codec::{FramedRead, LinesCodec};
 
 /// The verb of our own executable that serves one request and ends.
 pub const MEDIA_CHILD_VERB: &str = "media-child";
@@ -18,6 +20,12 @@ pub const LEASH_VERB: &str = "leash";
 
 /// Bytes of a child's log that are kept: its end, where the cause usually stands.
 const LOG_LIMIT: usize = 16 * 1024;
+/// The longest line of a child's answer, in bytes: many times the measurements of the longest film. The child reads
+/// what nobody vouches for, so it is not believed to end a line.
+const LINE_LIMIT: usize = 64 << 20;
+/// Address space of a child that reads what nobody has checked, at most: several times what the largest pictures take.
+/// A film that passed was measured within it.
+const UNCHECKED_MEMORY_BYTES: u64 = 8 << 30;
 
 /// How media processes are started.
 #[derive(Clone, Debug)]
@@ -26,7 +34,7 @@ pub struct MediaProcess {
     pub executable: PathBuf,
     /// Silence after which the process is taken to hang and killed.
     pub hang_after: Duration,
-    /// Address space that the process may take, in bytes.
+    /// Address space that the process may take, in bytes; less where it reads what nobody has checked.
     pub memory_bytes: u64,
 }
 
@@ -47,7 +55,7 @@ impl MediaProcess {
         request: &Request,
         on_progress: impl Fn(Progress),
     ) -> Result<serde_json::Value, Failure> {
-        let mut child = self.start()?;
+        let mut child = self.start(self.memory_bytes(request))?;
         let (Some(mut stdin), Some(stdout), Some(stderr)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
@@ -65,11 +73,23 @@ impl MediaProcess {
         answer.map_err(|failure| if failure.log.is_empty() { failure.with_log(log) } else { failure })
     }
 
-    fn start(&self) -> Result<Child, Failure> {
+    /// The address space of a process for a request.
+    fn memory_bytes(&self, request: &Request) -> u64 {
+        match request {
+            Request::Measure { .. } | Request::Thumbnails { .. } => {
+                self.memory_bytes.min(UNCHECKED_MEMORY_BYTES)
+            }
+            Request::EncodeVideo { .. } | Request::EncodeAudio { .. } | Request::MuxProgressive { .. } => {
+                self.memory_bytes
+            }
+        }
+    }
+
+    fn start(&self, memory_bytes: u64) -> Result<Child, Failure> {
         Command::new(&self.executable)
             .arg(MEDIA_CHILD_VERB)
             .args(["--parent", &std::process::id().to_string()])
-            .args(["--memory-bytes", &self.memory_bytes.to_string()])
+            .args(["--memory-bytes", &memory_bytes.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -92,14 +112,14 @@ impl MediaProcess {
         stdout: impl AsyncRead + Unpin,
         on_progress: impl Fn(Progress),
     ) -> Result<serde_json::Value, Failure> {
-        let mut lines = BufReader::new(stdout).lines();
+        let mut lines = FramedRead::new(stdout, LinesCodec::new_with_max_length(LINE_LIMIT));
         let mut answer = None;
         loop {
-            let Ok(line) = tokio::time::timeout(self.hang_after, lines.next_line()).await else {
+            let Ok(line) = tokio::time::timeout(self.hang_after, lines.next()).await else {
                 return Err(self.stop(child).await);
             };
             match line {
-                Ok(Some(line)) => match serde_json::from_str(&line) {
+                Some(Ok(line)) => match serde_json::from_str(&line) {
                     Ok(Response::Progress(progress)) => on_progress(progress),
                     Ok(Response::Result(value)) => answer = Some(Ok(value)),
                     Ok(Response::Failure(failure)) => answer = Some(Err(failure)),
@@ -111,8 +131,8 @@ impl MediaProcess {
                         answer = Some(Err(failure));
                     }
                 },
-                Ok(None) => break,
-                Err(error) => {
+                None => break,
+                Some(Err(error)) => {
                     let failure =
                         Failure::new(Code::Internal, format!("the media process cannot be read: {error}"));
                     answer = Some(Err(failure));
@@ -120,7 +140,8 @@ impl MediaProcess {
                 }
             }
         }
-        // One that closed its end of the pipe may still hang.
+        // One that has more to say must not wait for a reader, and one that closed its end of the pipe may still hang.
+        drop(lines);
         let Ok(status) = tokio::time::timeout(self.hang_after, child.wait()).await else {
             return Err(self.stop(child).await);
         };

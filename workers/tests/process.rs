@@ -150,3 +150,20 @@ async fn a_process_dies_when_nobody_waits_for_it() {
         Err(error) => assert_eq!(error, rustix::io::Errno::CHILD),
     }
 }
+
+#[tokio::test]
+async fn an_answer_without_end_is_not_gathered() {
+    let stand_in = StandIn::new("head -c 80000000 /dev/zero | tr '\\0' x\nwhile :; do :; done", HANG_AFTER);
+    let failure = stand_in.run(|_| ()).await.unwrap_err();
+    assert_eq!(failure.code, Code::Internal, "{failure}");
+    assert!(stand_in.is_gone());
+}
+
+#[tokio::test]
+async fn what_nobody_has_checked_is_read_with_less_memory() {
+    let mut stand_in = StandIn::new(r#"echo "{\"result\":$5}""#, PATIENCE);
+    for (given, expected) in [(1_u64 << 30, 1_u64 << 30), (32 << 30, 8 << 30)] {
+        stand_in.process.memory_bytes = given;
+        assert_eq!(stand_in.run(|_| ()).await, Ok(serde_json::json!(expected)));
+    }
+}

@@ -7,6 +7,7 @@ mod command;
 mod event;
 mod order;
 mod problem;
+mod review;
 mod standing;
 mod status;
 mod submission;
@@ -22,11 +23,12 @@ pub use order::{
     TaskPlace, TitleForecast, TitleOrder, Urgency,
 };
 pub use problem::Problem;
+pub use review::{ApproveRequest, RejectRequest};
 pub use standing::{
     BlockedTask, FailedAttempt, LeaderView, NextTask, PoolSlots, Reason, RunningTask, Standing,
 };
 pub use status::{AttemptEnd, AttemptStatus, TaskStatus, TitleStatus};
-pub use submission::{LadderRequest, SourceRequest, SubmitRequest, SubtitlesRequest};
+pub use submission::{ChecksumRequest, LadderRequest, SourceRequest, SubmitRequest, SubtitlesRequest};
 pub use titles::{ListQuery, TitlePage};
 pub use token::{CreatedToken, Scope, TokenRequest, TokenStatus};
 pub use upload::UploadStatus;

@@ -67,11 +67,14 @@ pub struct Outlook {
 /// What is to be expected of a title.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Foreseen {
-    /// When it will be online; absent where that cannot be said, because it is held or new, or no worker serves a pool that
-    /// it needs.
+    /// When it will be online; absent where that cannot be said, because it is held or new, waits for a person's decision, or
+    /// no worker serves a pool that it needs.
     pub outlook: Option<Outlook>,
     /// Whether it is held, so that nothing is expected of it.
     pub held: bool,
+    /// Whether it waits for a person's decision, so that nothing is expected of it.
+    #[serde(default)]
+    pub review: bool,
     /// Pools that it needs and no worker serves.
     pub unserved: BTreeSet<Pool>,
     /// What would keep it from being late, where it is about to be: each with what would come of it alone.
@@ -86,6 +89,7 @@ impl Foreseen {
             Some(Outlook { risk: Risk::AtRisk, .. }) => Prospect::AtRisk,
             Some(Outlook { risk: Risk::OnTime, .. }) => Prospect::OnTime,
             Some(Outlook { risk: Risk::Undated, .. }) => Prospect::Undated,
+            None if self.review => Prospect::Review,
             None if self.held => Prospect::Held,
             None if self.unserved.is_empty() => Prospect::Unknown,
             None => Prospect::Unserved,
@@ -102,6 +106,8 @@ pub enum Prospect {
     Unserved,
     /// See [`Risk::AtRisk`].
     AtRisk,
+    /// It waits for a person's decision.
+    Review,
     /// It is held.
     Held,
     /// It is new.
@@ -114,8 +120,16 @@ pub enum Prospect {
 
 impl Prospect {
     /// Every prospect, the worst first.
-    pub const ALL: [Prospect; 7] =
-        [Self::Late, Self::Unserved, Self::AtRisk, Self::Held, Self::Unknown, Self::OnTime, Self::Undated];
+    pub const ALL: [Prospect; 8] = [
+        Self::Late,
+        Self::Unserved,
+        Self::AtRisk,
+        Self::Review,
+        Self::Held,
+        Self::Unknown,
+        Self::OnTime,
+        Self::Undated,
+    ];
 
     /// The name.
     pub const fn as_str(self) -> &'static str {
@@ -123,6 +137,7 @@ impl Prospect {
             Self::Late => "late",
             Self::Unserved => "unserved",
             Self::AtRisk => "at-risk",
+            Self::Review => "review",
             Self::Held => "held",
             Self::Unknown => "unknown",
             Self::OnTime => "on-time",

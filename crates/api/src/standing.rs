@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use reelfarm_model::qc::Verdict;
 use reelfarm_model::{Failure, Pool, Progress, TaskKey, TaskState, Title, TitleState, WorkerId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -191,6 +192,7 @@ impl Standing {
             None if let Some(failure) = &self.postponed => {
                 format!("it cannot be planned yet, and is looked at again: {failure}")
             }
+            None if title.state == TitleState::Review => asked(title),
             None if title.held => format!("{doing}it is held; `reelfarm release` lets it go on"),
             None if title.state == TitleState::Checking => {
                 "the scheduler works out what is to be made of it, and what of that is there already"
@@ -225,6 +227,17 @@ impl NextTask {
             Reason::Queued => format!("is next in the queue of the pool {pool}{line}"),
         }
     }
+}
+
+/// What a person is asked about a title.
+fn asked(title: &Title) -> String {
+    let checks = title.report.iter().flat_map(|report| &report.checks);
+    let asked = checks.filter(|check| check.verdict == Verdict::Human);
+    let asked: Vec<_> = asked.map(|check| format!("{} ({})", check.name, check.code)).collect();
+    let (id, asked) = (&title.submission.title, asked.join(", "));
+    format!(
+        "it waits for a person: QC asks about {asked}; `reelfarm approve {id}`, or `reelfarm reject {id} --why …`"
+    )
 }
 
 fn reason(
@@ -298,10 +311,11 @@ fn failed_attempts(tasks: &[TaskStatus]) -> Vec<FailedAttempt> {
 
 #[cfg(test)]
 mod tests {
+    use reelfarm_model::qc::Check;
     use reelfarm_model::recipe::ToolVersions;
     use reelfarm_model::task::{FingerprintSpec, QcSpec};
     use reelfarm_model::title::{LadderText, Submission};
-    use reelfarm_model::{Code, Digest, SourceReference, Task, TaskSpec};
+    use reelfarm_model::{Code, Digest, QcReport, SourceReference, Task, TaskSpec};
 
     use super::*;
     use crate::order::Urgency;
@@ -323,6 +337,8 @@ mod tests {
                 audio_language: None,
                 rights: reelfarm_model::Rights::default(),
                 subtitles: Vec::new(),
+                checksums: Vec::new(),
+                qc_report: None,
                 protection: None,
                 facts: reelfarm_model::Facts::default(),
                 origin: "/origin".into(),
@@ -339,6 +355,7 @@ mod tests {
             held: false,
             leftovers: false,
             expedited_ms: None,
+            review: None,
         }
     }
 
@@ -367,7 +384,7 @@ mod tests {
     }
 
     fn fingerprint(state: TaskState) -> TaskStatus {
-        task(TaskSpec::Fingerprint(FingerprintSpec { source: source() }), state)
+        task(TaskSpec::Fingerprint(FingerprintSpec::new(source())), state)
     }
 
     fn slots(total: u32, busy: u32) -> BTreeMap<Pool, PoolSlots> {
@@ -492,6 +509,42 @@ mod tests {
         assert_eq!(of(TitleState::Published).postponed, None);
         let surveyed = Standing::of(&title(TitleState::Checking), &[done], LeaderView::default(), NOW);
         assert!(surveyed.summary.contains("is there already"), "{}", surveyed.summary);
+    }
+
+    #[test]
+    fn a_title_that_waits_for_a_person_says_what_is_asked_and_how_to_answer() {
+        let check = |code, name: &str, verdict| Check {
+            code,
+            name: name.to_owned(),
+            verdict,
+            value: String::new(),
+            limit: String::new(),
+            remedy: String::new(),
+            places: Vec::new(),
+        };
+        let mut waits = title(TitleState::Review);
+        waits.held = true;
+        waits.report = Some(QcReport {
+            schema: 1,
+            source_sha256: None,
+            external: false,
+            policy: "default".into(),
+            ladder: "fast".into(),
+            verdict: Verdict::Human,
+            checks: vec![
+                check(Code::QcBitrate, "bitrate", Verdict::Warn),
+                check(Code::QcAudioLanguage, "language", Verdict::Human),
+                check(Code::QcColour, "colour", Verdict::Human),
+            ],
+            conclusion: None,
+        });
+        let done = fingerprint(TaskState::Done);
+        let summary = Standing::of(&waits, &[done], LeaderView::default(), NOW).summary;
+        assert_eq!(
+            summary,
+            "it waits for a person: QC asks about language (RF-QC-009), colour (RF-QC-016); `reelfarm approve film`, or \
+             `reelfarm reject film --why …`"
+        );
     }
 
     #[test]

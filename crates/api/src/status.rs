@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use reelfarm_model::{Failure, Progress, SourceReference, Task, TaskKey, TaskState, Title, WorkerId};
+use reelfarm_model::{
+    Failure, Progress, ReviewRecord, SourceReference, Task, TaskKey, TaskState, Title, WorkerId,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,6 +17,8 @@ pub struct TitleStatus {
     pub title: Title,
     /// What it waits for.
     pub standing: Standing,
+    /// What people decided about it, the latest first.
+    pub reviews: Vec<ReviewRecord>,
     /// Its tasks, in the order of planning.
     pub tasks: Vec<TaskStatus>,
 }

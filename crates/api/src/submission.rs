@@ -1,7 +1,7 @@
 //! What an operator submits.
 
 use reelfarm_model::subtitles::SubtitlePurpose;
-use reelfarm_model::{Digest, Facts, TitleId};
+use reelfarm_model::{Checksum, Digest, Facts, QcReport, TitleId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -28,6 +28,13 @@ pub struct SubmitRequest {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 200)]
     pub subtitles: Vec<SubtitlesRequest>,
+    /// The checksums that were delivered with the source: it must have each of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 16)]
+    pub checksums: Vec<ChecksumRequest>,
+    /// A QC report on the source that takes the place of the farm's own. Its `source_sha256` must be the source's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qc_report: Option<Box<QcReport>>,
     /// The only DRM systems that profiles may name; those that the farm allows where it is absent. It can only narrow
     /// those.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,6 +51,18 @@ pub struct SubmitRequest {
     /// Let the rights rules of this request take the place of those that the title has, which otherwise it can only narrow.
     #[serde(default)]
     pub new_rights: bool,
+}
+
+/// A checksum that was delivered with a source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChecksumRequest {
+    /// The checksum, such as `md5:9e107d9d372bb6826bd81d3542a419d6`.
+    pub checksum: Checksum,
+    /// Where it is stated, on one line, such as `film.mov.md5`: reports name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 200)]
+    pub stated_in: Option<String>,
 }
 
 /// A file of subtitles.

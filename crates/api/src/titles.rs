@@ -12,7 +12,7 @@ pub struct ListQuery {
     /// Only those in one of these states, such as `checking,preparing`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(
-        pattern = "^(checking|preparing|withdrawing|published|rejected|failed|cancelled)(,(checking|preparing|withdrawing|published|rejected|failed|cancelled))*$"
+        pattern = "^(checking|review|preparing|withdrawing|published|rejected|failed|cancelled)(,(checking|review|preparing|withdrawing|published|rejected|failed|cancelled))*$"
     )]
     pub state: Option<String>,
     /// Only those whose name begins so.

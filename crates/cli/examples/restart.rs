@@ -21,11 +21,10 @@ use reelfarm_model::{
 };
 use reelfarm_packaging::profiles::{BUILT_IN, ProfileList};
 use reelfarm_priority::{Route, Rules};
-use reelfarm_qc::Policy;
 use reelfarm_queue::{Broker as _, InProcessBroker};
 use reelfarm_scheduler::plan::fingerprint_task;
 use reelfarm_scheduler::retry::RetryPolicy;
-use reelfarm_scheduler::{Options, Scheduler};
+use reelfarm_scheduler::{FarmPolicy, Options, Scheduler};
 use reelfarm_store::{PlannedCost, PlannedTask, PostgresStore, SqliteStore, Store, TitleChange};
 use reelfarm_telemetry::metrics::Metrics;
 use reelfarm_test_servers::postgres::Postgres;
@@ -95,7 +94,7 @@ async fn measure(
     for number in 0..arguments.checking {
         let submission = submission(1_000_000 + number)?;
         let title = store.submit(&submission).await?.title;
-        let task = fingerprint_task(&submission.source, &tools());
+        let task = fingerprint_task(&submission.source, false, &tools());
         let source = Some(submission.source.clone());
         let planned =
             PlannedTask { task, source, needs: BTreeSet::new(), redo: false, cost: PlannedCost::default() };
@@ -123,7 +122,7 @@ async fn begin(store: Arc<dyn Store>, state: &Path) -> Result<Duration, Fault> {
     let broker = Arc::new(InProcessBroker::new(Pool::ALL));
     let options = Options {
         tools: tools(),
-        policy: Policy::parse("qc.toml", reelfarm_qc::BUILT_IN)?,
+        policies: FarmPolicy::parse("qc.toml", reelfarm_qc::BUILT_IN)?.into(),
         profiles: ProfileList::parse("profiles.toml", BUILT_IN)?,
         lease: Duration::from_secs(600),
         order: rules()?,
@@ -201,6 +200,8 @@ fn submission(number: usize) -> Result<Submission, Fault> {
         profiles: ProfileList::parse("profiles.toml", BUILT_IN)?.all().iter().map(|p| p.id.clone()).collect(),
         audio_language: None,
         subtitles: Vec::new(),
+        checksums: Vec::new(),
+        qc_report: None,
         protection: None,
         rights: Default::default(),
         facts,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use reelfarm_model::profile::DrmSystem;
-use reelfarm_model::{Pool, TitleState};
+use reelfarm_model::{Checksum, Pool, RouteName, TitleState};
 
 use crate::client::FarmArguments;
 use crate::distributed::{ArtifactArguments, BrokerArguments, DatabaseArguments};
@@ -48,6 +48,8 @@ pub enum Verb {
     Probe(Probe),
     /// Show where a title stands: its states, tasks, attempts and failures.
     Status(Status),
+    /// Show QC's report on a title; as a page for a browser with --out.
+    Report(verbs::qc_report::Report),
     /// List all titles.
     List(List),
     /// Submit files to a farm of many hosts.
@@ -58,6 +60,12 @@ pub enum Verb {
     Eta(verbs::eta::Eta),
     /// Have a title at a farm go before all others of its route; each route may do that so many times a day.
     Expedite(verbs::expedite::Expedite),
+    /// Have titles made that QC leaves to people; `reelfarm list --in review` shows them, `reelfarm status` what to look at.
+    Approve(verbs::review::Approve),
+    /// Reject titles that QC leaves to people, or take an approval back while they are not online.
+    Reject(verbs::review::Reject),
+    /// List what people decided about titles, the latest first.
+    Reviews(verbs::review::Reviews),
     /// Stop titles at a farm, and take away what they put at the origin and is not online.
     Cancel(verbs::steer::Steer),
     /// Have a title at a farm, a task or a rendition of it, made again.
@@ -82,6 +90,8 @@ pub enum Verb {
     Profiles(Json),
     /// List the ladders, or check a ladder file.
     Ladders(Ladders),
+    /// List the QC policies, or check a policy file.
+    Policies(Policies),
     /// Run a scheduler of a farm of many hosts.
     Scheduler(SchedulerArguments),
     /// Run a worker of a farm of many hosts.
@@ -119,6 +129,12 @@ pub struct Run {
     pub audio_lang: Option<String>,
     #[command(flatten)]
     pub subtitles: Subtitles,
+    #[command(flatten)]
+    pub checksums: Checksums,
+    /// A QC report on the one FILE that takes the place of the farm's own, as `reelfarm qc FILE --json` prints it. It must be
+    /// about these very bytes.
+    #[arg(long, value_name = "REPORT")]
+    pub qc_report: Option<PathBuf>,
     /// The only DRM systems that profiles may name, such as `widevine,playready` [default: all]. A title keeps this rule:
     /// later calls can narrow it.
     #[arg(long, env = "REELFARM_DRM", value_name = "SYSTEM,…", value_delimiter = ',', value_parser = drm_system)]
@@ -252,6 +268,18 @@ pub struct Subtitles {
     pub no_subtitles: bool,
 }
 
+/// The checksums that films were delivered with.
+#[derive(Clone, Debug, Args)]
+pub struct Checksums {
+    /// A checksum that the one FILE must have, such as md5:9e107d9d372bb6826bd81d3542a419d6; or sha1:…, sha256:…
+    /// [default: those that lie beside the film, as film.mov.md5 or film.sha256].
+    #[arg(long, value_name = "ALGORITHM:DIGITS,…", value_delimiter = ',')]
+    pub checksum: Vec<Checksum>,
+    /// Leave aside the checksums that lie beside films, without a look at them.
+    #[arg(long, env = "REELFARM_NO_CHECKSUM")]
+    pub no_checksum: bool,
+}
+
 /// A DRM system by its name.
 fn drm_system(name: &str) -> Result<DrmSystem, String> {
     let names = || DrmSystem::ALL.map(DrmSystem::as_str).join(", ");
@@ -279,16 +307,33 @@ pub struct Json {
 #[derive(Debug, Args)]
 pub struct Qc {
     /// The film file.
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "replay", conflicts_with = "replay")]
+    pub file: Option<PathBuf>,
     /// A ladder's name, or the path of a ladder file [default: default].
     #[arg(long, env = "REELFARM_LADDER", value_name = "NAME")]
     pub ladder: Option<String>,
+    /// The QC policy to judge by: a name, or the path of a policy file [default: that of the route].
+    #[arg(long, value_name = "NAME")]
+    pub policy: Option<String>,
+    /// Judge as a title of this route would be judged [default: the first of the farm's rules].
+    #[arg(long, env = "REELFARM_ROUTE", value_name = "ROUTE")]
+    pub route: Option<RouteName>,
     /// The language of audio tracks that state none, such as `en` or `pt-BR`.
     #[arg(long, env = "REELFARM_AUDIO_LANG", value_name = "LANG")]
     pub audio_lang: Option<String>,
     #[command(flatten)]
     pub subtitles: Subtitles,
+    #[command(flatten)]
+    pub checksums: Checksums,
+    /// Write the report to this file as well, as a page for a browser (HTML), with pictures of what was found.
+    #[arg(long, value_name = "PATH")]
+    pub report: Option<PathBuf>,
+    /// Write what was measured to this file (JSON), for `--replay`.
+    #[arg(long, value_name = "PATH", conflicts_with = "replay")]
+    pub measurements: Option<PathBuf>,
+    /// Judge what was measured before in place of a film, by the policy, ladder and language of now.
+    #[arg(long, value_name = "MEASUREMENTS", conflicts_with = "checksum")]
+    pub replay: Option<PathBuf>,
     #[command(flatten)]
     pub json: Json,
 }
@@ -362,6 +407,14 @@ pub struct Ladders {
     pub name: Option<String>,
     #[command(flatten)]
     pub json: Json,
+}
+
+/// `reelfarm policies`.
+#[derive(Debug, Args)]
+pub struct Policies {
+    /// A policy's name or file to show; without it, the policies that come with the farm are listed.
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
 }
 
 /// `reelfarm completions`.

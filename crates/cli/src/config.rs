@@ -1,10 +1,11 @@
 //! Settings: flag, then `REELFARM_…` variable, then the project file `reelfarm.toml` in the current folder, then the
 //! default. Flags and variables are clap's (see [`crate::arguments`]); this is the rest.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use reelfarm_model::title::LadderText;
-use reelfarm_model::{Code, Failure, Ladder};
+use reelfarm_model::{Code, Failure, Ladder, RouteName};
 use reelfarm_priority::Rules;
 use serde::Deserialize;
 
@@ -35,8 +36,10 @@ pub struct Project {
     pub audio_lang: Option<String>,
     /// As `--no-subtitles`.
     pub no_subtitles: bool,
-    /// A QC policy file in place of the built-in one.
-    pub qc_policy: Option<PathBuf>,
+    /// The QC policy by name or file, in place of the default one.
+    pub qc_policy: Option<String>,
+    /// QC policies of routes, by name or file, in place of that one.
+    pub qc_policies: BTreeMap<RouteName, String>,
     /// Rules of order in place of the built-in ones.
     pub order: Option<PathBuf>,
     /// A profile list in place of the built-in one.

@@ -9,7 +9,7 @@ use reelfarm_model::{Code, Failure};
 pub enum Exit {
     /// 0: all that was asked for is done.
     Done,
-    /// 1: a title failed or was rejected.
+    /// 1: a title failed, was rejected, or waits for a person's decision.
     Failed,
     /// 2: the command line, a ladder or a setting is wrong.
     Usage,
@@ -32,6 +32,7 @@ impl Exit {
             Code::SourceNotFound | Code::TitleNotFound | Code::NotFound => Self::NotFound,
             Code::TitleNameTaken
             | Code::TitleStateWrong
+            | Code::ReviewOutdated
             | Code::KeysDiffer
             | Code::TitleRightsLeaveNothing
             | Code::TokenRefused
@@ -45,6 +46,7 @@ impl Exit {
             | Code::ExpeditesSpent
             | Code::UnknownName
             | Code::KeysFileInvalid
+            | Code::ExternalReportInvalid
             | Code::RightsLeaveNothing
             | Code::KeyOutOfReach
             | Code::SettingsInvalid

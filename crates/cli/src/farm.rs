@@ -10,10 +10,9 @@ use reelfarm_artifacts::{ArtifactStore, S3Access};
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::{Code, Failure, Pool, WorkerId};
 use reelfarm_packaging::profiles::ProfileList;
-use reelfarm_qc::Policy;
 use reelfarm_queue::{Broker, InProcessBroker};
 use reelfarm_scheduler::retry::RetryPolicy;
-use reelfarm_scheduler::{Handle, Options, Scheduler, SchedulerError};
+use reelfarm_scheduler::{FarmPolicies, Handle, Options, Scheduler, SchedulerError};
 use reelfarm_store::{SqliteStore, Store};
 use reelfarm_telemetry::metrics::Metrics;
 use reelfarm_workers::Worker;
@@ -22,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Project;
 use crate::drm::Keys;
+use crate::policies::policies;
 use crate::tools;
 
 /// The database's file in the state folder.
@@ -43,6 +43,8 @@ pub struct Farm {
     pub keys: Keys,
     /// The tools that it works with.
     pub tools: ToolVersions,
+    /// The QC policies that it judges by.
+    pub policies: FarmPolicies,
     /// `None` once it has ended; so is the worker.
     scheduler: Option<JoinHandle<Result<(), SchedulerError>>>,
     worker: Option<JoinHandle<Result<(), reelfarm_queue::BrokerError>>>,
@@ -60,7 +62,6 @@ impl Farm {
     pub async fn start(
         state: &Path,
         project: &Project,
-        policy: Policy,
         profiles: ProfileList,
         keys_file: Option<&Path>,
         slots: HashMap<Pool, usize>,
@@ -68,6 +69,7 @@ impl Farm {
     ) -> Result<Self, Failure> {
         let lock = lock(state)?;
         let order = project.order_rules()?;
+        let policies = policies(project, &order)?;
         let packager = tools::packager(project);
         let versions = tools::versions(&packager).await?;
         let keys = tokio::task::block_in_place(|| project.drm.keys(state, keys_file))?;
@@ -82,7 +84,7 @@ impl Farm {
         let broker: Arc<dyn Broker> = Arc::new(InProcessBroker::new(Pool::ALL));
         let options = Options {
             tools: versions.clone(),
-            policy,
+            policies: policies.clone(),
             profiles,
             lease: LEASE,
             order,
@@ -113,6 +115,7 @@ impl Farm {
             store,
             keys,
             tools: versions,
+            policies,
             drain,
             stop,
             _lock: lock,
@@ -178,7 +181,11 @@ pub fn origins() -> Result<S3Access, Failure> {
     Ok(S3Access::from_variables(Some("ORIGIN"), |name| std::env::var(name).ok())?)
 }
 
-fn lock(state: &Path) -> Result<fs_err::File, Failure> {
+/// Takes a state folder for this process, for as long as the answer is kept.
+///
+/// # Errors
+/// The folder cannot be used, or another process has it.
+pub fn lock(state: &Path) -> Result<fs_err::File, Failure> {
     let unusable = |error: std::io::Error| {
         Failure::new(
             Code::StateUnreachable,

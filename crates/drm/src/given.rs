@@ -30,6 +30,12 @@ pub struct GivenKeys {
     uris: KeyUris,
 }
 
+/// Reads the document that keys are given in, and keeps nothing of it.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_document(text: &[u8]) {
+    drop(document::parse(text));
+}
+
 impl GivenKeys {
     /// Reads a file of the form `{"<title or *>": {"kid": "<32 hex>", "key": "<32 hex>"}}`, where `*` stands for all other
     /// titles. Blocks on I/O. What was read is zeroed before this returns; where the JSON has escapes in its texts, the

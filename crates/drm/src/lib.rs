@@ -5,6 +5,8 @@
 
 mod base64_text;
 pub mod bundle;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod given;
 pub mod keys;
 pub mod master;

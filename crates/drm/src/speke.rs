@@ -74,6 +74,13 @@ impl fmt::Debug for SpekeServer {
     }
 }
 
+/// Reads a server's answer to a request, and keeps nothing of it but whether it was taken.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn takes_answer(body: &[u8], request: &KeyRequest, systems: &BTreeSet<DrmSystem>) -> bool {
+    let asked = Asked::new(request, "https://keys.example/", systems);
+    answer::read(body, &asked).is_ok()
+}
+
 impl SpekeServer {
     /// Sets up the way to a server, without asking it. Systems that it is not asked about are told what follows from
     /// the key's id and these URIs. Reads files, so it does not belong on the async runtime.

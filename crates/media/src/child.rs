@@ -12,7 +12,7 @@ use reelfarm_model::{Code, Failure, Progress};
 use serde::{Deserialize, Serialize};
 
 use crate::ffmpeg::log;
-use crate::{MediaError, encode_audio, encode_video, measure, mux_progressive};
+use crate::{MediaError, encode_audio, encode_video, measure, mux_progressive, thumbnails};
 
 /// What a child is to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +49,15 @@ pub enum Request {
         audio: Vec<(PathBuf, String)>,
         /// The file to make.
         output: PathBuf,
+    },
+    /// [`thumbnails`]; the result is a list of [`Thumbnail`](crate::Thumbnail) or null, one for each time.
+    Thumbnails {
+        /// The source.
+        path: PathBuf,
+        /// The video track, by its index in the container.
+        stream: u32,
+        /// When, in seconds of the container's timeline.
+        times: Vec<f64>,
     },
 }
 
@@ -100,6 +109,11 @@ fn run(request: Request, on_progress: &mut dyn FnMut(Progress)) -> Result<serde_
             serde_json::to_value(measurements).map_err(|error| {
                 MediaError::Unsupported(format!("the measurements do not serialise: {error}"))
             })
+        }
+        Request::Thumbnails { path, stream, times } => {
+            let thumbnails = thumbnails(&path, stream, &times, on_progress)?;
+            serde_json::to_value(thumbnails)
+                .map_err(|error| MediaError::Unsupported(format!("the thumbnails do not serialise: {error}")))
         }
         Request::EncodeVideo { path, spec, outputs } => {
             encode_video(&path, &spec, &outputs, on_progress).map(|()| serde_json::Value::Null)

@@ -20,6 +20,14 @@ pub enum MediaError {
     /// The source cannot be found or is no regular file.
     #[error(transparent)]
     SourceFile(io::Error),
+    /// The source is longer than it was when it was opened.
+    #[error("{} grew while it was read: it had {size} bytes", path.display())]
+    Grown {
+        /// The file.
+        path: PathBuf,
+        /// Its size in bytes when it was opened.
+        size: u64,
+    },
     /// The operating system cannot read a file.
     #[error("cannot read {}: {source}", path.display())]
     Read {
@@ -78,6 +86,17 @@ pub enum MediaError {
         /// How many there were.
         found: u64,
     },
+    /// The source is not what QC's report says. The farm's own report is drawn from the same decoding; one that was made
+    /// elsewhere may be wrong.
+    #[error("{subject} {found}, and not {expected} as the QC report says")]
+    NotAsReported {
+        /// The track.
+        subject: String,
+        /// What it is.
+        found: String,
+        /// What the report says.
+        expected: String,
+    },
     /// The track changes its format in the middle.
     #[error("track {stream} changes from {before} to {after} in the middle")]
     FormatChanged {
@@ -104,6 +123,7 @@ impl MediaError {
                 io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput => Code::SourceNotAFile,
                 _ => Code::SourceUnreadable,
             }),
+            Self::Grown { .. } => failure(Code::SourceChanged),
             Self::Read { .. } => failure(Code::SourceUnreadable),
             Self::Write { source, .. } | Self::Call { source, .. } if is_disk_full(*source) => {
                 failure(Code::DiskFull)
@@ -111,6 +131,7 @@ impl MediaError {
             Self::Write { .. } => failure(Code::EncodeFailed).with_class(FailureClass::Environment),
             Self::Call { .. } => failure(Code::EncodeFailed),
             Self::Count { .. } => failure(Code::EncodeFrameCount),
+            Self::NotAsReported { .. } => failure(Code::EncodeNotAsReported),
             Self::Track { .. }
             | Self::OptionNotTaken { .. }
             | Self::FormatChanged { .. }

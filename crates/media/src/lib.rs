@@ -1,5 +1,5 @@
 //! All work with FFmpeg's libraries: one pass of measurements over a source, video and audio renditions, and the
-//! progressive file. Also the child's side of the protocol by which a worker runs that work in a process of its
+//! progressive file, thumbnails. Also the child's side of the protocol by which a worker runs that work in a process of its
 //! own, which it can kill and whose crash it survives (see [`child`]).
 //!
 //! Promises: the same request gives the same bytes, whatever else is made beside it; a source can open no file but
@@ -17,6 +17,7 @@ mod ffmpeg;
 mod measure;
 mod progress;
 mod progressive;
+mod thumbnails;
 mod video;
 
 pub use audio::encode_audio;
@@ -26,4 +27,5 @@ pub use ffmpeg::versions::versions;
 pub use measure::measure;
 pub use progress::PROGRESS_PER_SECOND;
 pub use progressive::mux_progressive;
+pub use thumbnails::{MOST_THUMBNAILS, Thumbnail, thumbnails};
 pub use video::encode_video;

@@ -2,20 +2,39 @@
 //!
 //! FFmpeg 5.1 loses some damage marks of frames when it decodes several at once. So the quick pass does that, and
 //! at the first sign of damage the measurement starts again with one thread: a sound file is measured fast, a
-//! damaged one exactly, and the same file always gives the same measurements.
+//! damaged one exactly, and the same file always gives the same measurements. A file that asks for more work than its size
+//! accounts for is broken off (`work`).
 
 mod audio;
+mod bitrate;
+mod combined;
+mod continuity;
+mod detail;
+mod fields;
+mod gaps;
 mod grid;
+mod line;
+mod packets;
+mod pairs;
+mod pictures;
+mod readable;
+mod spans;
+mod spots;
+mod subtitles;
+mod untimed;
 mod video;
+mod work;
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use ffmpeg_next::{Packet, Stream, media};
 use reelfarm_model::Progress;
-use reelfarm_model::measurement::Measurements;
+use reelfarm_model::measurement::{Measurements, OpenError, OpenErrorKind};
 
 use self::audio::AudioMeter;
+use self::pairs::Pairs;
+use self::subtitles::SubtitleMeter;
 use self::video::VideoMeter;
 use crate::MediaError;
 use crate::ffmpeg::decoder::Decoder;
@@ -25,6 +44,10 @@ use crate::ffmpeg::track;
 use crate::progress::{Done, watch};
 
 const QUICK_THREADS: u32 = 4;
+/// Channels of sound, those of all tracks together: what is found is kept for each.
+const MOST_CHANNELS: u64 = 256;
+/// Tracks of pictures beyond which each is decoded by one thread: threads and their pictures take memory.
+const MOST_QUICK_TRACKS: usize = 4;
 
 /// Measures a source: reads every packet, decodes every frame and every sample.
 ///
@@ -54,14 +77,28 @@ pub fn measure(path: &Path, on_progress: &mut dyn FnMut(Progress)) -> Result<Mea
 enum TrackMeter {
     Video(Box<VideoMeter>),
     Audio(Box<AudioMeter>),
-    /// A cover, a subtitle or the like.
+    Subtitles(SubtitleMeter),
+    /// A cover, a track of time codes or the like.
     Other,
 }
 
 struct Pass {
     source: Source,
     tracks: Vec<TrackMeter>,
+    pairs: Pairs,
+    packets: u64,
     measurements: Measurements,
+}
+
+/// How a pass ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// All was read.
+    Whole,
+    /// There was damage, at which it was to give up.
+    Damaged,
+    /// The file asked for more work than one of its size may make.
+    TooMuchWork,
 }
 
 impl Pass {
@@ -70,8 +107,8 @@ impl Pass {
     fn run(path: &Path, threads: u32, note: &dyn Fn(Done)) -> Result<Option<Measurements>, MediaError> {
         let capture = Capture::start();
         let size = fs_err::metadata(path).map_err(MediaError::SourceFile)?.len();
-        let mut pass = match Source::open(path) {
-            Ok(source) => Self::new(source, threads)?,
+        let mut pass = match Source::open(path).and_then(|source| Self::new(source, threads)) {
+            Ok(pass) => pass,
             Err(MediaError::Refused { refusal, .. }) => {
                 return Ok(Some(Measurements {
                     open_error: Some(refusal),
@@ -81,8 +118,11 @@ impl Pass {
             }
             Err(error) => return Err(error),
         };
-        let whole = pass.read_all(threads > 1, &capture, note)?;
-        Ok(whole.then(|| pass.finish(&capture)))
+        Ok(match pass.read_all(threads > 1, &capture, note)? {
+            End::Whole => Some(pass.finish(&capture)),
+            End::Damaged => None,
+            End::TooMuchWork => Some(pass.broken_off(&capture)),
+        })
     }
 
     fn new(mut source: Source, threads: u32) -> Result<Self, MediaError> {
@@ -91,6 +131,17 @@ impl Pass {
         measurements.header_duration = source.header_duration();
         let mut tracks = Vec::new();
         let mut measured = Vec::new();
+        let channels = channels(&source);
+        if channels > MOST_CHANNELS {
+            let refusal = OpenError {
+                kind: OpenErrorKind::TooMuchWork,
+                detail: format!("{channels} channels of sound"),
+            };
+            return Err(MediaError::Refused { path: source.path().to_owned(), refusal });
+        }
+        let is_video = |stream: &Stream| stream.parameters().medium() == media::Type::Video;
+        let has_many = source.input().streams().filter(is_video).count() > MOST_QUICK_TRACKS;
+        let threads = if has_many { 1 } else { threads };
         for stream in source.input().streams() {
             let index = u32::try_from(stream.index()).unwrap_or(u32::MAX);
             let meter = TrackMeter::new(&source, &stream, threads)?;
@@ -104,40 +155,63 @@ impl Pass {
             tracks.push(meter);
         }
         source.read_only(&measured);
-        Ok(Self { source, tracks, measurements })
+        let pairs = Pairs::of(tracks.iter_mut().filter_map(TrackMeter::audio));
+        Ok(Self { source, tracks, pairs, packets: 0, measurements })
     }
 
-    /// Reads to the end; false where `give_up_on_damage` and there was some.
+    /// Reads to the end, unless `give_up_on_damage` and there was some, or it is too much.
     fn read_all(
         &mut self,
         give_up_on_damage: bool,
         capture: &Capture,
         note: &dyn Fn(Done),
-    ) -> Result<bool, MediaError> {
+    ) -> Result<End, MediaError> {
+        let allowed = work::allowed(self.source.size());
         let mut position = 0;
         loop {
             match self.source.read()? {
                 Read::Packet(packet) => {
-                    position = position.max(u64::try_from(packet.position()).unwrap_or(0));
-                    if packet.is_corrupt() {
-                        self.measurements.read_errors += 1;
+                    self.packets += 1;
+                    let track = self.tracks.get_mut(packet.stream());
+                    // Subtitles may lie anywhere in the file, and damage to them does the programme no harm.
+                    if !matches!(track, Some(TrackMeter::Subtitles(_))) {
+                        position = position.max(u64::try_from(packet.position()).unwrap_or(0));
+                        self.measurements.read_errors += u64::from(packet.is_corrupt());
                     }
-                    if let Some(track) = self.tracks.get_mut(packet.stream()) {
+                    if let Some(track) = track {
                         track.packet(&packet)?;
+                        track.audio().into_iter().for_each(|track| self.pairs.take(track));
                     }
+                    self.source.has_not_grown(&packet)?;
                     note(Done { steps: packet.size() as u64, ..self.done(position) });
                 }
-                Read::Damaged => self.measurements.read_errors += 1,
+                Read::Damaged => {
+                    self.packets += 1;
+                    self.measurements.read_errors += 1;
+                }
                 Read::End => break,
             }
-            if give_up_on_damage && (capture.damage() || self.damaged()) {
-                return Ok(false);
+            if self.work() > allowed {
+                return Ok(End::TooMuchWork);
             }
+            if give_up_on_damage && (capture.damage() || self.damaged()) {
+                return Ok(End::Damaged);
+            }
+        }
+        if self.source.is_read_too_often() {
+            return Ok(End::TooMuchWork);
         }
         for track in &mut self.tracks {
             track.end()?;
+            track.audio().into_iter().for_each(|track| self.pairs.take(track));
         }
-        Ok(!(give_up_on_damage && (capture.damage() || self.damaged())))
+        let is_damaged = give_up_on_damage && (capture.damage() || self.damaged());
+        Ok(if is_damaged { End::Damaged } else { End::Whole })
+    }
+
+    /// The work that was made so far.
+    fn work(&self) -> u64 {
+        self.tracks.iter().fold(work::packets(self.packets), |sum, track| sum.saturating_add(track.work()))
     }
 
     fn damaged(&self) -> bool {
@@ -145,7 +219,7 @@ impl Pass {
             || self.tracks.iter().any(|track| match track {
                 TrackMeter::Video(meter) => meter.decode_errors() > 0,
                 TrackMeter::Audio(meter) => meter.decode_errors() > 0,
-                TrackMeter::Other => false,
+                TrackMeter::Subtitles(_) | TrackMeter::Other => false,
             })
     }
 
@@ -159,20 +233,36 @@ impl Pass {
                     seconds = seconds.max(meter.seconds());
                 }
                 TrackMeter::Audio(meter) => seconds = seconds.max(meter.seconds()),
-                TrackMeter::Other => {}
+                TrackMeter::Subtitles(_) | TrackMeter::Other => {}
             }
         }
         Done { steps: 0, fraction, frames, seconds }
     }
 
+    /// What is told of a file that asked for too much work.
+    fn broken_off(self, capture: &Capture) -> Measurements {
+        let size = self.source.size();
+        let Done { frames, seconds, .. } = self.done(0);
+        let detail = format!("{} packets, {frames} pictures, {seconds:.0} s", self.packets);
+        Measurements {
+            open_error: Some(OpenError { kind: OpenErrorKind::TooMuchWork, detail }),
+            error_lines: capture.log().error_lines,
+            ..empty(size)
+        }
+    }
+
     fn finish(mut self, capture: &Capture) -> Measurements {
+        let mut audio = Vec::new();
         for track in self.tracks {
             match track {
                 TrackMeter::Video(meter) => self.measurements.video.push(meter.finish()),
-                TrackMeter::Audio(meter) => self.measurements.audio.push(meter.finish()),
+                TrackMeter::Audio(meter) => audio.push(meter.finish()),
+                TrackMeter::Subtitles(meter) => self.measurements.subtitles.push(meter.finish()),
                 TrackMeter::Other => {}
             }
         }
+        self.measurements.combined = combined::sets(&audio, &self.pairs.finish());
+        self.measurements.audio = audio.into_iter().map(|(measurement, _)| measurement).collect();
         self.measurements.error_lines = capture.log().error_lines;
         self.measurements
     }
@@ -188,18 +278,36 @@ impl TrackMeter {
         };
         Ok(match stream.parameters().medium() {
             media::Type::Video if !track::is_cover(stream) => {
-                Self::Video(Box::new(VideoMeter::new(stream, decoder(threads)?)))
+                Self::Video(Box::new(VideoMeter::new(&source.container(), stream, decoder(threads)?)))
             }
             media::Type::Audio => Self::Audio(Box::new(AudioMeter::new(stream, decoder(1)?))),
+            media::Type::Subtitle => Self::Subtitles(SubtitleMeter::new(stream)),
             _ => Self::Other,
         })
+    }
+
+    fn audio(&mut self) -> Option<&mut AudioMeter> {
+        if let Self::Audio(meter) = self { Some(meter) } else { None }
     }
 
     fn packet(&mut self, packet: &Packet) -> Result<(), MediaError> {
         match self {
             Self::Video(meter) => meter.packet(packet),
             Self::Audio(meter) => meter.packet(packet),
+            Self::Subtitles(meter) => {
+                meter.packet(packet);
+                Ok(())
+            }
             Self::Other => Ok(()),
+        }
+    }
+
+    /// The work that it made so far.
+    fn work(&self) -> u64 {
+        match self {
+            Self::Video(meter) => meter.work(),
+            Self::Audio(meter) => meter.work(),
+            Self::Subtitles(_) | Self::Other => 0,
         }
     }
 
@@ -207,9 +315,15 @@ impl TrackMeter {
         match self {
             Self::Video(meter) => meter.end(),
             Self::Audio(meter) => meter.end(),
-            Self::Other => Ok(()),
+            Self::Subtitles(_) | Self::Other => Ok(()),
         }
     }
+}
+
+/// Channels that the headers of all tracks of sound state, together.
+fn channels(source: &Source) -> u64 {
+    let sound = source.input().streams().filter(|stream| stream.parameters().medium() == media::Type::Audio);
+    sound.map(|stream| u64::from(track::audio(&stream).channels)).sum()
 }
 
 fn empty(size: u64) -> Measurements {
@@ -220,6 +334,8 @@ fn empty(size: u64) -> Measurements {
         header_duration: None,
         video: Vec::new(),
         audio: Vec::new(),
+        combined: Vec::new(),
+        subtitles: Vec::new(),
         other: Vec::new(),
         read_errors: 0,
         error_lines: Vec::new(),

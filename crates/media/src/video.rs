@@ -14,6 +14,7 @@
 mod convert;
 mod decode;
 mod lane;
+mod reported;
 mod x264;
 
 use std::path::{Path, PathBuf};

@@ -44,6 +44,7 @@ codes! {
     SourceUnreadable = "RF-SRC-004", Environment, "the source file cannot be read";
     SourceChanged = "RF-SRC-005", Permanent, "the source changed while it was being worked on";
     SourceUnreachable = "RF-SRC-006", Environment, "the store that the source lies in does not answer";
+    ChecksumInvalid = "RF-SRC-007", Permanent, "the checksum delivered with the source cannot be read";
 
     TitleNameInvalid = "RF-TTL-001", Permanent, "the file's name gives no usable title name";
     TitleNameTaken = "RF-TTL-002", Permanent, "another source already uses this title name";
@@ -52,6 +53,8 @@ codes! {
 
     FactsContradict = "RF-TTL-005", Permanent, "what is said of the title cannot be true together";
     ExpeditesSpent = "RF-TTL-006", Permanent, "the route has no expedites left today";
+    ReviewRejected = "RF-TTL-007", Permanent, "a person looked at the title and rejected it";
+    ReviewOutdated = "RF-TTL-008", Permanent, "the title is not any more what was looked at";
 
     SubtitlesName = "RF-SUB-001", Permanent, "a subtitle file's name does not say its language";
     SubtitlesInvalid = "RF-SUB-002", Permanent, "a subtitle file cannot be read";
@@ -69,15 +72,45 @@ codes! {
     QcBitrate = "RF-QC-010", Permanent, "the bitrate or the size supports no rung of the ladder";
     QcTruncated = "RF-QC-011", Permanent, "the file ends before its header says";
     QcDuration = "RF-QC-012", Permanent, "the duration is not plausible";
-    QcAudioVideoLength = "RF-QC-013", Permanent, "audio and video differ in length";
+    QcAudioVideoLength = "RF-QC-013", Permanent, "audio and video do not run together";
     QcContainer = "RF-QC-014", Permanent, "the container or codec is not on the accepted list";
     QcTimestamps = "RF-QC-015", Permanent, "time stamps run backwards or are missing";
     QcColour = "RF-QC-016", Permanent, "the colour is one that the ladders cannot carry";
+    QcBlack = "RF-QC-017", Permanent, "the picture is black for too long";
+    QcFreeze = "RF-QC-018", Permanent, "the picture stands still for too long";
+    QcBars = "RF-QC-019", Permanent, "black bars surround the picture";
+    QcInterlacing = "RF-QC-020", Permanent, "the pictures' fields are not as the file says";
+    QcRepeatedFields = "RF-QC-021", Permanent, "fields are repeated, as telecine leaves them";
+    QcRepeatedFrames = "RF-QC-022", Permanent, "frames are repeated to reach the frame rate";
+    QcFlashes = "RF-QC-023", Permanent, "the picture flashes too often";
+    QcLumaRange = "RF-QC-024", Permanent, "the picture is darker than black or brighter than white";
+    QcDetail = "RF-QC-025", Permanent, "the picture holds less detail than its size promises";
+    QcCompression = "RF-QC-026", Permanent, "the picture is compressed too much";
+    QcColourDescription = "RF-QC-027", Permanent, "what the file says of its colour is missing or contradicts itself";
+    QcKeyFrames = "RF-QC-028", Permanent, "key frames are too far apart, or the film does not begin with one";
+    QcGaps = "RF-QC-029", Permanent, "there are gaps between frames or in the sound";
+    QcFileSize = "RF-QC-030", Permanent, "the file's size does not fit what is in it";
+    QcLoudness = "RF-QC-031", Permanent, "the programme is too loud or too quiet";
+    QcTruePeak = "RF-QC-032", Permanent, "the sound's true peak is too high";
+    QcSilence = "RF-QC-033", Permanent, "the sound is silent for too long";
+    QcSilentChannel = "RF-QC-034", Permanent, "a channel of the programme is silent";
+    QcClipping = "RF-QC-035", Permanent, "the sound is clipped";
+    QcPhase = "RF-QC-036", Permanent, "left and right are out of phase";
+    QcDcOffset = "RF-QC-037", Permanent, "the sound has a DC offset";
+    QcDualMono = "RF-QC-038", Permanent, "a stereo track holds one channel twice";
+    QcSampleRate = "RF-QC-039", Permanent, "the sample rate is not that of television sound";
+    QcChannelLayout = "RF-QC-040", Permanent, "the channels are not those that the layout says";
+    QcSubtitles = "RF-QC-041", Permanent, "the subtitles in the file have a fault";
+    QcRule = "RF-QC-042", Permanent, "a rule of the policy applies";
+    QcChecksum = "RF-QC-043", Permanent, "the file is not what was sent";
+    ExternalReportInvalid = "RF-QC-044", Permanent, "the external QC report is refused";
+    ExternalReportForeign = "RF-QC-045", Permanent, "the external QC report is about another file";
+    QcExcess = "RF-QC-046", Permanent, "the file asks for more than a film of its size can";
 
     LadderInvalid = "RF-CFG-001", Permanent, "the ladder file is refused";
     ProfilesInvalid = "RF-CFG-002", Permanent, "the profile list is refused";
     PolicyInvalid = "RF-CFG-003", Permanent, "the QC policy file is refused";
-    UnknownName = "RF-CFG-004", Permanent, "no ladder, profile or language has this name";
+    UnknownName = "RF-CFG-004", Permanent, "no ladder, profile, policy or language has this name";
 
     SettingsInvalid = "RF-CFG-005", Permanent, "a setting is refused";
     OrderInvalid = "RF-CFG-008", Permanent, "the file of rules of order is refused";
@@ -89,6 +122,7 @@ codes! {
     EncodeFrameCount = "RF-ENC-002", Permanent, "the encoder's frame count differs from the source's";
     EncodeCrashed = "RF-ENC-003", Transient, "the media process died";
     EncodeHung = "RF-ENC-004", Transient, "the media process made no progress";
+    EncodeNotAsReported = "RF-ENC-005", Permanent, "the film is not what its QC report says";
 
     PackagerMissing = "RF-PKG-001", Environment, "Shaka Packager cannot be started";
     PackagerFailed = "RF-PKG-002", Transient, "Shaka Packager failed";

@@ -5,6 +5,7 @@
 //! keys are hashes of that form (see [`key`]).
 
 pub mod attempt;
+pub mod checksum;
 pub mod code;
 pub mod content_key;
 pub mod facts;
@@ -17,6 +18,7 @@ pub mod message;
 pub mod profile;
 pub mod qc;
 pub mod recipe;
+pub mod review;
 pub mod rights;
 #[cfg(feature = "schema")]
 mod schema;
@@ -27,6 +29,7 @@ pub mod task;
 pub mod title;
 
 pub use attempt::{AttemptOutcome, Fence, LeaseToken, Progress, WorkerId};
+pub use checksum::{Checksum, ChecksumAlgorithm, StatedChecksum};
 pub use code::Code;
 pub use content_key::{KeyDivision, KeyId, KeySource, KeyUris, KeyUse, Protection};
 pub use facts::{ContentKind, Facts, Part, RouteName};
@@ -36,6 +39,7 @@ pub use ladder::{Ladder, Rung};
 pub use measurement::Measurements;
 pub use profile::Profile;
 pub use qc::QcReport;
+pub use review::{Decision, Question, Review, ReviewRecord};
 pub use rights::Rights;
 pub use source::SourceReference;
 pub use standing::Standing;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::code::Code;
+use crate::key::Digest;
 
 /// The judgement of one check, or of the whole source (the worst of its checks).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -13,19 +14,22 @@ pub enum Verdict {
     Pass,
     /// Taken, but somebody should know.
     Warn,
+    /// Somebody has to look before anything is made of it.
+    Human,
     /// Not taken.
     Reject,
 }
 
 impl Verdict {
     /// Every verdict, from good to bad.
-    pub const ALL: [Verdict; 3] = [Self::Pass, Self::Warn, Self::Reject];
+    pub const ALL: [Verdict; 4] = [Self::Pass, Self::Warn, Self::Human, Self::Reject];
 
     /// The name, as it serialises.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pass => "pass",
             Self::Warn => "warn",
+            Self::Human => "human",
             Self::Reject => "reject",
         }
     }
@@ -48,6 +52,21 @@ pub struct Check {
     /// What to do about it; empty where the check passed.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub remedy: String,
+    /// Where it was found, the first few places; empty where it is true of the whole, or the check passed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Place>,
+}
+
+/// Where something was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Place {
+    /// Where it begins, in milliseconds from the first picture on.
+    pub start_ms: i64,
+    /// Where it ends, in milliseconds from the first picture on; the same as `start_ms` for a moment.
+    pub end_ms: i64,
+    /// Where it begins, as people read it: `01:23:45:12`, hours to frames, where the frame rate is known.
+    pub time_code: String,
 }
 
 /// The whole report on one source.
@@ -56,6 +75,12 @@ pub struct Check {
 pub struct QcReport {
     /// Version of this schema: 1.
     pub schema: u32,
+    /// The source: the SHA-256 of its bytes. Absent where only stored measurements were judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_sha256: Option<Digest>,
+    /// Whether it was made outside the farm, which took it in place of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub external: bool,
     /// The policy's name.
     pub policy: String,
     /// The ladder that the rungs were judged against.
@@ -78,6 +103,47 @@ pub struct Conclusion {
     pub rungs: Vec<String>,
     /// The audio programmes, at least one; the first is the default.
     pub audio: Vec<AudioProgramme>,
+    /// Where decoding can begin, for films that are made in chunks.
+    #[serde(default)]
+    pub decoding: DecodingStarts,
+    /// What to expect of decoding and encoding it; absent where the pictures could not be looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub complexity: Option<Complexity>,
+}
+
+/// Where decoding of the video track can begin.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct DecodingStarts {
+    /// Frames that are key frames, in runs, by their numbers: all of them, or in long films of many the last one in each 2 s.
+    /// Empty where that is not known: then decoding begins with the film.
+    pub key_frames: Vec<KeyFrameRun>,
+    /// Whether pictures that follow a key frame in the file may be shown before it: who begins there drops them.
+    pub open_groups: bool,
+}
+
+/// Key frames at an equal distance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct KeyFrameRun {
+    /// The first one's number; that of the film's first frame is 0.
+    pub first: u64,
+    /// Frames from one to the next; 0 where there is one alone.
+    pub distance: u64,
+    /// How many there are.
+    pub count: u64,
+}
+
+/// How much there is to encode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Complexity {
+    /// Spatial information of the median picture (ITU-T P.910, 7.1), in steps of 8 bits, rounded; absent where no picture was
+    /// looked at closely. Soft drawings have about 20, fine detail and grain 100 and more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spatial_information: Option<u32>,
+    /// Movement: the mean absolute difference of luma from one picture to the next, in thousandths of its range, rounded.
+    pub motion_permille: u32,
 }
 
 /// The video track and how to treat it.

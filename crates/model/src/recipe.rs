@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Our own code, a number a kind of work. Raise one with any change of the bytes that this work gives: artifacts made
 /// with the old number are then made again, and workers of the old program no longer take such tasks.
 const RECIPES: [(&str, u32); 8] = [
-    (ToolVersions::MEASURE_RECIPE, 1),
+    (ToolVersions::MEASURE_RECIPE, 2),
     (ToolVersions::ENCODE_RECIPE, 1),
     (ToolVersions::SUBTITLES_RECIPE, 2),
     (ToolVersions::KEYS_RECIPE, 2),

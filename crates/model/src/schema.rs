@@ -6,6 +6,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, Object, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::checksum::Checksum;
 use crate::code::Code;
 use crate::key::Digest;
 use crate::task::{TaskKind, TaskSpec};
@@ -37,6 +38,21 @@ impl PartialSchema for TitleId {
 impl ToSchema for TitleId {
     fn name() -> Cow<'static, str> {
         "TitleId".into()
+    }
+}
+
+impl PartialSchema for Checksum {
+    fn schema() -> RefOr<Schema> {
+        text(
+            "^(md5:[0-9A-Fa-f]{32}|sha1:[0-9A-Fa-f]{40}|sha256:[0-9A-Fa-f]{64})$",
+            "A checksum: its algorithm and its hexadecimal digits.",
+        )
+    }
+}
+
+impl ToSchema for Checksum {
+    fn name() -> Cow<'static, str> {
+        "Checksum".into()
     }
 }
 

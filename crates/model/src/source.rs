@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::checksum::ChecksumAlgorithm;
+
 /// Where a source lies and what it looked like when it was submitted. The path is no part of any key: the same
 /// bytes elsewhere are the same source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,8 +37,22 @@ pub struct Fingerprint {
     pub sha256: crate::key::Digest,
     /// MD5 in lower-case hexadecimal, as deliveries usually state it.
     pub md5: String,
+    /// SHA-1 in lower-case hexadecimal, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha1: Option<String>,
     /// The size in bytes.
     pub size: u64,
+}
+
+impl Fingerprint {
+    /// The digest by this algorithm, in lower-case hexadecimal; `None` where it was not asked for.
+    pub fn value(&self, algorithm: ChecksumAlgorithm) -> Option<String> {
+        match algorithm {
+            ChecksumAlgorithm::Md5 => Some(self.md5.clone()),
+            ChecksumAlgorithm::Sha1 => self.sha1.clone(),
+            ChecksumAlgorithm::Sha256 => Some(self.sha256.to_string()),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -55,7 +71,7 @@ mod tests {
             modified_ns: 1,
             etag: None,
         };
-        let fingerprint = TaskSpec::Fingerprint(FingerprintSpec { source: source("film.mp4") });
+        let fingerprint = TaskSpec::Fingerprint(FingerprintSpec::new(source("film.mp4")));
         assert_eq!(fingerprint.label(), "fingerprint film.mp4");
         let subtitles = TaskSpec::Subtitles(SubtitlesSpec { source: Digest::of(b"bytes"), duration_ms: 1 });
         assert_eq!(subtitles.label(), format!("subtitles {}", Digest::of(b"bytes").short()));
@@ -67,10 +83,12 @@ mod tests {
         for modified_ns in [0, -1, 1_700_000_000_123_456_789, i64::MIN, i64::MAX] {
             let source =
                 SourceReference { path: "/film.mov".into(), size: u64::MAX, modified_ns, etag: None };
-            let task = Task::new(TaskSpec::Fingerprint(FingerprintSpec { source }), &ToolVersions::default());
+            let task =
+                Task::new(TaskSpec::Fingerprint(FingerprintSpec::new(source)), &ToolVersions::default());
             let text = serde_json::to_string(&task).unwrap();
             assert_eq!(serde_json::from_str::<Task>(&text).unwrap(), task);
             assert!(!text.contains("etag"), "keys of files are what they were before there were objects");
+            assert!(!text.contains("sha1"), "and before there were checksums");
         }
     }
 

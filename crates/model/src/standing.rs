@@ -90,6 +90,8 @@ mod tests {
             profiles: Vec::new(),
             audio_language: None,
             subtitles: Vec::new(),
+            checksums: Vec::new(),
+            qc_report: None,
             protection: key.map(protection),
             rights: Rights { systems: None, no_clear },
             facts: crate::Facts::default(),

@@ -139,6 +139,16 @@ impl TaskKind {
 pub struct FingerprintSpec {
     /// The source as it was found.
     pub source: SourceReference,
+    /// Whether SHA-1 is wanted beside SHA-256 and MD5: a delivery states it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sha1: bool,
+}
+
+impl FingerprintSpec {
+    /// SHA-256 and MD5 of this source.
+    pub const fn new(source: SourceReference) -> Self {
+        Self { source, sha1: false }
+    }
 }
 
 /// See [`TaskSpec::Qc`].

@@ -5,12 +5,14 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::checksum::StatedChecksum;
 use crate::content_key::Protection;
 use crate::facts::Facts;
 use crate::failure::Failure;
 use crate::key::Digest;
 use crate::qc::QcReport;
 use crate::recipe::ToolVersions;
+use crate::review::Review;
 use crate::rights::Rights;
 use crate::source::SourceReference;
 use crate::subtitles::SubtitlePurpose;
@@ -91,6 +93,12 @@ pub struct Submission {
     /// Its subtitles, in the order in which players list them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subtitles: Vec<SubtitleFile>,
+    /// The checksums that were delivered with the source: it must have each of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checksums: Vec<StatedChecksum>,
+    /// A QC report that somebody else made of the source. It takes the place of the farm's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qc_report: Option<Box<QcReport>>,
     /// How its encrypted profiles get their keys; `None` where it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protection: Option<Protection>,
@@ -170,6 +178,9 @@ pub struct Title {
     /// When it was expedited, in milliseconds since 1970 UTC: until it is online it goes before all others of its route.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expedited_ms: Option<i64>,
+    /// That QC left it to people, where it did; what it asks about is in the report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
 }
 
 /// Where a title stands.
@@ -179,13 +190,15 @@ pub struct Title {
 pub enum TitleState {
     /// Accepted; its source is being fingerprinted and measured.
     Checking,
-    /// QC passed; its tasks run.
+    /// QC leaves it to people; nothing is made of it until one has decided.
+    Review,
+    /// QC passed, or a person approved it; its tasks run.
     Preparing,
     /// It failed, was rejected or was cancelled; what it left at the origin is being taken away.
     Withdrawing,
     /// Online.
     Published,
-    /// QC rejected the source.
+    /// QC rejected the source, or a person did.
     Rejected,
     /// It could not be made.
     Failed,
@@ -195,8 +208,9 @@ pub enum TitleState {
 
 impl TitleState {
     /// Every state.
-    pub const ALL: [TitleState; 7] = [
+    pub const ALL: [TitleState; 8] = [
         Self::Checking,
+        Self::Review,
         Self::Preparing,
         Self::Withdrawing,
         Self::Published,
@@ -209,6 +223,7 @@ impl TitleState {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Checking => "checking",
+            Self::Review => "review",
             Self::Preparing => "preparing",
             Self::Withdrawing => "withdrawing",
             Self::Published => "published",
@@ -223,15 +238,28 @@ impl TitleState {
         matches!(self, Self::Published | Self::Rejected | Self::Failed | Self::Cancelled)
     }
 
+    /// Whether the farm is at it or will be, as far as nobody holds it: not where it has ended or is being taken away.
+    pub const fn is_under_way(self) -> bool {
+        matches!(self, Self::Checking | Self::Review | Self::Preparing)
+    }
+
     /// Whether a title may go from this state to `next`. A new submission puts any final state back to `Checking`.
     pub const fn may_become(self, next: TitleState) -> bool {
         use TitleState as S;
         match self {
             // Withdrawing: what an earlier submission of it left.
             S::Checking => {
-                matches!(next, S::Preparing | S::Withdrawing | S::Rejected | S::Failed | S::Cancelled)
+                matches!(
+                    next,
+                    S::Review | S::Preparing | S::Withdrawing | S::Rejected | S::Failed | S::Cancelled
+                )
             }
-            S::Preparing => matches!(next, S::Published | S::Withdrawing | S::Failed | S::Cancelled),
+            // Checking: a person approved it, or it is judged anew.
+            S::Review => matches!(next, S::Checking | S::Withdrawing | S::Rejected | S::Cancelled),
+            // Rejected: a person took the approval back.
+            S::Preparing => {
+                matches!(next, S::Published | S::Withdrawing | S::Rejected | S::Failed | S::Cancelled)
+            }
             // Published: its publication had taken place before it could be stopped.
             S::Withdrawing => matches!(next, S::Published | S::Rejected | S::Failed | S::Cancelled),
             S::Published | S::Rejected | S::Failed | S::Cancelled => matches!(next, S::Checking),
@@ -350,6 +378,7 @@ mod tests {
                 }
             }
             assert_eq!(from.as_str().parse::<TitleState>().unwrap(), from);
+            assert!(!(from.is_final() && from.is_under_way()), "{from:?}");
         }
     }
 }

@@ -6,6 +6,8 @@
 
 pub mod aes128;
 pub mod derived;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod layout;
 pub mod manifest;
 pub mod profiles;

@@ -7,11 +7,16 @@ use reelfarm_model::qc::{Check, Conclusion, QcReport, Verdict, VideoConclusion};
 use crate::checks::frame_rate::Cadence;
 use crate::checks::programme::{Programmes, Track, programmes};
 use crate::checks::rungs::{Offer, rungs};
-use crate::checks::{audio_video, colour, decoding, format, frame_rate, language, picture, sound, whole};
+use crate::checks::{
+    Timeline, audio_video, colour, colour_description, content, decoding, file_size, format, frame_rate,
+    key_frames, language, listening, picture, rules, sound, sound_timing, subtitles, whole,
+};
+use crate::effort;
+use crate::expression::facts::Subject;
 use crate::policy::Policy;
 
 /// The version of the report's schema.
-const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 1;
 
 /// Judges a source by the policy, against a ladder. `audio_language` is the operator's word on tracks that state no
 /// language.
@@ -26,6 +31,8 @@ pub fn evaluate(
     let verdict = checks.iter().map(|check| check.verdict).max().unwrap_or(Verdict::Reject);
     QcReport {
         schema: SCHEMA,
+        source_sha256: None,
+        external: false,
         policy: policy.name.clone(),
         ladder: ladder.name.clone(),
         verdict,
@@ -51,6 +58,7 @@ fn judge(
     checks.push(check);
     let cadence = video.map_or(Cadence::Unknown, |video| Cadence::of(&policy.frame_rate, video));
     let picture = video.map(|video| whole::picture_span(video, cadence));
+    let timeline = Timeline::of(measurements, video, cadence.integral());
     if let Some(video) = video {
         checks.push(format::video_codec(&policy.accepted, video));
     }
@@ -59,12 +67,17 @@ fn judge(
     // Before the decoding errors, which a file that ends too soon brings along.
     let decoded = whole::decoded_duration(measurements, picture);
     checks.push(whole::completeness(&policy.truncation, measurements, video, decoded));
-    checks.push(decoding::errors(&policy.decode, measurements, cadence.integral()));
-    if let Some(video) = video {
-        judge_picture(policy, video, cadence, checks);
+    checks.push(file_size::file_size(&policy.file_size, measurements));
+    checks.push(decoding::errors(&policy.decode, measurements, timeline));
+    if let (Some(video), Some(picture)) = (video, picture) {
+        judge_picture(policy, video, cadence, picture, timeline, checks);
     }
 
-    let programmes = judge_sound(policy, measurements, audio_language, picture, checks);
+    let programmes = judge_sound(policy, measurements, audio_language, picture, timeline, checks);
+    checks.extend(subtitles::subtitles(&policy.subtitles, measurements, picture, timeline));
+    let seconds = picture.map_or(decoded, |(begin, end)| end - begin);
+    let subject = Subject { file: measurements, video, rate: cadence.rate(), seconds };
+    checks.extend(rules::rules(&policy.rules, subject));
 
     let (video, picture) = (video?, picture?);
     let upright = picture::upright(video);
@@ -86,11 +99,20 @@ fn judge(
         },
         rungs,
         audio: programmes.list.iter().map(|programme| programme.conclusion()).collect(),
+        decoding: effort::decoding_starts(video, cadence.integral()?),
+        complexity: effort::complexity(video),
     })
 }
 
-fn judge_picture(policy: &Policy, video: &VideoMeasurement, cadence: Cadence, checks: &mut Vec<Check>) {
-    let time_stamps = decoding::time_stamps(&policy.time_stamps, video);
+fn judge_picture(
+    policy: &Policy,
+    video: &VideoMeasurement,
+    cadence: Cadence,
+    span: (f64, f64),
+    timeline: Timeline,
+    checks: &mut Vec<Check>,
+) {
+    let time_stamps = decoding::time_stamps(&policy.time_stamps, video, timeline);
     let have_times = time_stamps.verdict != Verdict::Reject;
     checks.push(time_stamps);
     // Without times there is no rate to judge; with fewer than two frames the duration is what is wrong.
@@ -100,9 +122,13 @@ fn judge_picture(policy: &Policy, video: &VideoMeasurement, cadence: Cadence, ch
             checks.push(frame_rate::accepted(&policy.frame_rate, video, cadence));
         }
     }
+    checks.push(decoding::gaps(&policy.time_stamps, video, timeline));
+    checks.push(key_frames::key_frames(&policy.key_frames, video, span, timeline));
     checks.push(picture::proportions(&policy.proportions, video));
-    checks.push(picture::size(&policy.picture, video));
+    checks.push(picture::size(&policy.picture, video, timeline));
     checks.push(colour::colour(&policy.colour, video));
+    checks.push(colour_description::colour_description(&policy.colour_description, video));
+    checks.extend(content::content(policy, video, cadence, timeline));
 }
 
 fn judge_sound(
@@ -110,6 +136,7 @@ fn judge_sound(
     measurements: &Measurements,
     audio_language: Option<&str>,
     picture: Option<(f64, f64)>,
+    timeline: Timeline,
     checks: &mut Vec<Check>,
 ) -> Programmes {
     let given = audio_language.map_or(Ok(None), crate::language::parse);
@@ -133,6 +160,9 @@ fn judge_sound(
     if let Some(picture) = picture {
         checks.push(audio_video::lengths(&policy.audio_video_length, picture, &used));
     }
+    checks.extend(sound_timing::drift(&policy.sound_timing, picture, &used, timeline));
+    checks.extend(sound_timing::gaps(&policy.sound_timing, &used, timeline));
+    checks.extend(listening::listening(policy, measurements, &programmes, &used, timeline));
     programmes
 }
 
@@ -157,17 +187,44 @@ mod tests {
                 "video codec",
                 "duration",
                 "completeness",
+                "file size",
                 "decoding",
                 "time stamps",
                 "constant rate",
                 "frame rate",
+                "gaps",
+                "key frames",
                 "proportions",
                 "picture size",
                 "colour",
+                "colour description",
+                "bars",
+                "interlacing",
+                "repeated fields",
+                "repeated frames",
+                "black",
+                "freeze",
+                "flashes",
+                "red flashes",
+                "luma range",
+                "detail",
+                "compression",
                 "audio",
                 "audio codec",
                 "audio language",
                 "audio and video",
+                "drift",
+                "sound gaps",
+                "sample rate",
+                "channel layout",
+                "loudness",
+                "true peak",
+                "silence",
+                "silent channels",
+                "clipping",
+                "DC offset",
+                "phase",
+                "dual mono",
                 "rung 1080p",
                 "rung 720p",
                 "rung 480p",

@@ -1,14 +1,28 @@
-//! The QC policy: every threshold of the checks, read from a TOML file that operations can edit. A bad file is
-//! refused with the line and the reason.
+//! The QC policy: every threshold of the checks, read from a TOML file that operations can edit, which may be based on
+//! another one. A bad file is refused with the line and the reason.
 
 use reelfarm_model::qc::Verdict;
 use serde::Deserialize;
 use toml::Spanned;
 
+mod built_in;
+mod content;
+mod listening;
+mod merge;
 mod parse;
+mod rule;
+mod texts;
 
-/// The policy that ships with the farm.
-pub const BUILT_IN: &str = include_str!("../../../ladders/qc.toml");
+pub use built_in::{BUILT_IN, BUILT_IN_POLICIES, BuiltIn};
+pub use content::{
+    Bars, Black, ColourDescription, Compression, Detail, Fields, Flashes, Freeze, KeyFrames, LumaRange,
+    RepeatedFrames,
+};
+pub use listening::{
+    Channels, Clipping, DcOffset, Loudness, Phase, SampleRate, Silence, SoundTiming, Subtitles,
+};
+pub use rule::Rule;
+pub use texts::{PolicyText, PolicyTexts, is_file};
 
 /// The integral rates that measurement tells apart, in frames per second.
 pub const INTEGRAL_RATES: [u32; 6] = [24, 25, 30, 48, 50, 60];
@@ -19,6 +33,8 @@ pub const INTEGRAL_RATES: [u32; 6] = [24, 25, 30, 48, 50, 60];
 pub enum Severity {
     /// The source is taken, but somebody should know.
     Warn,
+    /// Nothing is made of the source until somebody has looked.
+    Human,
     /// The source is not taken.
     Reject,
 }
@@ -27,6 +43,7 @@ impl From<Severity> for Verdict {
     fn from(severity: Severity) -> Self {
         match severity {
             Severity::Warn => Self::Warn,
+            Severity::Human => Self::Human,
             Severity::Reject => Self::Reject,
         }
     }
@@ -37,6 +54,8 @@ impl From<Severity> for Verdict {
 pub struct Policy {
     /// The policy's name, which reports carry.
     pub name: String,
+    /// The checksum that is delivered with a source.
+    pub checksum: Checksum,
     /// Formats.
     pub accepted: Accepted,
     /// Decode errors.
@@ -59,6 +78,60 @@ pub struct Policy {
     pub audio: Audio,
     /// Sound and picture against each other.
     pub audio_video_length: AudioVideoLength,
+    /// The sound's time stamps and speed.
+    pub sound_timing: SoundTiming,
+    /// The file's size against what is in it.
+    pub file_size: FileSize,
+    /// Key frames.
+    pub key_frames: KeyFrames,
+    /// What is said of the colour.
+    pub colour_description: ColourDescription,
+    /// Letter- and pillar-boxes.
+    pub bars: Bars,
+    /// Fields: interlacing and telecine.
+    pub fields: Fields,
+    /// Frames that repeat the one before.
+    pub repeated_frames: RepeatedFrames,
+    /// Black pictures.
+    pub black: Black,
+    /// Pictures that stand still.
+    pub freeze: Freeze,
+    /// Flashes.
+    pub flashes: Flashes,
+    /// Luma outside its range.
+    pub luma_range: LumaRange,
+    /// Detail in the pictures.
+    pub detail: Detail,
+    /// Blocks, and bits for them.
+    pub compression: Compression,
+    /// Sample rate.
+    pub sample_rate: SampleRate,
+    /// Channels and what they hold.
+    pub channels: Channels,
+    /// Loudness and true peak.
+    pub loudness: Loudness,
+    /// Silence.
+    pub silence: Silence,
+    /// Clipping.
+    pub clipping: Clipping,
+    /// Left against right.
+    pub phase: Phase,
+    /// DC offset.
+    pub dc_offset: DcOffset,
+    /// Subtitles in the file.
+    pub subtitles: Subtitles,
+    /// Rules of the operator's own, in the order of the file.
+    pub rules: Vec<Rule>,
+}
+
+/// The checksum that is delivered with a source. One that differs always rejects.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checksum {
+    /// Whether there must be one.
+    pub required: bool,
+    /// What its absence does then.
+    pub missing_verdict: Severity,
 }
 
 /// Accepted formats by FFmpeg's names; a name that ends in `*` stands for all that begin like it.
@@ -83,12 +156,14 @@ pub struct Decode {
     pub verdict: Severity,
 }
 
-/// Missing and backward time stamps.
+/// Missing and backward time stamps, and gaps between them.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimeStamps {
-    /// What one of them does.
+    /// What one that is missing or runs backwards does.
     pub verdict: Severity,
+    /// What a gap does.
+    pub gap_verdict: Severity,
 }
 
 /// Frame rate.
@@ -113,6 +188,10 @@ pub struct Proportions {
     pub max_width_to_height: f64,
     /// How far beyond either still passes, in per cent.
     pub tolerance_percent: f64,
+    /// How far the sample aspects may be apart that container and codec state, in per cent.
+    pub aspect_tolerance_percent: f64,
+    /// What a larger difference does.
+    pub aspect_verdict: Severity,
 }
 
 /// Size of the picture, and interlacing.
@@ -155,6 +234,18 @@ pub struct Duration {
     pub max_s: f64,
     /// The largest file, in gigabytes (10⁹ bytes).
     pub max_size_gb: f64,
+}
+
+/// The file's size against what is in it.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileSize {
+    /// How much of the file may be neither picture nor sound, in per cent of its size.
+    pub max_other_percent: f64,
+    /// So much of it is never too much, in megabytes (10⁶ bytes).
+    pub free_other_mb: f64,
+    /// What more does, and picture and sound that are larger than the file.
+    pub verdict: Severity,
 }
 
 /// What tells a file that ends too early.

@@ -1,5 +1,7 @@
 //! What holds for any measurements at all, however absurd.
 
+mod absurd;
+
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -9,6 +11,7 @@ use reelfarm_model::measurement::{
 };
 use reelfarm_model::qc::Verdict;
 
+use crate::policy::{BUILT_IN, Policy};
 use crate::sample;
 use crate::table::render;
 
@@ -70,8 +73,18 @@ fn video() -> BoxedStrategy<VideoMeasurement> {
     let counts = (whole(), whole(), whole(), whole(), whole(), option::of(number()), option::of(whole()));
     let intervals =
         vec((any::<i64>(), whole()).prop_map(|(ticks, count)| IntervalCount { ticks, count }), 0..3);
-    (look, times, counts, intervals, whole())
-        .prop_map(|(look, times, counts, intervals, bytes)| {
+    let pictures = (
+        option::of(absurd::picture()),
+        option::of(absurd::fields()),
+        option::of(absurd::detail()),
+        option::of(absurd::blockiness()),
+        absurd::hdr(),
+        absurd::gaps(),
+        vec(number(), 0..4),
+    );
+    (look, times, counts, intervals, whole(), pictures)
+        .prop_map(|(look, times, counts, intervals, bytes, pictures)| {
+            let (picture, fields, detail, blockiness, hdr, gaps, key_frame_times) = pictures;
             let (codec, pixel_format, width, height, sample_aspect, rotation, colour) = look;
             let (header_frame_rate, average_frame_rate, time_base, frames, first_time, last_time, grid) =
                 times;
@@ -108,6 +121,13 @@ fn video() -> BoxedStrategy<VideoMeasurement> {
                 header_frames,
                 intervals,
                 bytes,
+                picture,
+                fields,
+                detail,
+                blockiness,
+                hdr,
+                gaps,
+                key_frame_times,
                 ..sample::clean().video.remove(0)
             }
         })
@@ -116,8 +136,17 @@ fn video() -> BoxedStrategy<VideoMeasurement> {
 
 fn audio() -> BoxedStrategy<AudioMeasurement> {
     let counts = (any::<u32>(), side(), prop_oneof![0..9u32, any::<u32>()], whole(), whole());
-    (counts, word(), option::of(word()), number(), number(), option::of(number()))
-        .prop_map(|(counts, codec, language, first_time, end_time, peak_dbfs)| {
+    (
+        counts,
+        word(),
+        option::of(word()),
+        number(),
+        number(),
+        option::of(number()),
+        option::of(absurd::sound()),
+        option::of(absurd::continuity()),
+    )
+        .prop_map(|(counts, codec, language, first_time, end_time, peak_dbfs, sound, continuity)| {
             let (index, sample_rate, channels, samples, decode_errors) = counts;
             AudioMeasurement {
                 index,
@@ -130,6 +159,8 @@ fn audio() -> BoxedStrategy<AudioMeasurement> {
                 first_time,
                 end_time,
                 peak_dbfs,
+                sound,
+                continuity,
                 ..sample::audio(0, 2)
             }
         })
@@ -137,27 +168,39 @@ fn audio() -> BoxedStrategy<AudioMeasurement> {
 }
 
 fn absurd() -> BoxedStrategy<Measurements> {
-    let kind = prop_oneof![Just(OpenErrorKind::NotMedia), Just(OpenErrorKind::FormatNotAllowed)];
+    let kind = prop_oneof![
+        Just(OpenErrorKind::NotMedia),
+        Just(OpenErrorKind::FormatNotAllowed),
+        Just(OpenErrorKind::TooMuchWork)
+    ];
     let open_error =
         option::weighted(0.1, (kind, word()).prop_map(|(kind, detail)| OpenError { kind, detail }));
-    (open_error, word(), option::of(number()), vec(video(), 0..3), vec(audio(), 0..10), whole(), whole())
-        .prop_map(|(open_error, container, header_duration, video, audio, size, read_errors)| Measurements {
-            size,
-            open_error,
-            container,
-            header_duration,
-            video,
-            audio,
-            other: Vec::new(),
-            read_errors,
-            error_lines: vec!["\u{1b}[2J".to_owned()],
+    let file = (open_error, word(), option::of(number()), whole(), whole());
+    let further =
+        (vec(absurd::combined(), 0..3), vec(absurd::subtitles(), 0..12), vec((any::<u32>(), word()), 0..3));
+    (file, vec(video(), 0..3), vec(audio(), 0..10), further)
+        .prop_map(|(file, video, audio, (combined, subtitles, other))| {
+            let (open_error, container, header_duration, size, read_errors) = file;
+            Measurements {
+                size,
+                open_error,
+                container,
+                header_duration,
+                video,
+                audio,
+                combined,
+                subtitles,
+                other,
+                read_errors,
+                error_lines: vec!["\u{1b}[2J".to_owned()],
+            }
         })
         .boxed()
 }
 
 /// A clean film with a few absurd values in it, so that what comes after a rejection is reached as well.
 fn bent() -> BoxedStrategy<Measurements> {
-    (absurd(), 0..12u32, vec(audio(), 0..10))
+    (absurd(), 0..18u32, vec(audio(), 0..10))
         .prop_map(|(absurd, which, audio)| {
             let mut film = sample::clean();
             let odd = absurd.video.into_iter().next();
@@ -174,11 +217,36 @@ fn bent() -> BoxedStrategy<Measurements> {
                 (9, Some(odd)) => film.video[0].header_frame_rate = odd.header_frame_rate,
                 (10, Some(odd)) => film.video[0].bytes = odd.bytes,
                 (11, Some(odd)) => film.video[0].colour = odd.colour,
+                (12, Some(odd)) => film.video[0].picture = odd.picture,
+                (13, Some(odd)) => (film.video[0].fields, film.video[0].detail) = (odd.fields, odd.detail),
+                (14, Some(odd)) => film.video[0].blockiness = odd.blockiness,
+                (15, Some(odd)) => film.video[0].key_frame_times = odd.key_frame_times,
+                (16, Some(odd)) => (film.video[0].gaps, film.video[0].hdr) = (odd.gaps, odd.hdr),
+                (17, _) => film.subtitles = absurd.subtitles,
                 _ => {}
             }
             film
         })
         .boxed()
+}
+
+/// The shipped policy with rules that need what may not have been measured.
+fn policy_with_rules() -> Policy {
+    let rules: String = [
+        "source.video.blockiness > 2.0 || source.video.frame_rate < 25.0",
+        "source.audio.exists(one, one.loudness_lufs > -10.0)",
+        "source.subtitles[0].events > 10",
+        "source.size_bytes / source.video.width > 1000",
+    ]
+    .iter()
+    .enumerate()
+    .map(|(number, when)| {
+        format!(
+            "\n[[rule]]\nname = \"rule {number}\"\nwhen = '{when}'\nverdict = \"human\"\nremedy = \"Look.\"\n"
+        )
+    })
+    .collect();
+    Policy::parse("qc.toml", &format!("{BUILT_IN}{rules}")).unwrap()
 }
 
 proptest! {
@@ -188,7 +256,7 @@ proptest! {
         given in option::of(prop_oneof![Just("en".to_owned()), any::<String>()]),
     ) {
         let ladder = sample::ladder();
-        let report = crate::evaluate(&sample::policy(), &measurements, &ladder, given.as_deref());
+        let report = crate::evaluate(&policy_with_rules(), &measurements, &ladder, given.as_deref());
 
         let worst = report.checks.iter().map(|check| check.verdict).max();
         prop_assert_eq!(Some(report.verdict), worst);
@@ -196,6 +264,8 @@ proptest! {
         for check in &report.checks {
             prop_assert_eq!(check.remedy.is_empty(), check.verdict == Verdict::Pass, "{}", check.name);
             prop_assert!(!check.name.is_empty() && !check.limit.is_empty());
+            prop_assert!(check.places.len() <= 20 && (check.places.is_empty() || check.verdict != Verdict::Pass));
+            prop_assert!(check.places.iter().all(|place| place.start_ms <= place.end_ms));
         }
         let mut names: Vec<_> = report.checks.iter().map(|check| &check.name).collect();
         names.sort_unstable();
@@ -226,6 +296,19 @@ proptest! {
         for line in table.lines() {
             prop_assert!(textwrap::core::display_width(line) <= 100, "{line}");
         }
+    }
+
+    #[test]
+    fn a_report_of_the_farms_own_is_one_that_another_farm_takes(mut measurements in bent()) {
+        // Whatever a file holds, its streams are numbered from 0, and its frames are no more than its ten seconds hold.
+        for (track, index) in measurements.audio.iter_mut().zip(1..) {
+            track.index = index;
+        }
+        measurements.video[0].frames = measurements.video[0].frames.min(10_000);
+        let source_sha256 = Some(reelfarm_model::Digest::of(b"film"));
+        let report = reelfarm_model::QcReport { source_sha256, ..sample::report(&measurements) };
+        let taken = crate::external::accept(report, &sample::ladder());
+        prop_assert!(taken.is_ok(), "{}", taken.unwrap_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The report and its table for the kinds of files that come in, as they are printed.
 
-use reelfarm_model::measurement::{Colour, Measurements, OpenError, OpenErrorKind, Ratio};
+use reelfarm_model::measurement::sound::ProgrammeLoudness;
+use reelfarm_model::measurement::{Colour, Measurements, OpenError, OpenErrorKind, Ratio, Span, Spans};
 
 use crate::sample;
 use crate::table::render;
@@ -28,6 +29,19 @@ fn add_audio(measurements: &mut Measurements, channels: u32, end_time: f64, peak
     track.language = None;
     track.end_time = end_time;
     track.peak_dbfs = peak_dbfs;
+    track.bytes = 20_000;
+    if let Some(sound) = &mut track.sound {
+        sound.loudness.true_peak_dbtp = peak_dbfs;
+        for channel in &mut sound.channels {
+            (channel.peak_dbfs, channel.true_peak_dbtp) = (peak_dbfs, peak_dbfs);
+        }
+        if peak_dbfs.is_none() {
+            sound.loudness = ProgrammeLoudness::default();
+            sound.channels.iter_mut().for_each(|channel| channel.rms_dbfs = None);
+            sound.silence =
+                Spans { count: 1, seconds: end_time, first: vec![Span { start: 0.0, end: end_time }] };
+        }
+    }
     measurements.audio.push(track);
 }
 

@@ -9,6 +9,8 @@ use crate::text::{count, printable};
 
 /// The widest line, in columns.
 const WIDTH: usize = 100;
+/// Places that are named of each check; the report has more of them.
+const NAMED_PLACES: usize = 5;
 /// Columns between columns.
 const GAP: usize = 2;
 
@@ -23,7 +25,8 @@ pub fn render(report: &QcReport, source_name: &str, colour: bool) -> String {
     remedies(&checks, &mut lines);
     if let Some(conclusion) = &report.conclusion {
         lines.push(String::new());
-        wrapped(&made(conclusion), "", "  ", &mut lines);
+        let waits = report.verdict == Verdict::Human;
+        wrapped(&made(conclusion, waits), "", "  ", &mut lines);
     }
     let mut text = String::new();
     for line in lines {
@@ -37,6 +40,7 @@ fn heading(report: &QcReport, source_name: &str, colour: bool, lines: &mut Vec<S
     let verdict = match report.verdict {
         Verdict::Pass => "PASSED",
         Verdict::Warn => "PASSED with warnings",
+        Verdict::Human => "WAITS FOR A PERSON",
         Verdict::Reject => "REJECTED",
     };
     let of = |verdict| report.checks.iter().filter(|check| check.verdict == verdict).count() as u64;
@@ -47,8 +51,14 @@ fn heading(report: &QcReport, source_name: &str, colour: bool, lines: &mut Vec<S
         *first = first.replacen(verdict, &styled, 1);
     }
     lines.append(&mut title);
+    // Few policies leave anything to a person: said only where one does.
+    let waiting = match of(Verdict::Human) {
+        0 => String::new(),
+        waiting => format!("{waiting} for a person, "),
+    };
+    let external = if report.external { "external report, " } else { "" };
     let summary = format!(
-        "{}: {} rejected, {} with a warning, {} passed (policy {}, ladder {})",
+        "{}: {} rejected, {waiting}{} with a warning, {} passed ({external}policy {}, ladder {})",
         count(report.checks.len() as u64, "check"),
         of(Verdict::Reject),
         of(Verdict::Warn),
@@ -125,13 +135,14 @@ fn row(
     }
 }
 
-/// Each remedy once, with the checks that it is for.
+/// Each remedy once, with the checks that it is for and the first places of each.
 fn remedies(checks: &[&Check], lines: &mut Vec<String>) {
     let mut grouped: Vec<(String, &str)> = Vec::new();
     for check in checks.iter().filter(|check| !check.remedy.is_empty()) {
+        let name = format!("{}{}", check.name, places(check));
         match grouped.iter_mut().find(|(_, remedy)| *remedy == check.remedy) {
-            Some((names, _)) => names.push_str(&format!(", {}", check.name)),
-            None => grouped.push((check.name.clone(), &check.remedy)),
+            Some((names, _)) => names.push_str(&format!(", {name}")),
+            None => grouped.push((name, &check.remedy)),
         }
     }
     if grouped.is_empty() {
@@ -147,7 +158,19 @@ fn remedies(checks: &[&Check], lines: &mut Vec<String>) {
     }
 }
 
-fn made(conclusion: &Conclusion) -> String {
+/// Where it was found, as an operator types it into a player.
+fn places(check: &Check) -> String {
+    let named: Vec<_> =
+        check.places.iter().take(NAMED_PLACES).map(|place| place.time_code.as_str()).collect();
+    let more = check.places.len() - named.len();
+    match (named.is_empty(), more) {
+        (true, _) => String::new(),
+        (false, 0) => format!(" (at {})", named.join(", ")),
+        (false, more) => format!(" (at {} and {more} more)", named.join(", ")),
+    }
+}
+
+fn made(conclusion: &Conclusion, waits: bool) -> String {
     let audio: Vec<_> = conclusion
         .audio
         .iter()
@@ -157,7 +180,8 @@ fn made(conclusion: &Conclusion) -> String {
         })
         .collect();
     format!(
-        "Can be made: {} at {} fps; sound {}",
+        "Can be made{}: {} at {} fps; sound {}",
+        if waits { " once somebody has decided" } else { "" },
         conclusion.rungs.join(", "),
         conclusion.video.frame_rate,
         audio.join(", ")
@@ -168,6 +192,7 @@ fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "pass",
         Verdict::Warn => "warn",
+        Verdict::Human => "HUMAN",
         Verdict::Reject => "REJECT",
     }
 }
@@ -179,6 +204,7 @@ fn painted(text: &str, verdict: Verdict, colour: bool) -> String {
     let style: Style = match verdict {
         Verdict::Pass => AnsiColor::Green.on_default(),
         Verdict::Warn => AnsiColor::Yellow.on_default().bold(),
+        Verdict::Human => AnsiColor::Magenta.on_default().bold(),
         Verdict::Reject => AnsiColor::Red.on_default().bold(),
     };
     format!("{style}{text}{style:#}")
@@ -217,6 +243,33 @@ mod tests {
         assert!(lines[4].starts_with("REJECT  audio "), "{}", lines[4]);
         assert!(lines[5].starts_with("pass "), "{}", lines[5]);
         assert!(table.contains("reelfarm explain RF-QC-008"));
+    }
+
+    #[test]
+    fn what_waits_for_a_person_says_so() {
+        let mut policy = sample::policy();
+        policy.freeze.verdict = crate::policy::Severity::Human;
+        let mut measurements = sample::clean();
+        let spans =
+            (0..7).map(|number| sample::span(f64::from(number) * 10.0, f64::from(number) * 10.0 + 6.0));
+        measurements.video[0].picture.as_mut().unwrap().freeze.first = spans.collect();
+        let report = crate::evaluate(&policy, &measurements, &sample::ladder(), None);
+        let table = render(&report, "film.mp4", false);
+        let lines: Vec<_> = table.lines().collect();
+        assert_eq!(lines[0], "WAITS FOR A PERSON: film.mp4");
+        assert!(lines[1].contains("0 rejected, 1 for a person, 0 with a warning"), "{}", lines[1]);
+        assert!(lines[4].starts_with("HUMAN   freeze "), "{}", lines[4]);
+        let places =
+            "freeze (at 00:00:00:00, 00:00:10:00, 00:00:20:00, 00:00:30:00, 00:00:40:00 and 2 more): Watch";
+        assert!(table.replace("\n   ", "").contains(places), "{table}");
+        assert!(table.contains("Can be made once somebody has decided: 1080p"), "{table}");
+    }
+
+    #[test]
+    fn a_report_that_was_made_elsewhere_says_so() {
+        let report = QcReport { external: true, ..sample::report(&sample::clean()) };
+        let table = render(&report, "film.mp4", false);
+        assert!(table.contains("(external report, policy default, ladder default)"), "{table}");
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod order;
 pub mod outbox;
 pub mod plans;
 pub mod publications;
+pub mod reviews;
 pub mod standing;
 pub mod submissions;
 pub mod titles;
@@ -47,6 +48,14 @@ macro_rules! store_conformance {
             publications::leftovers_of_an_earlier_submission_are_remembered,
             publications::what_was_put_online_from_a_path_is_known_for_ever,
             publications::a_publication_that_never_began_is_none,
+            reviews::a_title_that_waits_for_a_person_says_since_when,
+            reviews::a_title_that_waits_for_a_person_may_be_steered,
+            reviews::an_approved_title_is_checked_again,
+            reviews::a_rejected_title_is_over,
+            reviews::an_approval_of_a_rejected_title_submits_it_anew,
+            reviews::a_decision_needs_the_right_generation_and_state,
+            reviews::decisions_are_listed_the_latest_first,
+            reviews::a_title_that_waits_for_a_person_is_checked_again_where_something_changed,
             standing::a_title_begins_without_promises,
             standing::what_was_accepted_stands_however_it_ended,
             standing::what_was_published_stands_until_something_else_is,

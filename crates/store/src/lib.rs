@@ -7,6 +7,7 @@
 //! their operations (`operations`), which are compiled once for each.
 
 mod access;
+mod changes;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod error;
@@ -20,15 +21,17 @@ mod sqlite;
 mod store;
 
 pub use access::{Access, Answer, Claim, ClaimToken, KeyedRequest, NewToken, Scope, TokenRecord};
+pub use changes::{
+    Advanced, Planned, PlannedCost, PlannedTask, Retried, Reviewed, SubmitOutcome, Submitted, TitleChange,
+};
 pub use error::StoreError;
 pub use leadership::{Candidate, Election, Leader, Leadership, Term};
 pub use postgres::{Limits, PostgresStore};
 pub use records::{
     AtWork, AttemptEnd, AttemptRecord, Backlog, Counts, Expedite, ExpediteRecord, Expedited, ExpiredAttempt,
-    FinishedRun, Left, ReadyOf, ReadyTask, TaskRecord, TitleFilter, TitleGeneration, UnderWay, Wanted,
+    FinishedRun, Left, ReadyOf, ReadyTask, Ruling, TaskRecord, TitleFilter, TitleGeneration, UnderWay,
+    Wanted,
 };
 pub use report::{AttemptReport, Completed, Failed, Recorded, Report, RetryDecision};
 pub use sqlite::SqliteStore;
-pub use store::{
-    Advanced, Planned, PlannedCost, PlannedTask, Retried, Store, SubmitOutcome, Submitted, TitleChange,
-};
+pub use store::Store;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use reelfarm_model::title::UnknownState;
 use reelfarm_model::{
-    Failure, Fence, Part, Pool, Progress, SourceReference, Task, TaskKind, TaskState, Title, TitleId,
-    TitleState, WorkerId, key::TaskKey,
+    Digest, Failure, Fence, Part, Pool, Progress, Question, SourceReference, Task, TaskKind, TaskState,
+    Title, TitleId, TitleState, WorkerId, key::TaskKey,
 };
 use serde::Serialize;
 
@@ -282,6 +282,23 @@ pub struct ExpediteRecord {
     pub why: String,
 }
 
+/// What a person decides about a title, and what about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruling {
+    /// Who decides.
+    pub reviewer: Option<String>,
+    /// Why.
+    pub why: Option<String>,
+    /// The source that it is about.
+    pub source_digest: Digest,
+    /// The name of the policy that asked.
+    pub policy: String,
+    /// The policy: the digest of its text.
+    pub policy_digest: Digest,
+    /// What was asked.
+    pub questions: BTreeSet<Question>,
+}
+
 /// Which titles to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TitleFilter {
@@ -295,11 +312,14 @@ pub struct TitleFilter {
     pub after: Option<TitleId>,
 }
 
-/// How many titles and tasks are in each state; what is absent is zero.
+/// How many titles and tasks are in each state; what is absent is zero. And how long people have been waited for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Titles.
     pub titles: BTreeMap<TitleState, u64>,
     /// Tasks.
     pub tasks: BTreeMap<(TaskKind, TaskState), u64>,
+    /// Since when the title waits for a person's decision that has waited the longest, in milliseconds since 1970 UTC;
+    /// `None` where none does.
+    pub asked_ms: Option<i64>,
 }

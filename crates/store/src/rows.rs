@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use reelfarm_model::attempt::ArtifactRecord;
-use reelfarm_model::{Title, WorkerId};
+use reelfarm_model::{Review, ReviewRecord, Title, WorkerId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -76,12 +76,15 @@ pub(crate) struct TitleRow {
     held: i64,
     leftovers: i64,
     expedited_ms: Option<i64>,
+    policy_digest: Option<String>,
+    asked_ms: Option<i64>,
 }
 
 impl TryFrom<TitleRow> for Title {
     type Error = Fault;
 
     fn try_from(row: TitleRow) -> Result<Self, Fault> {
+        let policy = optional_text("a policy's digest", row.policy_digest.as_deref())?;
         Ok(Self {
             submission: from_json("a submission", &row.submission)?,
             generation: from_generation(row.generation)?,
@@ -95,6 +98,42 @@ impl TryFrom<TitleRow> for Title {
             held: row.held != 0,
             leftovers: row.leftovers != 0,
             expedited_ms: row.expedited_ms,
+            review: policy.map(|policy_digest| Review { policy_digest, asked_ms: row.asked_ms }),
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(crate) struct ReviewRow {
+    title: String,
+    number: i64,
+    decided_ms: i64,
+    generation: i64,
+    decision: String,
+    reviewer: Option<String>,
+    why: Option<String>,
+    source_digest: String,
+    policy: String,
+    policy_digest: String,
+    questions: String,
+}
+
+impl TryFrom<ReviewRow> for ReviewRecord {
+    type Error = Fault;
+
+    fn try_from(row: ReviewRow) -> Result<Self, Fault> {
+        Ok(Self {
+            title: from_text("a title's name", &row.title)?,
+            number: from_count("a decision's number", row.number)?,
+            decided_ms: row.decided_ms,
+            generation: from_generation(row.generation)?,
+            decision: from_text("a decision", &row.decision)?,
+            reviewer: row.reviewer,
+            why: row.why,
+            source_digest: from_text("a source's digest", &row.source_digest)?,
+            policy: row.policy,
+            policy_digest: from_text("a policy's digest", &row.policy_digest)?,
+            questions: from_json("what was asked", &row.questions)?,
         })
     }
 }

@@ -9,104 +9,18 @@ use reelfarm_model::attempt::ArtifactRecord;
 use reelfarm_model::message::TaskMessage;
 use reelfarm_model::title::Submission;
 use reelfarm_model::{
-    ArtifactKey, Digest, Failure, Fence, Part, Progress, QcReport, SourceReference, Standing, Task, TaskKey,
-    Title, TitleId, TitleState, WorkerId,
+    ArtifactKey, Digest, Failure, Fence, Progress, ReviewRecord, Standing, TaskKey, Title, TitleId,
+    TitleState, WorkerId,
 };
 
 use crate::access::Access;
+use crate::changes::{Advanced, Planned, PlannedTask, Retried, Reviewed, Submitted, TitleChange};
 use crate::error::StoreError;
 use crate::records::{
     AttemptRecord, Backlog, Counts, Expedite, ExpediteRecord, Expedited, ExpiredAttempt, FinishedRun, Left,
-    ReadyOf, ReadyTask, TaskRecord, TitleFilter, UnderWay,
+    ReadyOf, ReadyTask, Ruling, TaskRecord, TitleFilter, UnderWay,
 };
 use crate::report::{AttemptReport, Completed, Failed, Recorded, Report, RetryDecision};
-
-/// What [`Store::submit`] did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SubmitOutcome {
-    /// The name was not known: generation 1.
-    Created,
-    /// The title was final, or the submission differs: a new generation.
-    Reopened,
-    /// The title is being prepared from this very submission already.
-    Unchanged,
-}
-
-/// A title after its submission.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Submitted {
-    /// The title as it stands now.
-    pub title: Title,
-    /// Attempts that nobody wants any more: tell their workers to stop.
-    pub stopped: Vec<Fence>,
-    /// What happened.
-    pub outcome: SubmitOutcome,
-}
-
-/// A task of a title's plan.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PlannedTask {
-    /// What to do.
-    pub task: Task,
-    /// Where the source lies, for tasks that read it. The next attempt uses the latest plan's: the bytes are the same.
-    /// A plan that comes while an attempt is under way says nothing about where that one reads, and is not heard.
-    pub source: Option<SourceReference>,
-    /// The tasks that must be done first: of this plan, or of an earlier one.
-    pub needs: BTreeSet<TaskKey>,
-    /// Whether to do it again although it is done, because what it made is gone.
-    pub redo: bool,
-    /// What its order follows from.
-    pub cost: PlannedCost,
-}
-
-/// What is expected of a task when it is planned.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PlannedCost {
-    /// How long it is expected to take, in milliseconds. Of a known task it stays as it was.
-    pub expected_ms: i64,
-    /// What is left of the critical path of its part of the title from its start on, in milliseconds.
-    pub tail_ms: i64,
-    /// The part of the title that needs it.
-    pub part: Part,
-}
-
-/// What [`Store::plan`] did beyond the plan itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Planned {
-    /// Attempts that nobody wants any more: tell their workers to stop.
-    pub stopped: Vec<Fence>,
-}
-
-/// What [`Store::retry_task`] did.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Retried {
-    /// The title as it stands now: of a new generation where it had ended.
-    pub title: Title,
-    /// The tasks that start afresh.
-    pub tasks: BTreeSet<TaskKey>,
-}
-
-/// A change to a title. What is `None` stays as it is.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct TitleChange {
-    /// The state to go to.
-    pub to: Option<TitleState>,
-    /// The source's digest.
-    pub source_digest: Option<Digest>,
-    /// QC's report.
-    pub report: Option<QcReport>,
-    /// Why it failed or was rejected.
-    pub failure: Option<Failure>,
-    /// Whether files of it that are not online may lie at the origin.
-    pub leftovers: Option<bool>,
-}
-
-/// What [`Store::advance`] did beyond the change itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Advanced {
-    /// Attempts that nobody wants any more: tell their workers to stop.
-    pub stopped: Vec<Fence>,
-}
 
 /// The truth about titles, tasks and attempts.
 ///
@@ -158,11 +72,13 @@ pub trait Store: Access {
     /// With any change of state it keeps no attempt of an earlier generation any more; where it becomes withdrawing or
     /// final, it wants nothing any more. Its unfinished tasks that no title wants or keeps are then cancelled. (What a
     /// withdrawing title still has to do is planned after this.) One that becomes published has no failure any more, and
-    /// is expedited no more, nor is one that becomes cancelled.
+    /// is expedited no more, nor is one that becomes cancelled. Of one that goes to review it is noted that somebody is asked
+    /// from now on.
     ///
     /// # Errors
     /// [`StoreError::ForbiddenTransition`] where [`TitleState::may_become`] says no, and for a way back to checking,
-    /// which is [`submit`](Self::submit)'s; otherwise the database.
+    /// which is that of [`submit`](Self::submit), [`approve`](Self::approve) and [`recheck`](Self::recheck); otherwise the
+    /// database.
     async fn advance(
         &self,
         title: &TitleId,
@@ -192,6 +108,47 @@ pub trait Store: Access {
     /// The database.
     async fn expedites(&self, since_ms: i64, limit: usize) -> Result<Vec<ExpediteRecord>, StoreError>;
 
+    /// Notes that a person approved a title that is in the state `from` of this generation: one that waits for a decision is
+    /// checked again, and one that was rejected is submitted anew, as it was submitted. `None`, and nothing changed, where it
+    /// is not in that state.
+    ///
+    /// # Errors
+    /// [`StoreError::ForbiddenTransition`] for any other state; otherwise the database.
+    async fn approve(
+        &self,
+        title: &TitleId,
+        generation: u64,
+        from: TitleState,
+        ruling: &Ruling,
+    ) -> Result<Option<Reviewed>, StoreError>;
+
+    /// Notes that a person rejected a title, and changes it as [`advance`](Self::advance) does; `None`, and nothing changed or
+    /// noted, where that changes nothing.
+    ///
+    /// # Errors
+    /// As of [`advance`](Self::advance).
+    async fn reject(
+        &self,
+        title: &TitleId,
+        generation: u64,
+        from: TitleState,
+        ruling: &Ruling,
+        change: TitleChange,
+    ) -> Result<Option<Reviewed>, StoreError>;
+
+    /// Has a title of this generation checked again that waits for a person's decision, because what it was judged by has
+    /// changed. `None`, and nothing changed, where it does not wait for one.
+    ///
+    /// # Errors
+    /// The database.
+    async fn recheck(&self, title: &TitleId, generation: u64) -> Result<Option<Title>, StoreError>;
+
+    /// What people decided about this title, or about any, the latest first; at most `limit`.
+    ///
+    /// # Errors
+    /// The database.
+    async fn reviews(&self, title: Option<&TitleId>, limit: usize) -> Result<Vec<ReviewRecord>, StoreError>;
+
     /// Submits a title that ended without success (failed, cancelled or rejected) anew, as it was submitted. `None`, and
     /// nothing changed, where there is none or it did not end so.
     ///
@@ -202,8 +159,9 @@ pub trait Store: Access {
     /// Has a task of a title's current generation done again, with all of the title's tasks that need it, directly or
     /// not: those of them that are finished start afresh, their artifacts are forgotten, and one that is in a back-off
     /// may be dispatched at once. Attempts under way go on. A title that is final is submitted anew, as it was
-    /// submitted, and has these tasks done again once they are planned. `None`, and nothing changed, where there is no
-    /// such title, it is withdrawing, or the task is not one of its tasks.
+    /// submitted, and has these tasks done again once they are planned; one that waits for a person's decision is checked
+    /// again. `None`, and nothing changed, where there is no such title, it is withdrawing, or the task is not one of its
+    /// tasks.
     ///
     /// # Errors
     /// The database.
@@ -319,7 +277,8 @@ pub trait Store: Access {
 
     /// Those titles that are not final and may have something to be decided, in the order of submission: all but those that
     /// wait for tasks, of which none has failed; of those that are being prepared no publication is done, and those that are
-    /// being checked were not planned, which is the moment before they are being prepared.
+    /// being checked were not planned, which is the moment before they are being prepared. Those that wait for a person are
+    /// among them, because they may have been judged by another policy.
     ///
     /// # Errors
     /// The database.

@@ -46,7 +46,7 @@ impl AttemptEnd {
 }
 
 /// Whether titles will be on time.
-const RISKS: [&str; 7] = ["late", "unserved", "at-risk", "held", "unknown", "on-time", "undated"];
+const RISKS: [&str; 8] = ["late", "unserved", "at-risk", "review", "held", "unknown", "on-time", "undated"];
 
 /// All metrics of one process. Clones share the same values.
 #[derive(Clone, Debug)]
@@ -59,6 +59,7 @@ struct Shared {
     registry: Registry,
     titles: IntGaugeVec,
     title_deadlines: IntGaugeVec,
+    review_wait: IntGaugeVec,
     slots_promised_beyond: IntGaugeVec,
     tasks: IntGaugeVec,
     task_duration: HistogramVec,
@@ -93,6 +94,12 @@ impl Metrics {
         for (risk, count) in counts {
             self.shared.title_deadlines.with_label_values(&[risk]).set(signed(count));
         }
+    }
+
+    /// Replaces how long the title has waited that has waited for a person's decision the longest; nothing where none does.
+    pub fn set_review_wait(&self, wait: Duration) {
+        let seconds = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX);
+        self.shared.review_wait.with_label_values::<&str>(&[]).set(seconds);
     }
 
     /// Replaces how many slots of each pool were promised that there are not; none of a pool that is not named.
@@ -292,6 +299,7 @@ mod tests {
         clone.message_not_understood();
         clone.video_encoded(750, 2.5);
         clone.set_slots(Pool::Cpu, 2, 1);
+        clone.set_review_wait(Duration::from_millis(7_900));
         clone.origin_written(4096);
         clone.origin_mismatch();
         clone.profile_verified(Container::HlsCmaf, true);
@@ -312,6 +320,7 @@ mod tests {
             (r#"reelfarm_worker_slots{pool="cpu",use="total"}"#, 2.0),
             (r#"reelfarm_worker_slots{pool="cpu",use="busy"}"#, 1.0),
             (r#"reelfarm_worker_slots{pool="light",use="total"}"#, 0.0),
+            ("reelfarm_review_wait_seconds", 7.0),
             ("reelfarm_origin_written_bytes_total", 4096.0),
             ("reelfarm_origin_md5_mismatches_total", 1.0),
             (r#"reelfarm_profiles_verified_total{container="hls-cmaf",outcome="passed"}"#, 1.0),
@@ -331,10 +340,13 @@ mod tests {
             value: String::new(),
             limit: String::new(),
             remedy: String::new(),
+            places: Vec::new(),
         };
         let metrics = metrics();
         metrics.qc_judged(&QcReport {
             schema: 1,
+            source_sha256: None,
+            external: false,
             policy: "default".into(),
             ladder: "default".into(),
             verdict: Verdict::Reject,

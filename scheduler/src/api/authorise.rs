@@ -20,6 +20,8 @@ pub(super) enum Need {
     Read,
     /// Doing something with titles.
     Operate,
+    /// Deciding about titles that QC leaves to people.
+    Review,
     /// Doing something with the farm.
     Administer,
 }
@@ -29,6 +31,7 @@ impl Need {
         match self {
             Self::Read => true,
             Self::Operate => matches!(scope, Scope::Operator | Scope::Admin),
+            Self::Review => matches!(scope, Scope::Operator | Scope::Reviewer | Scope::Admin),
             Self::Administer => matches!(scope, Scope::Admin),
         }
     }
@@ -37,6 +40,7 @@ impl Need {
         match self {
             Self::Read => "any scope",
             Self::Operate => "the scope operator or admin",
+            Self::Review => "the scope reviewer, operator or admin",
             Self::Administer => "the scope admin",
         }
     }
@@ -119,6 +123,7 @@ mod tests {
         let allowed = |need: Need| Scope::ALL.into_iter().filter(move |scope| need.is_met_by(*scope));
         assert_eq!(allowed(Need::Read).count(), 4);
         assert!(allowed(Need::Operate).eq([Scope::Operator, Scope::Admin]));
+        assert!(allowed(Need::Review).eq([Scope::Operator, Scope::Reviewer, Scope::Admin]));
         assert!(allowed(Need::Administer).eq([Scope::Admin]));
     }
 }

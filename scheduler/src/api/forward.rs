@@ -26,8 +26,8 @@ const FORWARDED: HeaderName = HeaderName::from_static("x-reelfarm-forwarded");
 const CONNECT: Duration = Duration::from_secs(3);
 /// How long the leader may be silent in the midst of an answer; a stream of events is not, for so long.
 const SILENCE: Duration = Duration::from_secs(60);
-/// Bodies of commands are small.
-pub(super) const LARGEST_BODY: usize = 1 << 20;
+/// Bodies of commands are small; the largest are submissions with a QC report and a ladder.
+pub(super) const LARGEST_BODY: usize = reelfarm_qc::external::LARGEST + (1 << 20);
 
 const REQUEST_HEADERS: [HeaderName; 6] = [
     header::AUTHORIZATION,

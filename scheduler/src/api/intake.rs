@@ -3,18 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use reelfarm_api::{LadderRequest, SubmitRequest};
+use reelfarm_api::{ChecksumRequest, LadderRequest, SubmitRequest};
 use reelfarm_model::profile::DrmSystem;
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::title::{LadderText, Submission, SubtitleFile};
 use reelfarm_model::{
-    Code, Facts, Failure, Ladder, Profile, Protection, Rights, SourceReference, Standing, TitleId,
+    Code, Facts, Failure, Ladder, Profile, Protection, QcReport, Rights, SourceReference, Standing,
+    StatedChecksum, TitleId,
 };
 use reelfarm_packaging::profiles::ProfileList;
 use reelfarm_priority::Rules;
+use reelfarm_qc::external;
 
-use crate::facts::possible;
+use crate::facts::{LONGEST_LINE, is_line, possible};
+use crate::judgement::external_report_invalid;
 use crate::rights::{Allowed, CallRights};
+
+/// The most checksums that are stated of a source.
+const MOST_CHECKSUMS: usize = 16;
 
 /// Says how titles get their keys.
 pub trait Protect: Send + Sync + 'static {
@@ -83,6 +89,7 @@ impl Intake {
         requester: Option<&str>,
     ) -> Result<Submission, Failure> {
         let ladder = self.ladder(request.ladder.as_ref())?;
+        let qc_report = qc_report(request.qc_report.as_deref(), &ladder)?;
         let patterns = request.profiles.as_ref().unwrap_or(&self.profiles);
         let selected = self.profile_list.select(patterns).map_err(|error| unknown(error.to_string()))?;
         let (count, rights) = (selected.len(), self.rights(request)?);
@@ -118,6 +125,8 @@ impl Intake {
             facts,
             audio_language: self.audio_language(request.audio_language.as_deref())?,
             subtitles: subtitle_files(request, subtitles)?,
+            checksums: checksums(&request.checksums)?,
+            qc_report,
             protection,
             rights,
             origin: self.origin.clone(),
@@ -166,6 +175,34 @@ impl Intake {
         };
         Ok(Rights { systems, no_clear: request.no_clear || self.rights.no_clear })
     }
+}
+
+/// The checksums that are stated of a source.
+fn checksums(requests: &[ChecksumRequest]) -> Result<Vec<StatedChecksum>, Failure> {
+    let invalid = |message: String| Err(Failure::new(Code::RequestInvalid, message));
+    if requests.len() > MOST_CHECKSUMS {
+        return invalid(format!("a source has at most {MOST_CHECKSUMS} checksums, not {}", requests.len()));
+    }
+    if requests.iter().filter_map(|request| request.stated_in.as_deref()).any(|place| !is_line(place)) {
+        return invalid(format!(
+            "where a checksum is stated is said in 1 to {LONGEST_LINE} characters on one line"
+        ));
+    }
+    let stated = requests.iter().map(|request| StatedChecksum {
+        checksum: request.checksum.clone(),
+        stated_in: request.stated_in.clone().unwrap_or_else(|| "the submission".to_owned()),
+    });
+    Ok(stated.collect())
+}
+
+/// A report that was made elsewhere, if it can be taken for a title with this ladder.
+fn qc_report(report: Option<&QcReport>, ladder: &LadderText) -> Result<Option<Box<QcReport>>, Failure> {
+    let Some(report) = report else { return Ok(None) };
+    let ladder = Ladder::parse(&ladder.file, &ladder.text)
+        .map_err(|error| Failure::new(Code::LadderInvalid, error.to_string()))?;
+    let report =
+        external::accept(report.clone(), &ladder).map_err(|error| external_report_invalid(&error))?;
+    Ok(Some(Box::new(report)))
 }
 
 /// The files of subtitles, each for a track of its own.

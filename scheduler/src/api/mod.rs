@@ -22,6 +22,8 @@ mod idempotency;
 mod intake;
 mod layers;
 mod problem;
+mod report;
+mod review;
 mod router;
 mod secret;
 mod server;
@@ -45,6 +47,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use crate::order::title_order;
 pub use intake::{Intake, Protect};
+pub use report::{measurements_of, report_of, target_lufs};
 pub use router::document;
 /// What a server shows of itself over TLS.
 pub use rustls::ServerConfig as TlsSettings;
@@ -56,6 +59,7 @@ pub use tls::{TlsError, client_settings, server_settings};
 pub use uploads::{BucketUploads, FolderUploads, UploadBody, UploadError, Uploads};
 
 use crate::leader::Leader;
+use crate::policy::FarmPolicies;
 use forward::Peers;
 
 /// How much a server does at once, and for how long.
@@ -107,6 +111,8 @@ pub struct ApiParts {
     pub leader: channel::Receiver<Leader>,
     /// What makes submissions of requests.
     pub intake: Intake,
+    /// What titles are judged by.
+    pub policies: FarmPolicies,
     /// Where sources are looked for.
     pub sources: Arc<dyn Sources>,
     /// Where uploads go.
@@ -126,6 +132,7 @@ struct Inner {
     broker: Arc<dyn Broker>,
     leader: channel::Receiver<Leader>,
     intake: Intake,
+    policies: FarmPolicies,
     sources: Arc<dyn Sources>,
     uploads: Arc<dyn Uploads>,
     peers: Peers,

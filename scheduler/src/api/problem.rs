@@ -112,6 +112,7 @@ fn status_of(code: Code) -> StatusCode {
         Code::ScopeTooSmall => StatusCode::FORBIDDEN,
         Code::TitleNameTaken
         | Code::TitleStateWrong
+        | Code::ReviewOutdated
         | Code::ExpeditesSpent
         | Code::KeysDiffer
         | Code::UploadRefused => StatusCode::CONFLICT,

@@ -16,7 +16,8 @@ use super::authorise::{Need, authorise};
 use super::forward::{LARGEST_BODY, by_leader_if_any, to_leader};
 use super::problem::Refusal;
 use super::{
-    Api, commands, expedite, forecast, health, layers, submit, titles, tokens, uploads, watch, workers,
+    Api, commands, expedite, forecast, health, layers, report, review, submit, titles, tokens, uploads,
+    watch, workers,
 };
 
 const BEARER: &str = "bearer";
@@ -35,6 +36,8 @@ struct Routes {
     streams: OpenApiRouter<Api>,
     /// Done by the leader, for operators.
     operations: OpenApiRouter<Api>,
+    /// Done by the leader, for whoever may decide about titles.
+    decisions: OpenApiRouter<Api>,
     /// Taken by every scheduler, for operators.
     uploads: OpenApiRouter<Api>,
     /// Done by the leader, for administrators.
@@ -46,7 +49,9 @@ fn routes() -> Routes {
         open: OpenApiRouter::new().routes(routes!(health::healthz)).routes(routes!(health::readyz)),
         reads: OpenApiRouter::new()
             .routes(routes!(titles::list))
+            .routes(routes!(report::show))
             .routes(routes!(expedite::list))
+            .routes(routes!(review::list))
             .routes(routes!(uploads::status)),
         told: OpenApiRouter::new().routes(routes!(titles::status)),
         live: OpenApiRouter::new()
@@ -61,6 +66,7 @@ fn routes() -> Routes {
             .routes(routes!(commands::release))
             .routes(routes!(commands::retry))
             .routes(routes!(expedite::expedite)),
+        decisions: OpenApiRouter::new().routes(routes!(review::approve)).routes(routes!(review::reject)),
         uploads: OpenApiRouter::new().routes(routes!(uploads::send)),
         administration: OpenApiRouter::new()
             .routes(routes!(workers::drain))
@@ -71,9 +77,16 @@ fn routes() -> Routes {
 
 /// The description of the interface (OpenAPI 3.1).
 pub fn document() -> OpenApi {
-    let Routes { open, reads, told, live, streams, operations, uploads, administration } = routes();
-    let versioned =
-        reads.merge(told).merge(live).merge(streams).merge(operations).merge(uploads).merge(administration);
+    let Routes { open, reads, told, live, streams, operations, decisions, uploads, administration } =
+        routes();
+    let versioned = reads
+        .merge(told)
+        .merge(live)
+        .merge(streams)
+        .merge(operations)
+        .merge(decisions)
+        .merge(uploads)
+        .merge(administration);
     let (_, paths) = open.nest(ROOT, versioned).split_for_parts();
     let info = InfoBuilder::new()
         .title("reelfarm")
@@ -92,7 +105,8 @@ pub fn document() -> OpenApi {
 
 /// What serves.
 pub(super) fn router(api: Api) -> Router {
-    let Routes { open, reads, told, live, streams, operations, uploads, administration } = routes();
+    let Routes { open, reads, told, live, streams, operations, decisions, uploads, administration } =
+        routes();
     let needs = |router: OpenApiRouter<Api>, need: Need| {
         router.route_layer(middleware::from_fn_with_state((api.clone(), need), authorise))
     };
@@ -110,6 +124,7 @@ pub(super) fn router(api: Api) -> Router {
         .merge(bounded(needs(leads(live), Need::Read)))
         .merge(needs(leads(streams), Need::Read))
         .merge(bounded(needs(leads(operations), Need::Operate)))
+        .merge(bounded(needs(leads(decisions), Need::Review)))
         .merge(needs(uploads, Need::Operate).layer(DefaultBodyLimit::disable()))
         .merge(bounded(needs(leads(administration), Need::Administer)));
     let description = document();

@@ -94,6 +94,7 @@ pub async fn serve(
         broker: parts.broker,
         leader: parts.leader,
         intake: parts.intake,
+        policies: parts.policies,
         sources: parts.sources,
         uploads: parts.uploads,
         limits: parts.limits,

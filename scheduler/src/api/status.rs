@@ -8,7 +8,7 @@ use reelfarm_model::message::WorkerReport;
 use reelfarm_model::{Pool, Title};
 use reelfarm_store::{AttemptRecord, Store, StoreError, TaskRecord};
 
-/// A title with its tasks, their attempts, and what it waits for.
+/// A title with its tasks, their attempts, what people decided about it, and what it waits for.
 ///
 /// # Errors
 /// The database.
@@ -22,10 +22,11 @@ pub async fn status_of(
         let attempts = store.attempts_of(&record.task.key).await?;
         tasks.push(task_status(record, attempts));
     }
+    let reviews = store.reviews(Some(&title.submission.title), usize::MAX).await?;
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let now_ms = i64::try_from(now_ms).unwrap_or(i64::MAX);
     let standing = Standing::of(&title, &tasks, leader, now_ms);
-    Ok(TitleStatus { title, standing, tasks })
+    Ok(TitleStatus { title, standing, reviews, tasks })
 }
 
 /// The slots of those workers that take tasks, by pool.

@@ -123,9 +123,9 @@ pub struct Graph {
     pub nodes: Vec<Node>,
 }
 
-/// The task that learns a source's digest.
-pub fn fingerprint_task(source: &SourceReference, tools: &ToolVersions) -> Task {
-    Task::new(TaskSpec::Fingerprint(FingerprintSpec { source: source.clone() }), tools)
+/// The task that learns a source's digests, SHA-1 only where that is wanted.
+pub fn fingerprint_task(source: &SourceReference, sha1: bool, tools: &ToolVersions) -> Task {
+    Task::new(TaskSpec::Fingerprint(FingerprintSpec { source: source.clone(), sha1 }), tools)
 }
 
 /// The task that measures a source.

@@ -72,6 +72,8 @@ fn world() -> World {
                 stereo: AudioSource::Track { stream: 1 },
                 surround: Some(AudioSource::Track { stream: 1 }),
             }],
+            decoding: Default::default(),
+            complexity: None,
         },
         ladder: Ladder {
             name: "test".into(),

@@ -18,7 +18,7 @@ async fn a_zombies_late_result_changes_nothing_and_it_is_told_to_stop() {
     assert_eq!((second.task.key, second.fence.attempt), (first.task.key, 2));
     assert_eq!(farm.next_control().await, ControlMessage::Stop { fence: first.fence, worker: None });
     farm.start_attempt(second.fence).await;
-    let wrong = Fingerprint { sha256: Digest::of(b"zombie"), md5: "f".repeat(32), size: 1 };
+    let wrong = Fingerprint { sha256: Digest::of(b"zombie"), md5: "f".repeat(32), sha1: None, size: 1 };
     farm.finish(first.fence, completed(&first, Some(serde_json::to_value(wrong).unwrap()))).await;
     assert_eq!(
         farm.next_control().await,

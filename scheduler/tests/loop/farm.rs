@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use reelfarm_artifacts::{ArtifactStore, S3Access};
 use reelfarm_model::attempt::ArtifactRecord;
-use reelfarm_model::measurement::{AudioMeasurement, Colour, GridFit, Ratio, VideoMeasurement};
+use reelfarm_model::measurement::sampled::HdrMetadata;
+use reelfarm_model::measurement::{AudioMeasurement, Colour, Curve, GridFit, Ratio, Spans, VideoMeasurement};
 use reelfarm_model::message::{
     ControlMessage, FORMAT, Slots, TaskMessage, WorkerEvent, WorkerPhase, WorkerReport,
 };
@@ -21,12 +22,11 @@ use reelfarm_model::{
 };
 use reelfarm_packaging::profiles::{BUILT_IN, ProfileList};
 use reelfarm_priority::Rules;
-use reelfarm_qc::Policy;
 use reelfarm_queue::{Broker, ControlStream, InProcessBroker};
 use reelfarm_scheduler::api::FolderUploads;
 use reelfarm_scheduler::housekeeping::{Housekeeping, Retention};
 use reelfarm_scheduler::retry::RetryPolicy;
-use reelfarm_scheduler::{FarmEvent, Handle, Options, Scheduler, SchedulerError};
+use reelfarm_scheduler::{FarmEvent, FarmPolicies, FarmPolicy, Handle, Options, Scheduler, SchedulerError};
 use reelfarm_store::{ReadyOf, SqliteStore, Store};
 use reelfarm_telemetry::metrics::Metrics;
 use tokio::sync::broadcast;
@@ -50,6 +50,8 @@ pub(super) struct Farm {
     folder: tempfile::TempDir,
     scheduler: JoinHandle<Result<(), SchedulerError>>,
     stop: CancellationToken,
+    /// What workers measure of every film.
+    pub(super) measured: Measurements,
 }
 
 impl Farm {
@@ -61,14 +63,28 @@ impl Farm {
     pub(super) async fn start_with_buckets(access: S3Access) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let artifacts = ArtifactStore::open(folder.path()).unwrap().with_origins(access);
-        Self::start_over(folder, artifacts, LEASE, 0, order()).await
+        Self::start_over(folder, artifacts, LEASE, 0, order(), policy()).await
+    }
+
+    /// One with another QC policy.
+    pub(super) async fn start_with_policy(policy: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let artifacts = ArtifactStore::open(folder.path()).unwrap();
+        Self::start_over(folder, artifacts, LEASE, 0, order(), parsed(policy)).await
+    }
+
+    /// One with other rules of order, and QC policies for its routes.
+    pub(super) async fn start_with_policies(rules: Rules, policies: FarmPolicies) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let artifacts = ArtifactStore::open(folder.path()).unwrap();
+        Self::start_over(folder, artifacts, LEASE, 0, rules, policies).await
     }
 
     /// One with other rules of order.
     pub(super) async fn start_with_rules(rules: Rules) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let artifacts = ArtifactStore::open(folder.path()).unwrap();
-        Self::start_over(folder, artifacts, LEASE, 0, rules).await
+        Self::start_over(folder, artifacts, LEASE, 0, rules, policy()).await
     }
 
     pub(super) async fn start_with_short_leases() -> Self {
@@ -83,7 +99,7 @@ impl Farm {
     /// Starts a farm over the state folder of another that has stopped, or over an empty one.
     async fn start_in(folder: tempfile::TempDir, lease: Duration, environment_limit: u32) -> Self {
         let artifacts = ArtifactStore::open(folder.path()).unwrap();
-        Self::start_over(folder, artifacts, lease, environment_limit, order()).await
+        Self::start_over(folder, artifacts, lease, environment_limit, order(), policy()).await
     }
 
     async fn start_over(
@@ -92,13 +108,14 @@ impl Farm {
         lease: Duration,
         environment_limit: u32,
         order: Rules,
+        policies: impl Into<FarmPolicies>,
     ) -> Self {
         let store = Arc::new(SqliteStore::open(&folder.path().join("farm.db")).await.unwrap());
         let broker = Arc::new(InProcessBroker::new(Pool::ALL));
         let mut control = broker.subscribe_control(&played()).await.unwrap();
         let options = Options {
             tools: ToolVersions::default().with_recipes(),
-            policy: Policy::parse("qc.toml", reelfarm_qc::BUILT_IN).unwrap(),
+            policies: policies.into(),
             profiles: ProfileList::parse("profiles.toml", BUILT_IN).unwrap(),
             lease,
             order,
@@ -117,17 +134,30 @@ impl Farm {
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
         let scheduler = tokio::spawn(scheduler.run(drain, stop.clone()));
         assert_eq!(control.next().await, Some(ControlMessage::Introduce));
-        Self { broker, store, handle, events, control, folder, scheduler, stop }
+        let measured = measurements();
+        Self { broker, store, handle, events, control, folder, scheduler, stop, measured }
     }
 
     /// Ends the farm, and starts another over its state folder as a new process does. Answers how many attempts were
     /// under way.
     pub(super) async fn restart(self) -> (Self, usize) {
+        self.restart_with_policy(reelfarm_qc::BUILT_IN).await
+    }
+
+    /// The same with another QC policy.
+    pub(super) async fn restart_with_policy(self, policy: &str) -> (Self, usize) {
+        self.restart_with_policies(order(), parsed(policy).into()).await
+    }
+
+    /// The same with other rules of order, and QC policies for its routes.
+    pub(super) async fn restart_with_policies(self, rules: Rules, policies: FarmPolicies) -> (Self, usize) {
         self.stop.cancel();
         self.scheduler.await.unwrap().unwrap();
         let database = self.folder.path().join("farm.db");
         let recovered = SqliteStore::open(&database).await.unwrap().recover().await.unwrap();
-        (Self::start_in(self.folder, LEASE, 0).await, recovered)
+        let artifacts = ArtifactStore::open(self.folder.path()).unwrap();
+        let farm = Self::start_over(self.folder, artifacts, LEASE, 0, rules, policies).await;
+        (Self { measured: self.measured, ..farm }, recovered)
     }
 
     pub(super) fn artifacts(&self) -> ArtifactStore {
@@ -280,7 +310,7 @@ impl Farm {
     pub(super) async fn play(&self, message: &TaskMessage) {
         let result = match message.task.spec.kind() {
             TaskKind::Fingerprint => Some(fingerprint()),
-            TaskKind::Qc => Some(serde_json::to_value(measurements()).unwrap()),
+            TaskKind::Qc => Some(serde_json::to_value(&self.measured).unwrap()),
             _ => None,
         };
         self.complete(message, result).await;
@@ -335,12 +365,22 @@ pub(super) fn submission_in(folder: &Path, name: &str) -> Submission {
         profiles: vec!["mp4-clr".to_owned()],
         audio_language: None,
         subtitles: Vec::new(),
+        checksums: Vec::new(),
+        qc_report: None,
         protection: None,
         rights: Default::default(),
         facts: Default::default(),
         origin: folder.join("origin").to_string_lossy().into_owned(),
         tools: ToolVersions::default().with_recipes(),
     }
+}
+
+fn policy() -> FarmPolicy {
+    parsed(reelfarm_qc::BUILT_IN)
+}
+
+fn parsed(policy: &str) -> FarmPolicy {
+    FarmPolicy::parse("qc.toml", policy).unwrap()
 }
 
 fn order() -> Rules {
@@ -379,7 +419,8 @@ pub(super) fn completed(message: &TaskMessage, result: Option<serde_json::Value>
 }
 
 pub(super) fn fingerprint() -> serde_json::Value {
-    let fingerprint = Fingerprint { sha256: Digest::of(b"film"), md5: "0".repeat(32), size: 10_000_000 };
+    let fingerprint =
+        Fingerprint { sha256: Digest::of(b"film"), md5: "0".repeat(32), sha1: None, size: 10_000_000 };
     serde_json::to_value(fingerprint).unwrap()
 }
 
@@ -396,11 +437,13 @@ pub(super) fn measurements() -> Measurements {
             width: 1280,
             height: 720,
             sample_aspect: Ratio::new(1, 1),
+            codec_sample_aspect: None,
             rotation: 0,
             pixel_format: "yuv420p".into(),
             bit_depth: 8,
             header_frame_rate: Ratio::new(25, 1),
             average_frame_rate: Ratio::new(25, 1),
+            codec_frame_rate: None,
             time_base: Ratio::new(1, 12800),
             header_frames: Some(250),
             frames: 250,
@@ -408,11 +451,14 @@ pub(super) fn measurements() -> Measurements {
             last_time: 9.96,
             missing_times: 0,
             backward_times: 0,
+            first_backward_time: None,
             grid: vec![GridFit { rate: Ratio::new(25, 1), largest_deviation: 0.0 }],
+            mean_deviation: Some(0.0),
             intervals: vec![],
             interlaced_frames: 0,
             top_field_first_frames: 0,
             format_changes: 0,
+            first_format_change: None,
             decode_errors: 0,
             first_decode_error: None,
             bytes: 9_000_000,
@@ -424,6 +470,15 @@ pub(super) fn measurements() -> Measurements {
                 transfer: "bt709".into(),
                 matrix: "bt709".into(),
             },
+            hdr: HdrMetadata::default(),
+            key_frame_times: vec![],
+            leading_pictures: 0,
+            bitrate: Curve::default(),
+            gaps: Spans::default(),
+            picture: None,
+            fields: None,
+            detail: None,
+            blockiness: None,
         }],
         audio: vec![AudioMeasurement {
             index: 1,
@@ -437,8 +492,13 @@ pub(super) fn measurements() -> Measurements {
             end_time: 10.0,
             peak_dbfs: Some(-3.0),
             decode_errors: 0,
+            first_decode_error: None,
             bytes: 160_000,
+            sound: None,
+            continuity: None,
         }],
+        combined: vec![],
+        subtitles: vec![],
         other: vec![],
         read_errors: 0,
         error_lines: vec![],

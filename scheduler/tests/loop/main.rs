@@ -4,12 +4,15 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod attempts;
+mod delivery;
 mod expedite;
 mod farm;
 mod first;
 mod housekeeping;
 mod order;
+mod policies;
 mod resubmission;
+mod review;
 mod sharing;
 mod simulated;
 mod subtitles;

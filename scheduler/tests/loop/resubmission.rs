@@ -81,7 +81,8 @@ async fn what_was_copied_of_a_delivery_that_another_replaced_is_taken_away_when_
     let mut farm = Farm::start().await;
     replaced_while_it_was_copied(&mut farm).await;
     let read = farm.play_until(TaskKind::Fingerprint).await;
-    let other = Fingerprint { sha256: Digest::of(b"other"), md5: "1".repeat(32), size: 10_000_000 };
+    let other =
+        Fingerprint { sha256: Digest::of(b"other"), md5: "1".repeat(32), sha1: None, size: 10_000_000 };
     farm.complete(&read, Some(serde_json::to_value(other).unwrap())).await;
     let measure = farm.play_until(TaskKind::Qc).await;
     let without_a_picture = Measurements { video: Vec::new(), ..measurements() };

@@ -19,10 +19,9 @@ use reelfarm_model::{
 };
 use reelfarm_packaging::profiles::{BUILT_IN, ProfileList};
 use reelfarm_priority::Rules;
-use reelfarm_qc::Policy;
 use reelfarm_queue::InProcessBroker;
 use reelfarm_scheduler::retry::RetryPolicy;
-use reelfarm_scheduler::{Handle, Options, Scheduler};
+use reelfarm_scheduler::{FarmPolicy, Handle, Options, Scheduler};
 use reelfarm_simulation::draw::DrawnTask;
 use reelfarm_simulation::{Contender, Drawn, Start, Workload, draw, simulate};
 use reelfarm_store::{PlannedCost, PlannedTask, SqliteStore, Store as _, TitleChange};
@@ -292,7 +291,7 @@ fn start(
     let metrics = Metrics::new("test").unwrap();
     let options = Options {
         tools: ToolVersions::default(),
-        policy: Policy::parse("qc.toml", reelfarm_qc::BUILT_IN).unwrap(),
+        policies: FarmPolicy::parse("qc.toml", reelfarm_qc::BUILT_IN).unwrap().into(),
         profiles: ProfileList::parse("profiles.toml", BUILT_IN).unwrap(),
         lease: Duration::from_secs(600),
         order: rules,

@@ -55,7 +55,7 @@ pub(crate) struct Execution {
 /// Does a task's work. The result is there for the kinds whose result the scheduler reads.
 pub(crate) async fn execute(execution: &Execution) -> Result<Option<serde_json::Value>, Failure> {
     match &execution.spec {
-        TaskSpec::Fingerprint(_) => fingerprint::run(execution).await.map(Some),
+        TaskSpec::Fingerprint(spec) => fingerprint::run(execution, spec).await.map(Some),
         TaskSpec::Qc(_) => qc::run(execution).await.map(Some),
         TaskSpec::EncodeVideo(spec) => encode_video::run(execution, spec).await.map(|()| None),
         TaskSpec::EncodeAudio(spec) => encode_audio::run(execution, spec).await.map(|()| None),

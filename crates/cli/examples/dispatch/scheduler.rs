@@ -7,13 +7,12 @@ use std::time::Duration;
 use reelfarm_artifacts::ArtifactStore;
 use reelfarm_packaging::profiles::{BUILT_IN, ProfileList};
 use reelfarm_priority::Rules;
-use reelfarm_qc::Policy;
 use reelfarm_queue::{RabbitMqBroker, RabbitMqOptions, Role};
-use reelfarm_scheduler::Options;
 use reelfarm_scheduler::api::FolderUploads;
 use reelfarm_scheduler::housekeeping::{Housekeeping, Retention};
 use reelfarm_scheduler::leader::{Leader, Standby};
 use reelfarm_scheduler::retry::RetryPolicy;
+use reelfarm_scheduler::{FarmPolicy, Options};
 use reelfarm_store::{Candidate, PostgresStore};
 use reelfarm_telemetry::metrics::Metrics;
 use tokio::sync::watch;
@@ -47,7 +46,7 @@ pub(crate) async fn run(database: &str, broker: &str, state: &Path) -> Result<()
         housekeeping,
         options: Options {
             tools: titles::tools(),
-            policy: Policy::parse("qc.toml", reelfarm_qc::BUILT_IN)?,
+            policies: FarmPolicy::parse("qc.toml", reelfarm_qc::BUILT_IN)?.into(),
             profiles: ProfileList::parse("profiles.toml", BUILT_IN)?,
             lease: Duration::from_secs(60),
             order: Rules::parse("order.toml", reelfarm_priority::rules::BUILT_IN)?,

@@ -141,6 +141,8 @@ fn submission(title: &str, state: &Path) -> Result<Submission, Fault> {
         profiles: vec!["all".to_owned()],
         audio_language: None,
         subtitles: Vec::new(),
+        checksums: Vec::new(),
+        qc_report: None,
         protection: Some(Protection {
             source: KeySource::MasterSecret { secret: Digest::of(b"secret") },
             division: KeyDivision::Title,
@@ -177,5 +179,7 @@ fn conclusion(ladder: &Ladder) -> Conclusion {
             stereo: AudioSource::Track { stream: 1 },
             surround: None,
         }],
+        decoding: Default::default(),
+        complexity: None,
     }
 }

@@ -165,6 +165,15 @@ impl Client {
         self.answer(self.request(Method::GET, path).query(query)).await
     }
 
+    /// Asks for a text, such as a page.
+    ///
+    /// # Errors
+    /// As of [`get`](Self::get).
+    pub async fn text(&self, path: &[&str]) -> Result<String, Failure> {
+        let answer = self.send(self.request(Method::GET, path)).await?;
+        answer.text().await.map_err(|error| self.unreachable(error))
+    }
+
     /// Has something done that bears to be done once alone: without an answer, nobody knows whether it was.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use reelfarm_api::{TaskResult, TitleStatus, WatchEvent, WatchedTitle};
-use reelfarm_model::{Failure, TaskState, Title, TitleId};
+use reelfarm_model::{Failure, TaskState, Title, TitleId, TitleState};
 use reelfarm_scheduler::FarmEvent;
 use reelfarm_scheduler::event::{PlannedWork, TaskResult as FarmTaskResult};
 use reqwest::Method;
@@ -15,6 +15,7 @@ use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::progress::Display;
 use crate::signals::Signals;
+use crate::verbs::review::{answer, asked};
 
 /// How long a farm that does not answer is asked again.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -42,8 +43,13 @@ pub async fn follow(
     signals: &mut Signals,
     printer: &Printer,
 ) -> Result<Followed, Failure> {
-    let mut following =
-        Following { client, open: titles.clone(), seen: BTreeMap::new(), display: Display::new(printer) };
+    let mut following = Following {
+        client,
+        open: titles.clone(),
+        seen: BTreeMap::new(),
+        display: Display::new(printer),
+        printer: printer.clone(),
+    };
     for title in titles {
         following.display.add(title);
     }
@@ -67,6 +73,7 @@ struct Following<'a> {
     open: BTreeSet<TitleId>,
     seen: BTreeMap<TitleId, Title>,
     display: Display,
+    printer: Printer,
 }
 
 impl Following<'_> {
@@ -143,8 +150,9 @@ impl Following<'_> {
             cost: task.cost,
             done: task.state == TaskState::Done,
         };
-        // Before its source was checked a title has tasks, and no plan.
-        if title.report.is_some() {
+        // Before its source was checked, and accepted where a person has to, a title has tasks, and no plan.
+        let is_planned = !matches!(title.state, TitleState::Checking | TitleState::Review);
+        if is_planned && title.report.is_some() {
             let planned = tasks.iter().map(work).collect();
             self.display.on_event(&FarmEvent::Planned { title: id.clone(), tasks: planned });
         }
@@ -187,6 +195,12 @@ impl Following<'_> {
             return;
         }
         self.display.on_event(&FarmEvent::TitleChanged(Box::new(title.clone())));
+        let waited = self.seen.get(&id).is_some_and(|seen| seen.state == TitleState::Review);
+        if title.state == TitleState::Review && !waited {
+            self.printer.line(&format!("{id}: it waits for a person: {}", answer(id.as_str(), None)));
+            let questions = title.report.iter().flat_map(asked);
+            questions.for_each(|question| self.printer.line(&format!("  look at {question}")));
+        }
         if title.state.is_final() {
             self.open.remove(&id);
         }

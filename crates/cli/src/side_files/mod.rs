@@ -1,8 +1,10 @@
-//! Files of subtitles that lie beside a film: `film.en.srt`, `film.pt-BR.vtt`, `film.en.forced.srt`, `film.de.sdh.ttml`.
+//! What lies beside a film: its checksums, and files of subtitles: `film.en.srt`, `film.pt-BR.vtt`, `film.en.forced.srt`,
+//! `film.de.sdh.ttml`.
 //!
 //! Promises: a file that looks like the film's subtitles is taken, refused with a reason, or named as one that is not
 //! taken; none is left out without a word. It blocks: it reads the folder and the files.
 
+mod checksums;
 mod name;
 
 use std::collections::BTreeMap;
@@ -16,6 +18,7 @@ use reelfarm_packaging::subtitles::{self, TrackError};
 use reelfarm_workers::source::source_reference;
 use serde::Serialize;
 
+pub use self::checksums::{Checksums, checksums};
 use self::name::{Named, example, film, named};
 
 /// How to go on without them.

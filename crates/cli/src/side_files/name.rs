@@ -12,7 +12,7 @@ const NOT_READ: [&str; 16] = [
 /// What may be subtitles, and many other things.
 const PERHAPS: [&str; 2] = ["xml", "txt"];
 /// What makes a file another film.
-const FILMS: [&str; 23] = [
+pub(super) const FILMS: [&str; 23] = [
     "mp4", "m4v", "mov", "qt", "mkv", "webm", "mxf", "gxf", "ts", "m2ts", "mts", "m2t", "mpg", "mpeg", "vob",
     "avi", "wmv", "asf", "flv", "f4v", "3gp", "3g2", "ogv",
 ];

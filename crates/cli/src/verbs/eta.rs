@@ -17,7 +17,7 @@ pub struct Eta {
     /// The title; without it, all that are under way, the most endangered first.
     #[arg(value_name = "TITLE")]
     pub title: Option<String>,
-    /// Only titles that will be so, such as `late,at-risk`; `unserved` are those that no worker can go on with.
+    /// Only titles that will be so, such as `late,at-risk`; `unserved` are those that no worker can go on with, `review` those that wait for a person.
     #[arg(long = "will-be", value_name = "RISK,…", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(Prospect::ALL.map(Prospect::as_str)))]
     pub will_be: Vec<String>,
     /// Only titles of this kind.
@@ -87,6 +87,10 @@ fn lines(forecast: &TitleForecast) -> Vec<String> {
         None if !foreseen.unserved.is_empty() => {
             let pools = foreseen.unserved.iter().map(|pool| pool.as_str()).collect::<Vec<_>>().join(", ");
             format!("{:<9} no worker serves the pool {pools}, which it needs", "unserved")
+        }
+        None if foreseen.review => {
+            let answer = super::review::answer(title.as_str(), None);
+            format!("{:<9} nothing of it is made until a person decides: {answer}", "review")
         }
         None if foreseen.held => format!("{:<9} nothing of it is begun until it is released", "held"),
         None => format!("{:<9} it is new", "unknown"),

@@ -73,7 +73,7 @@ fn text(answer: &ExpediteAnswer, is_dry: bool) -> Vec<String> {
     }
     if answer.before.is_none() {
         lines.push(
-            "  what that pushes back is not known: it is held or new, or no worker serves what it needs"
+            "  what that pushes back is not known: it is held or new, waits for a person, or no worker serves what it needs"
                 .to_owned(),
         );
         return lines;

@@ -37,7 +37,8 @@ pub async fn run(verb: List, printer: &Printer) -> Result<Exit, Failure> {
         let line = format!(
             "{:<32} {:<12} {:<12} {}",
             title.submission.title.as_str(),
-            if title.held { "held" } else { title.state.as_str() },
+            // Who decides about it need not release it.
+            if title.held && title.state != TitleState::Review { "held" } else { title.state.as_str() },
             reason,
             title.submission.source.path.display()
         );

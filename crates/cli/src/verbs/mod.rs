@@ -3,6 +3,7 @@
 pub mod child;
 
 mod completions;
+mod delivered;
 mod doctor;
 pub mod eta;
 pub mod expedite;
@@ -10,16 +11,21 @@ mod explain;
 pub mod facts;
 mod ladders;
 mod list;
+mod outputs;
+mod policies;
 mod probe;
 mod profiles;
 mod qc;
+pub mod qc_report;
 mod report;
+pub mod review;
 mod run;
 mod scheduler;
 pub mod sim;
 mod status;
 pub mod steer;
 pub mod submit;
+mod thumbnails;
 pub mod token;
 mod watch;
 pub mod watch_farm;
@@ -31,7 +37,6 @@ use std::path::Path;
 
 use reelfarm_model::{Code, Failure};
 use reelfarm_packaging::profiles::ProfileList;
-use reelfarm_qc::Policy;
 use reelfarm_telemetry::logging::{self, LogFormat, LogOptions};
 use reelfarm_telemetry::metrics::Metrics;
 use reelfarm_telemetry::server::{self, Server};
@@ -59,6 +64,7 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> Exit {
         Verb::Qc(verb) => qc::run(verb, printer).await,
         Verb::Probe(verb) => probe::run(verb, printer).await,
         Verb::Status(verb) => status::run(verb, printer).await,
+        Verb::Report(verb) => qc_report::run(verb, printer).await,
         Verb::List(verb) => list::run(verb, printer).await,
         Verb::Submit(verb) => submit::run(verb, printer).await,
         Verb::Watch(verb) => watch_farm::run(verb, printer).await,
@@ -66,6 +72,9 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> Exit {
         Verb::Retry(verb) => steer::retry(verb, printer).await,
         Verb::Eta(verb) => eta::run(verb, printer).await,
         Verb::Expedite(verb) => expedite::run(verb, printer).await,
+        Verb::Approve(verb) => review::approve(verb, printer).await,
+        Verb::Reject(verb) => review::reject(verb, printer).await,
+        Verb::Reviews(verb) => review::reviews(verb, printer).await,
         Verb::Hold(verb) => steer::run(verb, "hold", printer).await,
         Verb::Release(verb) => steer::run(verb, "release", printer).await,
         Verb::Workers(verb) => workers::workers(verb, printer).await,
@@ -76,6 +85,7 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> Exit {
         Verb::Doctor(verb) => doctor::run(verb, printer).await,
         Verb::Profiles(json) => profiles::run(json, printer),
         Verb::Ladders(verb) => ladders::run(&verb, printer),
+        Verb::Policies(verb) => policies::run(&verb, printer),
         Verb::Scheduler(verb) => scheduler::run(verb, printer).await,
         Verb::Worker(verb) => worker::run(verb, printer).await,
         Verb::Sim(verb) => sim::run(verb, printer).await,
@@ -88,18 +98,13 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> Exit {
     })
 }
 
-/// The QC policy: the project's own, or the one that comes with the farm.
-fn policy(project: &Project) -> Result<Policy, Failure> {
-    use reelfarm_model::Code::PolicyInvalid;
-    let (file, text) = match &project.qc_policy {
-        Some(path) => {
-            let text = fs_err::read_to_string(path)
-                .map_err(|error| Failure::new(PolicyInvalid, error.to_string()))?;
-            (path.display().to_string(), text)
-        }
-        None => ("ladders/qc.toml".to_owned(), reelfarm_qc::BUILT_IN.to_owned()),
-    };
-    Policy::parse(&file, &text).map_err(|error| Failure::new(PolicyInvalid, error.to_string()))
+/// Runs what waits for a disk beside the runtime.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Failure::new(Code::Internal, format!("the work was broken off: {error}")))?
 }
 
 /// The language of audio tracks that state none, checked before anything is made of it.

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use reelfarm_model::qc::Verdict;
+use reelfarm_model::qc::{Place, Verdict};
 use reelfarm_model::{Failure, Title, TitleState};
 use serde::Serialize;
 
+use super::review::{answer, asked};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::side_files::Taken;
@@ -17,16 +18,19 @@ pub struct Outcome {
     pub title: Option<String>,
     /// The file as it was named.
     pub source: String,
-    /// `published`, `rejected`, `failed`, `cancelled`, `refused`, or `interrupted`.
+    /// `published`, `rejected`, `failed`, `cancelled`, `refused`, `review` where it waits for a person, or `interrupted`.
     pub state: String,
     /// The title's folder at the origin, once it is published.
     pub origin: Option<String>,
     /// The files of subtitles that go with it.
     pub subtitles: Vec<Taken>,
-    /// What QC warned of or rejected: code and one line each.
+    /// What QC warned of, left to a person or rejected: code and one line each.
     pub findings: Vec<Finding>,
     /// Why it is not published.
     pub failure: Option<Failure>,
+    /// What a person is asked to look at, as lines.
+    #[serde(skip)]
+    pub asked: Vec<String>,
 }
 
 /// One QC check that did not pass.
@@ -34,14 +38,17 @@ pub struct Outcome {
 pub struct Finding {
     /// The check's code.
     pub code: String,
-    /// `warn` or `reject`.
+    /// `warn`, `human` or `reject`.
     pub verdict: Verdict,
     /// What was found against which limit.
     pub text: String,
+    /// Where it was found, the first few places.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Place>,
 }
 
-/// Prints what a call came to.
-pub fn print(outcomes: &[Outcome], json: bool, printer: &Printer) {
+/// Prints what a call came to. `state` is the state folder of its titles, where one was named.
+pub fn print(outcomes: &[Outcome], json: bool, state: Option<&Path>, printer: &Printer) {
     if json {
         printer.json(&serde_json::json!({ "titles": outcomes }));
         return;
@@ -50,8 +57,13 @@ pub fn print(outcomes: &[Outcome], json: bool, printer: &Printer) {
         let name = outcome.title.as_deref().unwrap_or(&outcome.source);
         let place = outcome.origin.as_deref().unwrap_or_default();
         printer.data(format!("{name}  {}  {place}", outcome.state).trim_end());
-        for finding in outcome.findings.iter().filter(|_| outcome.failure.is_none()) {
+        let is_note = |finding: &&Finding| outcome.failure.is_none() && finding.verdict != Verdict::Human;
+        for finding in outcome.findings.iter().filter(is_note) {
             printer.line(&format!("  note: {} ({})", finding.text, finding.code));
+        }
+        if outcome.state == TitleState::Review.as_str() {
+            outcome.asked.iter().for_each(|question| printer.line(&format!("  look at {question}")));
+            printer.line(&format!("  then {}", answer(name, state)));
         }
     }
 }
@@ -76,6 +88,7 @@ impl Outcome {
             subtitles: Vec::new(),
             findings: Vec::new(),
             failure: None,
+            asked: Vec::new(),
         }
     }
 
@@ -83,7 +96,8 @@ impl Outcome {
     pub fn of(source: &Path, title: &Title) -> Self {
         let id = title.submission.title.to_string();
         let published = title.state == TitleState::Published;
-        let state = if title.state.is_final() { title.state.as_str() } else { "interrupted" };
+        let rests = title.state.is_final() || title.state == TitleState::Review;
+        let state = if rests { title.state.as_str() } else { "interrupted" };
         let findings = title.report.iter().flat_map(|report| &report.checks);
         Self {
             origin: published.then(|| format!("{}/{id}", title.submission.origin.trim_end_matches('/'))),
@@ -97,9 +111,11 @@ impl Outcome {
                     code: check.code.to_string(),
                     verdict: check.verdict,
                     text: format!("{}: {} (accepted: {})", check.name, check.value, check.limit),
+                    places: check.places.clone(),
                 })
                 .collect(),
             failure: title.failure.clone(),
+            asked: title.report.as_ref().map(asked).unwrap_or_default(),
         }
     }
 

@@ -4,23 +4,31 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use reelfarm_artifacts::Origin;
+use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::title::{LadderText, Submission, SubtitleFile};
-use reelfarm_model::{Code, Facts, Failure, Pool, Profile, SourceReference, Title, TitleId};
+use reelfarm_model::{
+    Code, Digest, Facts, Failure, Ladder, Pool, Profile, QcReport, SourceReference, StatedChecksum, Title,
+    TitleId, TitleState,
+};
 use reelfarm_packaging::profiles::ProfileList;
 use reelfarm_priority::Rules;
+use reelfarm_qc::external;
 use reelfarm_scheduler::facts::possible;
+use reelfarm_scheduler::judged_by;
 use reelfarm_scheduler::rights::{Allowed, CallRights};
 use reelfarm_telemetry::metrics::Metrics;
 use reelfarm_workers::source::source_reference;
 
+use super::delivered;
 use super::report::{self, Outcome};
+use super::review::answer;
 use super::watch::{End, Watch};
-use crate::arguments::Run;
+use crate::arguments::{Checksums, Run};
 use crate::config::Project;
 use crate::exit::Exit;
 use crate::farm::{self, Farm};
 use crate::printer::Printer;
-use crate::side_files::SideFiles;
+use crate::side_files::{self, SideFiles};
 use crate::signals::Signals;
 
 /// What is asked of every title of the call.
@@ -32,6 +40,7 @@ struct Wish {
     list: ProfileList,
     new_keys: bool,
     audio_language: Option<String>,
+    qc_report: Option<Box<QcReport>>,
     facts: Facts,
     order: Rules,
     origin: String,
@@ -44,7 +53,7 @@ impl Wish {
         farm: &Farm,
         printer: &Printer,
     ) -> Result<Submission, Failure> {
-        let Candidate { title, source, subtitles, .. } = candidate;
+        let Candidate { title, source, subtitles, checksums, .. } = candidate;
         let standing = farm.store.standing(&title).await?;
         let Allowed { rights, profiles, left_out } =
             self.rights.of_title(&title, &self.profiles, &standing.rights())?;
@@ -70,6 +79,8 @@ impl Wish {
             profiles,
             audio_language: self.audio_language.clone(),
             subtitles,
+            checksums,
+            qc_report: self.qc_report.clone(),
             protection,
             rights,
             facts,
@@ -85,7 +96,8 @@ struct Candidate {
     title: TitleId,
     source: SourceReference,
     subtitles: Vec<SubtitleFile>,
-    /// A sentence on each file that may have been meant as subtitles.
+    checksums: Vec<StatedChecksum>,
+    /// A sentence on each file that may have been meant as subtitles or checksums.
     not_taken: Vec<String>,
 }
 
@@ -95,13 +107,16 @@ pub async fn run(verb: Run, printer: &Printer) -> Result<Exit, Failure> {
     let wish = wish(&verb, &project)?;
     let mut signals = Signals::listen()
         .map_err(|error| Failure::new(Code::Internal, format!("signals cannot be received: {error}")))?;
-    let has_subtitles = !(verb.subtitles.no_subtitles || project.no_subtitles);
+    let beside = Beside {
+        subtitles: !(verb.subtitles.no_subtitles || project.no_subtitles),
+        checksums: verb.checksums.clone(),
+    };
     let (candidates, mut outcomes) = tokio::select! {
-        looked = look_at(&verb.files, has_subtitles, printer) => looked?,
+        looked = look_at(&verb.files, beside, printer) => looked?,
         // A share that hangs must not hold up the end.
         exit = signals.next() => {
             let outcomes: Vec<_> = verb.files.iter().map(|file| Outcome::interrupted(file)).collect();
-            report::print(&outcomes, verb.json.json, printer);
+            report::print(&outcomes, verb.json.json, None, printer);
             return Ok(exit);
         }
     };
@@ -126,7 +141,7 @@ pub async fn run(verb: Run, printer: &Printer) -> Result<Exit, Failure> {
     let place =
         |outcome: &Outcome| verb.files.iter().position(|file| file.to_string_lossy() == outcome.source);
     outcomes.sort_by_key(|outcome| place(outcome).unwrap_or(usize::MAX));
-    report::print(&outcomes, verb.json.json, printer);
+    report::print(&outcomes, verb.json.json, verb.state.state.as_deref(), printer);
     let exit = outcomes.iter().map(Outcome::exit).fold(Exit::Done, Exit::worst);
     Ok(match end {
         End::Finished => exit,
@@ -139,7 +154,9 @@ pub async fn run(verb: Run, printer: &Printer) -> Result<Exit, Failure> {
 }
 
 fn wish(verb: &Run, project: &Project) -> Result<Wish, Failure> {
-    let (ladder, _) = project.ladder(verb.ladder.as_deref())?;
+    delivered::is_of_one_file(verb.files.len(), &verb.checksums, verb.qc_report.as_deref())?;
+    let (ladder, parsed) = project.ladder(verb.ladder.as_deref())?;
+    let qc_report = verb.qc_report.as_deref().map(|path| qc_report(path, &parsed)).transpose()?;
     let all = || vec!["all".to_owned()];
     let patterns = verb.profiles.clone().or_else(|| project.profiles.clone()).unwrap_or_else(all);
     let list = super::profile_list(project)?;
@@ -163,16 +180,35 @@ fn wish(verb: &Run, project: &Project) -> Result<Wish, Failure> {
         list,
         rights: CallRights { rights, are_new: verb.new_rights },
         audio_language: super::audio_language(verb.audio_lang.as_deref(), project)?,
+        qc_report,
         facts: verb.facts.facts(),
         order: project.order_rules()?,
         origin: project.origin(verb.origin.as_deref())?,
     })
 }
 
+/// A report that was made elsewhere, for a title with this ladder.
+fn qc_report(path: &Path, ladder: &Ladder) -> Result<Box<QcReport>, Failure> {
+    let report = delivered::external_report(path)?;
+    external::accept(report, ladder).map(Box::new).map_err(|error| delivered::refused(path, &error))
+}
+
+/// What of what lies beside films goes with them.
+struct Beside {
+    subtitles: bool,
+    checksums: Checksums,
+}
+
+impl Beside {
+    fn of(&self, film: &Path) -> Result<(SideFiles, side_files::Checksums), Failure> {
+        Ok((super::side_files(film, self.subtitles)?, delivered::checksums(film, &self.checksums)?))
+    }
+}
+
 /// Looks at the files before anything starts: what can be submitted, and what cannot and why.
 async fn look_at(
     files: &[PathBuf],
-    has_subtitles: bool,
+    beside: Beside,
     printer: &Printer,
 ) -> Result<(Vec<Candidate>, Vec<Outcome>), Failure> {
     let files = files.to_vec();
@@ -180,7 +216,7 @@ async fn look_at(
         let mut candidates: Vec<Candidate> = Vec::new();
         let mut refused = Vec::new();
         for file in files {
-            match look(&file, has_subtitles, &candidates) {
+            match look(&file, &beside, &candidates) {
                 Ok(Some(candidate)) => candidates.push(candidate),
                 Ok(None) => {}
                 Err((title, failure)) => refused.push(Outcome::refused(&file, title, failure)),
@@ -206,7 +242,7 @@ async fn look_at(
 /// `None` for a file that is among the candidates already.
 fn look(
     file: &Path,
-    has_subtitles: bool,
+    beside: &Beside,
     others: &[Candidate],
 ) -> Result<Option<Candidate>, (Option<String>, Failure)> {
     let source = source_reference(file).map_err(|failure| (None, failure))?;
@@ -219,10 +255,15 @@ fn look(
         (None, Failure::new(Code::TitleNameInvalid, message))
     })?;
     match others.iter().find(|other| other.title == title) {
-        None => match super::side_files(file, has_subtitles) {
-            Ok(SideFiles { taken, not_taken }) => {
-                Ok(Some(Candidate { file: file.to_owned(), title, source, subtitles: taken, not_taken }))
-            }
+        None => match beside.of(file) {
+            Ok((subtitles, checksums)) => Ok(Some(Candidate {
+                file: file.to_owned(),
+                title,
+                source,
+                subtitles: subtitles.taken,
+                checksums: checksums.stated,
+                not_taken: [subtitles.not_taken, checksums.not_taken].concat(),
+            })),
             Err(failure) => Err((Some(title.to_string()), failure)),
         },
         Some(same) if same.source.path == source.path => Ok(None),
@@ -237,7 +278,15 @@ fn look(
     }
 }
 
-/// Starts a farm, submits the candidates and waits until all have ended, or for a signal.
+/// Whether a title waits for a person who was asked by this policy, with what was measured by these tools: otherwise it is
+/// judged anew.
+fn waits_for_a_person(title: &Title, policy: Digest, tools: &ToolVersions) -> bool {
+    title.state == TitleState::Review
+        && title.review.is_some_and(|review| review.policy_digest == judged_by(&title.submission, policy))
+        && title.submission.tools == *tools
+}
+
+/// Starts a farm, submits the candidates and waits until all have ended or wait for a person, or for a signal.
 async fn make(
     verb: &Run,
     project: &Project,
@@ -251,10 +300,10 @@ async fn make(
         .map_err(|error| Failure::new(Code::Internal, error.to_string()))?;
     let server = super::serve_metrics(verb.metrics_addr, &metrics, printer).await?;
     let state = project.state(verb.state.state.as_ref());
-    let (policy, profiles) = (super::policy(project)?, wish.list.clone());
+    let profiles = wish.list.clone();
     let slots = farm::slots(&Pool::ALL, verb.slots);
     let keys = verb.keys.as_deref();
-    let mut farm = Farm::start(&state, project, policy, profiles, keys, slots, metrics).await?;
+    let mut farm = Farm::start(&state, project, profiles, keys, slots, metrics).await?;
 
     let unfinished: Vec<Title> = farm.store.live_titles().await?;
     let mut watch = Watch::new(&farm, printer);
@@ -265,6 +314,7 @@ async fn make(
             let file = file.path.display();
             printer.line(&format!("{title}: subtitles in {language} ({}) from {file}", purpose.as_str()));
         }
+        delivered::say(title.as_str(), &candidate.checksums, printer);
         match wish.submission(candidate, &farm, printer).await {
             Ok(submission) => {
                 if watch.submit(&farm, file, submission).await {
@@ -275,13 +325,18 @@ async fn make(
         }
     }
     // What an earlier call left unfinished goes on beside it, as it was asked for then.
-    for Title { submission, .. } in unfinished {
-        if !submitted.contains(&submission.title) {
-            printer
-                .line(&format!("going on with {}, which an earlier run left unfinished", submission.title));
-            let submission = Submission { tools: farm.tools.clone(), ..submission };
-            watch.submit(&farm, submission.source.path.clone(), submission).await;
+    for title in unfinished.into_iter().filter(|title| !submitted.contains(&title.submission.title)) {
+        let id = &title.submission.title;
+        // Nothing happens to it in this call, which is not about it.
+        let policy = farm.policies.of(&wish.order, &title.submission.facts);
+        if waits_for_a_person(&title, policy.digest(), &farm.tools) {
+            let answer = answer(id.as_str(), verb.state.state.as_deref());
+            printer.line(&format!("{id} of an earlier run waits for a person: {answer}"));
+            continue;
         }
+        printer.line(&format!("going on with {id}, which an earlier run left unfinished"));
+        let submission = Submission { tools: farm.tools.clone(), ..title.submission };
+        watch.submit(&farm, submission.source.path.clone(), submission).await;
     }
     let end = watch.until_all_have_ended(&mut farm, signals).await;
     if let End::Signal(_) = end {

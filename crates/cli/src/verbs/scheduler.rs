@@ -10,13 +10,13 @@ use reelfarm_artifacts::ArtifactStore;
 use reelfarm_model::title::LadderText;
 use reelfarm_model::{Code, Failure};
 use reelfarm_queue::{Broker, Role};
-use reelfarm_scheduler::Options;
 use reelfarm_scheduler::api::{
     self, ApiLimits, ApiParts, BucketUploads, FarmSources, FolderUploads, Intake, TokenSecret, Uploads,
 };
 use reelfarm_scheduler::housekeeping::{Housekeeping, Retention};
 use reelfarm_scheduler::leader::{Leader, Standby};
 use reelfarm_scheduler::retry::RetryPolicy;
+use reelfarm_scheduler::{FarmPolicies, Options};
 use reelfarm_store::{Candidate, PostgresStore, Scope};
 use reelfarm_telemetry::metrics::Metrics;
 use reelfarm_workers::source::source_reference;
@@ -27,6 +27,7 @@ use zeroize::Zeroizing;
 use crate::arguments::SchedulerArguments;
 use crate::config::{BUILT_IN_LADDERS, Project};
 use crate::exit::Exit;
+use crate::policies::policies;
 use crate::printer::Printer;
 use crate::signals::Signals;
 use crate::{distributed, tools};
@@ -47,12 +48,13 @@ pub async fn run(verb: SchedulerArguments, printer: &Printer) -> Result<Exit, Fa
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))
         .map_err(|error| Failure::new(Code::Internal, error.to_string()))?;
     let metrics_server = super::serve_metrics(verb.metrics_addr, &metrics, printer).await?;
+    let order = project.order_rules()?;
     let options = Options {
         tools: tools::versions(&tools::packager(&project)).await?,
-        policy: super::policy(&project)?,
+        policies: policies(&project, &order)?,
         profiles: super::profile_list(&project)?,
         lease: Duration::from_secs(verb.lease),
-        order: project.order_rules()?,
+        order,
         retry: RetryPolicy { environment_limit: ENVIRONMENT_LIMIT, ..RetryPolicy::default() },
         outlived: true,
     };
@@ -64,8 +66,8 @@ pub async fn run(verb: SchedulerArguments, printer: &Printer) -> Result<Exit, Fa
     }
     let broker: Arc<dyn Broker> = verb.broker.connect(Role::Scheduler, &holder, &metrics).await?;
     let (leader, mut led) = watch::channel(Leader::Nobody);
-    let parts =
-        parts(&verb, &state, (store.clone(), broker.clone(), artifacts.clone()), intake, leader.subscribe())?;
+    let storage = (store.clone(), broker.clone(), artifacts.clone());
+    let parts = parts(&verb, &state, storage, (intake, options.policies.clone()), leader.subscribe())?;
     let uploads = parts.uploads.clone();
     let server = api::serve(parts, verb.listen, tls(&verb)?)
         .await
@@ -159,7 +161,7 @@ fn parts(
     verb: &SchedulerArguments,
     state: &Path,
     (store, broker, artifacts): (Arc<PostgresStore>, Arc<dyn Broker>, ArtifactStore),
-    intake: Intake,
+    (intake, policies): (Intake, FarmPolicies),
     leader: watch::Receiver<Leader>,
 ) -> Result<ApiParts, Failure> {
     let refuse = |reason: String| Failure::new(Code::SettingsInvalid, reason);
@@ -183,6 +185,7 @@ fn parts(
         broker,
         leader,
         intake,
+        policies,
         sources: Arc::new(sources),
         uploads,
         peers: api::client_settings(verb.authority_file.as_deref())

@@ -3,12 +3,13 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use reelfarm_api::{FailedAttempt, LeaderView, Standing, TaskStatus, TitleOrder, TitleStatus};
-use reelfarm_model::{Failure, TaskState};
+use reelfarm_model::{Failure, StatedChecksum, TaskState, TitleState};
 use reelfarm_scheduler::api::{status_of, title_order};
 use reelfarm_store::Store as _;
 
 use super::eta::{time, warnings};
 use super::list::open;
+use super::review::{asked, line};
 use super::watch_farm::unknown;
 use crate::arguments::Status;
 use crate::config::Project;
@@ -42,7 +43,7 @@ pub async fn run(verb: Status, printer: &Printer) -> Result<Exit, Failure> {
 }
 
 fn text(status: &TitleStatus, now_ms: i64) -> String {
-    let TitleStatus { title, standing, tasks } = status;
+    let TitleStatus { title, standing, reviews, tasks } = status;
     let submission = &title.submission;
     let held = if title.held { ", held" } else { "" };
     let mut text = format!("{}  {}{held}\n", submission.title, title.state.as_str());
@@ -53,6 +54,16 @@ fn text(status: &TitleStatus, now_ms: i64) -> String {
     ));
     text.push_str(&format!("  origin   {}/{}\n", submission.origin.trim_end_matches('/'), submission.title));
     text.push_str(&format!("  ladder   {}, submission {}\n", submission.ladder.file, title.generation));
+    for StatedChecksum { checksum, stated_in } in &submission.checksums {
+        text.push_str(&format!("  checksum {checksum} ({stated_in})\n"));
+    }
+    if let Some(report) = &submission.qc_report {
+        text.push_str(&format!(
+            "  report   external, by the policy {}: {}\n",
+            report.policy,
+            report.verdict.as_str()
+        ));
+    }
     if let Some(failure) = &title.failure {
         text.push_str(&format!("  why      {failure}\n"));
     }
@@ -61,6 +72,14 @@ fn text(status: &TitleStatus, now_ms: i64) -> String {
     }
     if !title.state.is_final() {
         text.push_str(&waiting(standing, now_ms));
+    }
+    if title.state == TitleState::Review {
+        for question in title.report.iter().flat_map(asked) {
+            text.push_str(&format!("    look   at {question}\n"));
+        }
+    }
+    for record in reviews {
+        text.push_str(&format!("  decided  {}\n", line(record)));
     }
     if !standing.failed_attempts.is_empty() {
         text.push_str("  failed attempts\n");

@@ -5,14 +5,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use reelfarm_api::{IDEMPOTENCY_KEY, LadderRequest, SourceRequest, SubmitRequest, SubtitlesRequest};
+use reelfarm_api::{
+    ChecksumRequest, IDEMPOTENCY_KEY, LadderRequest, SourceRequest, SubmitRequest, SubtitlesRequest,
+};
 use reelfarm_model::title::SubtitleFile;
-use reelfarm_model::{Code, Failure, Title, TitleId};
+use reelfarm_model::{Code, Failure, QcReport, StatedChecksum, Title, TitleId};
 use reelfarm_workers::source::source_reference;
 
+use super::delivered;
 use super::facts::FactsArguments;
 use super::report::{self, Outcome};
-use crate::arguments::{Json, Subtitles};
+use crate::arguments::{Checksums, Json, Subtitles};
 use crate::client::{Client, FarmArguments, follow, is_passing};
 use crate::config::Project;
 use crate::exit::Exit;
@@ -54,6 +57,12 @@ pub struct Submit {
     #[command(flatten)]
     pub subtitles: Subtitles,
     #[command(flatten)]
+    pub checksums: Checksums,
+    /// A QC report on the one FILE that takes the place of the farm's own, as `reelfarm qc FILE --json` prints it. It must be
+    /// about these very bytes.
+    #[arg(long, value_name = "REPORT")]
+    pub qc_report: Option<PathBuf>,
+    #[command(flatten)]
     pub facts: FactsArguments,
     /// Let titles that have keys already have others, which makes their licences useless.
     #[arg(long)]
@@ -84,6 +93,8 @@ pub async fn run(verb: Submit, printer: &Printer) -> Result<Exit, Failure> {
             "--title names one file's title; there are several files",
         ));
     }
+    delivered::is_of_one_file(verb.files.len(), &verb.checksums, verb.qc_report.as_deref())?;
+    let qc_report = verb.qc_report.as_deref().map(delivered::external_report).transpose()?.map(Box::new);
     let ladder = verb.ladder.as_deref().map(ladder).transpose()?;
     let mut signals = Signals::listen()
         .map_err(|error| Failure::new(Code::Internal, format!("signals cannot be received: {error}")))?;
@@ -93,7 +104,8 @@ pub async fn run(verb: Submit, printer: &Printer) -> Result<Exit, Failure> {
         let title = name(&verb, file);
         let submitted = async {
             let title = title.clone()?;
-            submit(&client, &verb, file, title, ladder.clone(), printer).await
+            let asked = Asked { title, ladder: ladder.clone(), qc_report: qc_report.clone() };
+            submit(&client, &verb, file, asked, printer).await
         };
         let submitted = tokio::select! {
             submitted = submitted => submitted,
@@ -136,7 +148,7 @@ pub async fn run(verb: Submit, printer: &Printer) -> Result<Exit, Failure> {
     }
     outcomes.extend(accepted.iter().map(|(file, title)| Outcome::at_farm(Path::new(file), title)));
     outcomes.sort_by_key(|outcome| verb.files.iter().position(|file| *file == outcome.source));
-    report::print(&outcomes, verb.json.json, printer);
+    report::print(&outcomes, verb.json.json, None, printer);
     let exit = outcomes.iter().map(|outcome| outcome.exit_at_farm(verb.wait)).fold(Exit::Done, Exit::worst);
     Ok(end.map_or(exit, |end| end.worst(exit)))
 }
@@ -157,14 +169,23 @@ fn name(verb: &Submit, file: &str) -> Result<TitleId, Failure> {
     })
 }
 
+/// What is asked for of one file.
+struct Asked {
+    title: TitleId,
+    ladder: Option<LadderRequest>,
+    qc_report: Option<Box<QcReport>>,
+}
+
 async fn submit(
     client: &Client,
     verb: &Submit,
     file: &str,
-    title: TitleId,
-    ladder: Option<LadderRequest>,
+    asked: Asked,
     printer: &Printer,
 ) -> Result<Title, Failure> {
+    let Asked { title, ladder, qc_report } = asked;
+    // A checksum that cannot be read is refused before anything is sent.
+    let checksums = checksums(verb, file, title.as_str(), printer).await?;
     let source = match file {
         url if url.contains("://") => SourceRequest::Url(url.to_owned()),
         file if verb.upload => {
@@ -191,6 +212,8 @@ async fn submit(
         profiles: verb.profiles.clone(),
         audio_language: verb.audio_lang.clone(),
         subtitles: subtitles(client, verb, file, printer).await?,
+        checksums,
+        qc_report,
         drm: verb.drm.clone(),
         no_clear: verb.no_clear,
         facts: verb.facts.facts(),
@@ -210,6 +233,23 @@ async fn submit(
             answered => return answered,
         }
     }
+}
+
+/// The checksums that are named, or lie beside a film that can be seen from here.
+async fn checksums(
+    verb: &Submit,
+    film: &str,
+    title: &str,
+    printer: &Printer,
+) -> Result<Vec<ChecksumRequest>, Failure> {
+    let (path, mut wanted) = (PathBuf::from(film), verb.checksums.clone());
+    wanted.no_checksum |= film.contains("://");
+    let found = super::blocking(move || delivered::checksums(&path, &wanted)).await?;
+    found.not_taken.iter().for_each(|sentence| printer.line(sentence));
+    delivered::say(title, &found.stated, printer);
+    let request =
+        |StatedChecksum { checksum, stated_in }| ChecksumRequest { checksum, stated_in: Some(stated_in) };
+    Ok(found.stated.into_iter().map(request).collect())
 }
 
 /// The files of subtitles beside a film that can be seen from here.

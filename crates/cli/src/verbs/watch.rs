@@ -1,10 +1,10 @@
-//! Watches the titles of a call until each has ended.
+//! Watches the titles of a call until each has ended, or waits for a person.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use reelfarm_model::title::Submission;
-use reelfarm_model::{Failure, Title, TitleId};
+use reelfarm_model::{Failure, Title, TitleId, TitleState};
 use reelfarm_scheduler::FarmEvent;
 use tokio::sync::broadcast::{self, error::RecvError};
 
@@ -17,7 +17,7 @@ use crate::signals::Signals;
 
 /// Why watching ended.
 pub enum End {
-    /// Every title has ended.
+    /// Every title has ended, or waits for a person.
     Finished,
     /// A person or the system asked.
     Signal(Exit),
@@ -68,7 +68,7 @@ impl Watch {
         self.outcomes.push(Outcome::refused(file, Some(title.to_string()), failure));
     }
 
-    /// Watches until every title has ended, or something else ends it.
+    /// Watches until every title has ended or waits for a person, or something else ends it.
     pub async fn until_all_have_ended(&mut self, farm: &mut Farm, signals: &mut Signals) -> End {
         let end = loop {
             if self.waiting.is_empty() {
@@ -108,7 +108,8 @@ impl Watch {
             return;
         }
         *known = title;
-        if !known.state.is_final() {
+        // What waits for a person waits for longer than this call.
+        if !known.state.is_final() && known.state != TitleState::Review {
             return;
         }
         if let Some(failure) = &known.failure {

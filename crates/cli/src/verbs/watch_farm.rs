@@ -47,7 +47,7 @@ pub async fn run(verb: WatchFarm, printer: &Printer) -> Result<Exit, Failure> {
     let source = |title: &reelfarm_model::Title| title.submission.source.path.clone();
     let outcomes: Vec<_> =
         followed.titles.values().map(|title| Outcome::at_farm(Path::new(&source(title)), title)).collect();
-    report::print(&outcomes, verb.json.json, printer);
+    report::print(&outcomes, verb.json.json, None, printer);
     let exit = outcomes.iter().map(|outcome| outcome.exit_at_farm(true)).fold(Exit::Done, Exit::worst);
     Ok(followed.end.map_or(exit, |end| end.worst(exit)))
 }

@@ -1,13 +1,14 @@
 //! Decoding one track.
 #![allow(unsafe_code)]
 
-use ffmpeg_next::codec::Context;
 use ffmpeg_next::codec::decoder::{self, Decoder as RawDecoder, Opened};
+use ffmpeg_next::codec::{Context, Id};
 use ffmpeg_next::{Frame, Packet, Stream};
+use reelfarm_model::measurement::Ratio;
 
 use super::options::Options;
-use super::source::Source;
-use super::{Error, codec, frame};
+use super::source::{MOST_PICTURE_SAMPLES, Source};
+use super::{Error, codec, frame, track};
 use crate::MediaError;
 
 /// Errors in a row, for one packet, after which the decoder is given the next one.
@@ -44,9 +45,24 @@ impl Decoder {
         // SAFETY: the context is valid and not yet open. Without the time base the decoder cannot move the time of
         // a frame whose first samples an edit list takes away.
         unsafe { (*context.as_mut_ptr()).pkt_timebase = stream.time_base().into() };
-        let options = Options::new([]).with("threads", &threads);
+        // The decoders of FLAC, AC-3 and others look at their checksums only where they are asked to.
+        let options = Options::new([("err_detect", "crccheck")])
+            .with("threads", &threads)
+            .with("max_pixels", &MOST_PICTURE_SAMPLES);
         let context = codec::open(context, found, options, &subject)?;
         Ok(Self { opened: Opened(RawDecoder(context)) })
+    }
+
+    /// Forgets what came before, so that the next packet can be one from elsewhere in the file.
+    pub(crate) fn restart(&mut self) {
+        self.opened.flush();
+    }
+
+    /// The frame rate that the stream itself has stated so far, of codecs whose headers have one. With others FFmpeg fills
+    /// the field with units of time or with the container's rate.
+    pub(crate) fn stated_frame_rate(&self) -> Option<Ratio> {
+        let has_one = matches!(self.opened.id(), Id::MPEG1VIDEO | Id::MPEG2VIDEO | Id::H264 | Id::HEVC);
+        self.opened.frame_rate().filter(|_| has_one).map(track::ratio)
     }
 
     /// Decodes one packet, or what is left where there is none, and hands out each frame and each error.

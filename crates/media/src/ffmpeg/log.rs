@@ -2,6 +2,7 @@
 //! a measurement gathers the errors of its own pass.
 #![allow(unsafe_code)]
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::io::Write as _;
@@ -27,11 +28,17 @@ pub(crate) struct CapturedLog {
     pub error_lines: Vec<String>,
     /// Whether any line tells of damage: an error, or a decoder that conceals.
     pub damage: bool,
+    /// Lines that tell of a checksum that is not that of the data. Some decoders tell it nowhere else.
+    pub wrong_checksums: u64,
 }
 
 static STATE: Mutex<State> = Mutex::new(State { begun: None, recent: VecDeque::new(), capture: None });
 static CAPTURING: Mutex<()> = Mutex::new(());
 static INSTALL: Once = Once::new();
+
+thread_local! {
+    static ASIDE: Cell<bool> = const { Cell::new(false) };
+}
 
 fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -51,6 +58,19 @@ pub(crate) fn install() {
 /// The last lines that were logged, oldest first.
 pub(crate) fn recent() -> String {
     Vec::from(state().recent.clone()).join("\n")
+}
+
+/// How many wrong checksums the capture that runs was told of so far.
+pub(crate) fn wrong_checksums() -> u64 {
+    state().capture.as_ref().map_or(0, |log| log.wrong_checksums)
+}
+
+/// Does work of which FFmpeg's words say nothing about the source, as those of filters: a capture does not take them.
+pub(crate) fn aside<T>(work: impl FnOnce() -> T) -> T {
+    let before = ASIDE.replace(true);
+    let result = work();
+    ASIDE.set(before);
+    result
 }
 
 /// Gathers errors until it is finished. FFmpeg's log is one for the process, so a second capture waits for the first.
@@ -135,9 +155,10 @@ fn record(level: c_int, line: &str) {
     }
     state.recent.push_back(line.to_owned());
     drop(state);
-    if level <= ffi::AV_LOG_ERROR {
+    if level <= ffi::AV_LOG_ERROR && !ASIDE.get() {
         take(|log| {
             log.damage = true;
+            log.wrong_checksums += u64::from(line.contains("CRC mismatch") || line.contains("CRC error"));
             let line: String = line.chars().take(ERROR_LINE_CHARACTERS).collect();
             if log.error_lines.len() < ERROR_LINES && !log.error_lines.contains(&line) {
                 log.error_lines.push(line);
@@ -192,6 +213,17 @@ mod tests {
         assert!(log.error_lines.iter().all(|line| line.chars().count() == ERROR_LINE_CHARACTERS));
         assert!(log.error_lines[7].starts_with('7'));
         assert!(log.damage);
+    }
+
+    #[test]
+    fn what_is_said_aside_is_no_damage() {
+        let capture = Capture::start();
+        aside(|| record(ffi::AV_LOG_ERROR, "a filter's"));
+        assert!(!capture.damage() && recent().contains("a filter's"));
+        record(ffi::AV_LOG_ERROR, "a decoder's");
+        assert_eq!((capture.log().error_lines, wrong_checksums()), (vec!["a decoder's".to_owned()], 0));
+        record(ffi::AV_LOG_ERROR, "[ffv1] slice CRC mismatch C759F0F2!at 2.000000 seconds");
+        assert_eq!(wrong_checksums(), 1);
     }
 
     #[test]

@@ -14,13 +14,13 @@ use std::ptr;
 use std::sync::Arc;
 
 use ffmpeg_next::format::context::Input;
-use ffmpeg_next::{Packet, Stream, ffi, media};
-use reelfarm_model::measurement::{OpenError, OpenErrorKind};
+use ffmpeg_next::{Dictionary, Packet, Stream, ffi, media};
+use reelfarm_model::measurement::{MOST_TRACKS, OpenError, OpenErrorKind};
 
 use super::Error;
 use super::codec::check;
 use super::options::Options;
-use super::transfer::Reach;
+use super::transfer::{MostReads, Reach};
 use crate::MediaError;
 
 /// FFmpeg's names of the formats that sources may have.
@@ -33,14 +33,24 @@ pub const ALLOWED_FORMATS: [&str; 14] = [
 const PROBE_BYTES: u32 = 32 << 20;
 /// Microseconds of the title that it may look at for that.
 const ANALYZE_MICROSECONDS: u32 = 20_000_000;
+/// Samples of the largest picture that is decoded: 8192 a side. A few bytes can name one that takes gigabytes.
+pub(super) const MOST_PICTURE_SAMPLES: u32 = 1 << 26;
+/// Reads that a file of any size may take. Where picture and sound lie far apart, each packet is one.
+const FREE_READS: u64 = 1 << 18;
+/// Reads that each byte may take.
+const READS_A_BYTE: u64 = 2;
+/// Reads that a packet may take, or the opening, of 32 KiB each: 384 MiB. The index of a film of 12 hours with sixteen
+/// tracks takes less. A file of many gigabytes of nothing is not read to its end; nor to the 512 MiB after which
+/// FFmpeg's parsers give up and take the process along.
+const READS_A_PACKET: u64 = 12 * 1024;
 /// Errors in a row after which a demuxer is taken to be at its end: some give one for each sample that is missing.
 const MOST_ERRORS_IN_A_ROW: u32 = 100;
 
 /// An opened source.
 pub(crate) struct Source {
-    // Before `_reach`: fields are dropped in this order, and the input uses it to its end.
+    // Before `reach`: fields are dropped in this order, and the input uses it to its end.
     input: Input,
-    _reach: Arc<Reach>,
+    reach: Arc<Reach>,
     path: PathBuf,
     size: u64,
     errors_in_a_row: u32,
@@ -73,8 +83,11 @@ impl Source {
         }
         let url = url(path).map_err(MediaError::SourceFile)?;
         let format = probe(path, &url)?;
-        let (input, reach) = open_as(path, &url, format)?;
-        Ok(Self { input, _reach: reach, path: path.to_owned(), size: metadata.len(), errors_in_a_row: 0 })
+        let size = metadata.len();
+        let in_all = FREE_READS.saturating_add(size.saturating_mul(READS_A_BYTE));
+        let most_reads = MostReads { in_all, a_packet: READS_A_PACKET };
+        let (input, reach) = open_as(path, &url, format, most_reads)?;
+        Ok(Self { input, reach, path: path.to_owned(), size, errors_in_a_row: 0 })
     }
 
     /// Opens a file and checks that a track is of the kind that the caller needs.
@@ -106,6 +119,25 @@ impl Source {
         self.size
     }
 
+    /// Whether FFmpeg was stopped because it read far more often than a file of this size takes. There is no more then.
+    pub(crate) fn is_read_too_often(&self) -> bool {
+        self.reach.is_stopped()
+    }
+
+    /// Sees that a packet does not come from behind the end that the file had when it was opened: one that is written
+    /// while it is read may have no end.
+    ///
+    /// # Errors
+    /// [`MediaError::Grown`] where it does.
+    pub(crate) fn has_not_grown(&self, packet: &Packet) -> Result<(), MediaError> {
+        let is_beyond = u64::try_from(packet.position()).is_ok_and(|position| position > self.size);
+        // A packet of nothing may name any place.
+        if is_beyond && fs_err::metadata(&self.path).map_err(MediaError::SourceFile)?.len() > self.size {
+            return Err(MediaError::Grown { path: self.path.clone(), size: self.size });
+        }
+        Ok(())
+    }
+
     /// Leaves the packets of all tracks but these unread.
     pub(crate) fn read_only(&mut self, wanted: &[u32]) {
         for index in 0..self.input.nb_streams() {
@@ -119,6 +151,15 @@ impl Source {
         }
     }
 
+    /// Goes to the last place at or before a moment of the container's timeline from which decoding can begin, as far
+    /// as the container tells; whether it could.
+    pub(crate) fn seek(&mut self, seconds: f64) -> bool {
+        self.errors_in_a_row = 0;
+        let moment = (seconds * f64::from(ffi::AV_TIME_BASE)) as i64;
+        // Where nothing lies before it, whatever is nearest.
+        self.input.seek(moment, ..moment).or_else(|_| self.input.seek(moment, ..)).is_ok()
+    }
+
     /// Reads the next packet.
     ///
     /// # Errors
@@ -128,10 +169,14 @@ impl Source {
         let error = match packet.read(&mut self.input) {
             Ok(()) => {
                 self.errors_in_a_row = 0;
+                self.reach.packet();
                 return Ok(Read::Packet(packet));
             }
             Err(error) => error,
         };
+        if self.is_read_too_often() {
+            return Ok(Read::End);
+        }
         if let Some(source) = self.system_error() {
             return Err(MediaError::Read { path: self.path.clone(), source });
         }
@@ -221,10 +266,12 @@ fn open_as(
     path: &Path,
     url: &CStr,
     format: *const ffi::AVInputFormat,
+    most_reads: MostReads,
 ) -> Result<(Input, Arc<Reach>), MediaError> {
     let subject = path.display().to_string();
     let options = Options::new([("protocol_whitelist", "file")])
         .with("format_whitelist", &ALLOWED_FORMATS.join(","))
+        .with("max_streams", &MOST_TRACKS)
         .with("probesize", &PROBE_BYTES)
         .with("analyzeduration", &ANALYZE_MICROSECONDS);
     // SAFETY: a new context, or null.
@@ -234,8 +281,11 @@ fn open_as(
         return Err(MediaError::Call { subject, call: "avformat_alloc_context", source });
     }
     // SAFETY: the context is valid; `reach` is dropped after the input that owns it.
-    let reach = unsafe { Reach::watch(context) };
+    let reach = unsafe { Reach::watch(context, most_reads) };
     let not_media = |call: &str, status: i32| {
+        if reach.is_stopped() {
+            return refused(path, OpenErrorKind::TooMuchWork, "its opening".to_owned());
+        }
         refused(path, OpenErrorKind::NotMedia, format!("{} ({call})", Error::from(status)))
     };
     options.pass(&subject, |dictionary| {
@@ -245,11 +295,30 @@ fn open_as(
     })?;
     // SAFETY: the context is open and has no other owner.
     let mut input = unsafe { Input::wrap(context) };
-    // SAFETY: as above; no options for the tracks' decoders are given.
-    let status = unsafe { ffi::avformat_find_stream_info(input.as_mut_ptr(), ptr::null_mut()) };
+    let status = find_stream_info(&mut input);
     check(status, "avformat_find_stream_info", &subject)
         .map_err(|_| not_media("avformat_find_stream_info", status))?;
     Ok((input, reach))
+}
+
+/// Reads until FFmpeg knows the tracks; gives its status.
+fn find_stream_info(input: &mut Input) -> i32 {
+    let decoder_options = || {
+        let mut options = Dictionary::new();
+        options.set("max_pixels", &MOST_PICTURE_SAMPLES.to_string());
+        // SAFETY: it goes back to an owner below.
+        unsafe { options.disown() }
+    };
+    let mut options: Vec<_> = (0..input.nb_streams()).map(|_| decoder_options()).collect();
+    // Null where there are no tracks yet: FFmpeg makes the decoders of later ones without any.
+    let pointer = if options.is_empty() { ptr::null_mut() } else { options.as_mut_ptr() };
+    // SAFETY: the context is open, and there are options for each track that it has.
+    let status = unsafe { ffi::avformat_find_stream_info(input.as_mut_ptr(), pointer) };
+    for left in options {
+        // SAFETY: FFmpeg leaves a valid dictionary or null.
+        drop(unsafe { Dictionary::own(left) });
+    }
+    status
 }
 
 /// FFmpeg's short names of a demuxer, separated by commas.
@@ -268,4 +337,37 @@ impl Source {
 
 fn refused(path: &Path, kind: OpenErrorKind, detail: String) -> MediaError {
     MediaError::Refused { path: path.to_owned(), refusal: OpenError { kind, detail } }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_written_while_it_is_read_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("film.ts");
+        let arguments = "-v error -f lavfi -i testsrc2=s=160x90:r=25:d=8 -c:v mpeg2video -b:v 2M";
+        let made = Command::new("ffmpeg").args(arguments.split(' ')).arg(&path).status().unwrap();
+        assert!(made.success());
+        let bytes = fs_err::read(&path).unwrap();
+        let read_all = |source: &mut Source| -> Result<(), MediaError> {
+            loop {
+                match source.read()? {
+                    Read::Packet(packet) => source.has_not_grown(&packet)?,
+                    Read::Damaged => {}
+                    Read::End => return Ok(()),
+                }
+            }
+        };
+        read_all(&mut Source::open(&path).unwrap()).unwrap();
+        let mut source = Source::open(&path).unwrap();
+        fs_err::OpenOptions::new().append(true).open(&path).unwrap().write_all(&bytes).unwrap();
+        let error = read_all(&mut source).unwrap_err();
+        assert!(matches!(error, MediaError::Grown { size, .. } if size == bytes.len() as u64), "{error}");
+        assert_eq!(error.failure().code, reelfarm_model::Code::SourceChanged);
+    }
 }

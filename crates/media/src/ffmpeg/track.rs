@@ -5,6 +5,7 @@ use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
 use ffmpeg_next::{Rational, Stream, ffi};
+use reelfarm_model::measurement::sampled::HdrMetadata;
 use reelfarm_model::measurement::{Colour, Ratio};
 
 /// Facts about a video track.
@@ -12,6 +13,7 @@ pub(crate) struct VideoTrack {
     pub width: u32,
     pub height: u32,
     pub sample_aspect: Ratio,
+    pub codec_sample_aspect: Option<Ratio>,
     pub rotation: u32,
     pub pixel_format: String,
     pub bit_depth: u32,
@@ -51,7 +53,19 @@ pub(crate) fn language(stream: &Stream) -> Option<String> {
         let entry = ffi::av_dict_get((*stream.as_ptr()).metadata, c"language".as_ptr(), ptr::null(), 0);
         if entry.is_null() { None } else { text((*entry).value) }
     };
-    value.filter(|language| !language.is_empty() && language != "und")
+    value
+        .map(|language| code(&language).to_owned())
+        .filter(|language| !language.is_empty() && language != "und")
+}
+
+/// What FFmpeg calls QuickTime's languages where that is no code of ISO 639, or that of another language: Swedish and Irish are not
+/// Serili and Rigwe, which nobody has dubbed a film into. Names of two letters end in a space.
+fn code(language: &str) -> &str {
+    match language.trim() {
+        "sve" => "swe",
+        "iri" => "gle",
+        other => other,
+    }
 }
 
 // Declared with plain integers: what a file states may be no value of the enumerations that ffmpeg-sys-next makes of
@@ -64,6 +78,26 @@ unsafe extern "C" {
     fn av_pix_fmt_desc_get(format: c_int) -> *const ffi::AVPixFmtDescriptor;
 }
 
+/// FFmpeg's description of a pixel format, if the number is that of one.
+pub(in crate::ffmpeg) fn descriptor(format: c_int) -> Option<&'static ffi::AVPixFmtDescriptor> {
+    // SAFETY: the function takes any number; descriptors are static.
+    unsafe { av_pix_fmt_desc_get(format).as_ref() }
+}
+
+/// What the container says of high dynamic range beside the colours.
+pub(crate) fn hdr(stream: &Stream) -> HdrMetadata {
+    use ffi::AVPacketSideDataType as Kind;
+    // SAFETY: the stream is valid while it is borrowed; only whether there is such data is asked.
+    let has = |kind: Kind| unsafe {
+        !ffi::av_stream_get_side_data(stream.as_ptr(), kind, ptr::null_mut()).is_null()
+    };
+    HdrMetadata {
+        mastering_display: has(Kind::AV_PKT_DATA_MASTERING_DISPLAY_METADATA),
+        content_light_level: has(Kind::AV_PKT_DATA_CONTENT_LIGHT_LEVEL),
+        dolby_vision: has(Kind::AV_PKT_DATA_DOVI_CONF),
+    }
+}
+
 /// Facts about a video track.
 pub(crate) fn video(stream: &Stream) -> VideoTrack {
     // SAFETY: the parameters are valid while the stream is; fields that hold enumerations are read through pointers
@@ -71,7 +105,7 @@ pub(crate) fn video(stream: &Stream) -> VideoTrack {
     unsafe {
         let raw = stream.as_ptr();
         let parameters = (*raw).codecpar;
-        let descriptor = av_pix_fmt_desc_get((*parameters).format).as_ref();
+        let descriptor = descriptor((*parameters).format);
         let pixel_format = descriptor.and_then(|found| text(found.name)).unwrap_or_default();
         let named = |name: *const c_char| text(name).unwrap_or_else(|| "unknown".to_owned());
         let mut colour = Colour {
@@ -93,6 +127,8 @@ pub(crate) fn video(stream: &Stream) -> VideoTrack {
             width: u32::try_from((*parameters).width).unwrap_or(0),
             height: u32::try_from((*parameters).height).unwrap_or(0),
             sample_aspect: ratio(aspect.into()),
+            codec_sample_aspect: Some(ratio((*parameters).sample_aspect_ratio.into()))
+                .filter(|stated| stated.numerator > 0 && stated.denominator > 0),
             rotation: rotation(stream),
             bit_depth: descriptor.and_then(|found| u32::try_from(found.comp[0].depth).ok()).unwrap_or(0),
             pixel_format,
@@ -172,4 +208,16 @@ fn rotation(stream: &Stream) -> u32 {
 unsafe fn text(pointer: *const c_char) -> Option<String> {
     // SAFETY: the caller's promise.
     (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) }.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn languages_of_quicktime_have_their_codes() {
+        for (named, expected) in [("sve", "swe"), ("iri", "gle"), ("hr ", "hr"), ("eng", "eng"), (" ", "")] {
+            assert_eq!(code(named), expected, "{named:?}");
+        }
+    }
 }

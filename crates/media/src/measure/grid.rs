@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use reelfarm_model::measurement::{GridFit, IntervalCount, Ratio};
 
+use super::line::Line;
+
 /// Rates that times are held against, in frames per second.
-const CANDIDATES: [(i64, i64); 18] = [
+const CANDIDATES: [(i64, i64); 19] = [
     (10, 1),
     (12, 1),
     (25, 2),
+    (15_000, 1001),
     (15, 1),
     (20, 1),
     (24_000, 1001),
@@ -38,7 +41,9 @@ pub(super) struct FrameTimes {
     last: Option<i64>,
     missing: u64,
     backward: u64,
+    first_backward: Option<i64>,
     deviations: [f64; CANDIDATES.len()],
+    line: Line,
     intervals: BTreeMap<i64, u64>,
 }
 
@@ -52,7 +57,9 @@ impl FrameTimes {
             last: None,
             missing: 0,
             backward: 0,
+            first_backward: None,
             deviations: [0.0; CANDIDATES.len()],
+            line: Line::default(),
             intervals: BTreeMap::new(),
         }
     }
@@ -67,9 +74,13 @@ impl FrameTimes {
         };
         if let Some(last) = self.last {
             *self.intervals.entry(time.saturating_sub(last)).or_default() += 1;
-            self.backward += u64::from(time <= last);
+            if time <= last {
+                self.backward += 1;
+                self.first_backward.get_or_insert(last);
+            }
         }
         self.last = Some(time);
+        self.line.push(index, time);
         let (first_index, first) = *self.first.get_or_insert((index, time));
         let since_first = self.seconds(time.saturating_sub(first));
         for (deviation, (numerator, denominator)) in self.deviations.iter_mut().zip(CANDIDATES) {
@@ -93,6 +104,11 @@ impl FrameTimes {
         self.backward
     }
 
+    /// Time of the frame that the first of them follows, in seconds.
+    pub(super) fn first_backward(&self) -> Option<f64> {
+        self.first_backward.map(|time| self.seconds(time))
+    }
+
     /// Time of the first frame that has one, in seconds.
     pub(super) fn first_time(&self) -> f64 {
         self.seconds(self.first.map_or(0, |(_, time)| time))
@@ -113,6 +129,12 @@ impl FrameTimes {
                 largest_deviation,
             })
             .collect()
+    }
+
+    /// The largest distance of a frame from its place at the mean rate, in seconds.
+    pub(super) fn mean_deviation(&self) -> Option<f64> {
+        let tick = self.time_base.value()?;
+        self.line.largest_deviation().map(|ticks| ticks * tick)
     }
 
     /// The most frequent intervals, most frequent first.
@@ -161,6 +183,7 @@ mod tests {
             times.push(time);
         }
         assert_eq!((times.frames(), times.missing(), times.backward()), (5, 1, 2));
+        assert_eq!(times.first_backward(), Some(0.12));
         assert!((times.first_time() - 0.04).abs() < 1e-9 && (times.last_time() - 0.1).abs() < 1e-9);
     }
 

@@ -7,6 +7,7 @@ use reelfarm_model::qc::VideoConclusion;
 
 use super::Stop;
 use super::convert::Picture;
+use super::reported::Reported;
 use crate::MediaError;
 use crate::ffmpeg::decoder::{Decoded, Decoder};
 use crate::ffmpeg::filter::{FilterGraph, Pulled};
@@ -24,6 +25,7 @@ pub(super) struct FrameSource {
     deinterlacer: Option<FilterGraph>,
     stream: u32,
     picture: Picture,
+    reported: Reported,
 }
 
 impl FrameSource {
@@ -33,8 +35,11 @@ impl FrameSource {
         let stream = source.track(video.stream, media::Type::Video)?;
         let facts = track::video(&stream);
         let decoder = Decoder::open(&source, &stream, THREADS)?;
+        let time_base = stream.time_base();
         source.read_only(&[video.stream]);
         let picture = Picture { width: facts.width, height: facts.height, pixel_format: facts.pixel_format };
+        let subject = format!("{}, track {}", path.display(), video.stream);
+        let reported = Reported::new(subject, &picture, time_base, video)?;
         let deinterlacer = video
             .deinterlace
             .then(|| {
@@ -45,7 +50,7 @@ impl FrameSource {
                 FilterGraph::new(&text, format!("{}, deinterlacing", path.display()))
             })
             .transpose()?;
-        Ok(Self { source, decoder, deinterlacer, stream: video.stream, picture })
+        Ok(Self { source, decoder, deinterlacer, stream: video.stream, picture, reported })
     }
 
     /// What the frames look like.
@@ -56,15 +61,26 @@ impl FrameSource {
     /// Hands out every frame in the order of display, with its number as its time.
     ///
     /// # Errors
-    /// Also where there are not exactly `expected` frames, or the picture changes its size or format on the way.
+    /// Also where there are not exactly `expected` frames, where these are not where the rate puts them, or the picture
+    /// changes its size or format on the way.
     pub(super) fn decode_all(
         self,
         expected: u64,
         deliver: impl FnMut(frame::Video) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
-        let Self { mut source, mut decoder, deinterlacer, stream, picture } = self;
+        let Self { mut source, mut decoder, deinterlacer, stream, picture, reported } = self;
         let subject = format!("{}, track {stream}", source.path().display());
-        let mut numbered = Numbered { deliver, deinterlacer, picture, stream, frames: 0, expected, subject };
+        let mut numbered = Numbered {
+            deliver,
+            deinterlacer,
+            picture,
+            reported,
+            stream,
+            decoded: 0,
+            frames: 0,
+            expected,
+            subject,
+        };
         loop {
             let packet = match source.read()? {
                 Read::Packet(packet) if packet.stream() == stream as usize => Some(packet),
@@ -90,7 +106,11 @@ struct Numbered<F> {
     deliver: F,
     deinterlacer: Option<FilterGraph>,
     picture: Picture,
+    reported: Reported,
     stream: u32,
+    /// Frames that came out of the decoder.
+    decoded: u64,
+    /// Frames that were handed on.
     frames: u64,
     expected: u64,
     subject: String,
@@ -107,6 +127,8 @@ impl<F: FnMut(frame::Video) -> Result<(), Stop>> Numbered<F> {
                 after: found.to_string(),
             }));
         }
+        self.reported.frame(self.decoded, frame.timestamp())?;
+        self.decoded += 1;
         if self.deinterlacer.is_none() {
             return self.number(frame);
         }

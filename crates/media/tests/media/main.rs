@@ -4,7 +4,12 @@
 
 mod audio;
 mod child;
+mod endless;
 mod measure;
+mod pictures;
 mod progressive;
+mod sound;
 mod support;
+mod thumbnails;
+mod tracks;
 mod video;

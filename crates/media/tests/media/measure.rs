@@ -1,18 +1,13 @@
 //! Measurements.
 
 use std::os::fd::OwnedFd;
-use std::path::Path;
 
 use reelfarm_media::measure;
-use reelfarm_model::Measurements;
+use reelfarm_model::measurement::sound::Position;
 use reelfarm_model::measurement::{GridFit, OpenErrorKind, Ratio, VideoMeasurement};
 use rustix::fs::inotify;
 
-use crate::support::{Workspace, probe, real_clip};
-
-fn measured(path: &Path) -> Measurements {
-    measure(path, &mut |_| ()).unwrap()
-}
+use crate::support::{Workspace, measured, probe, real_clip};
 
 fn best_grid(video: &VideoMeasurement) -> GridFit {
     *video.grid.iter().min_by(|a, b| a.largest_deviation.total_cmp(&b.largest_deviation)).unwrap()
@@ -74,6 +69,13 @@ fn every_field_is_filled() {
     assert_eq!((video.frames, video.interlaced_frames, video.top_field_first_frames), (50, 50, 50));
     assert_eq!((video.key_frames, video.format_changes, video.missing_times), (5, 0, 0));
     assert!((video.longest_key_frame_distance - 0.4).abs() < 1e-6);
+    assert_eq!(video.key_frame_times, [0.0, 0.4, 0.8, 1.2, 1.6]);
+    let bits: f64 =
+        video.bitrate.values.iter().map(|rate| f64::from(rate.unwrap()) * video.bitrate.step).sum();
+    assert!((bits - video.bytes as f64 * 8.0).abs() < 0.01 * bits, "{bits} {}", video.bytes);
+    assert_eq!((video.bitrate.start, video.bitrate.values.len(), video.gaps.count), (0.0, 2, 0));
+    assert_eq!(video.picture.as_ref().map(|picture| picture.frames), Some(50));
+    assert!(video.fields.is_some());
     assert!((video.last_time - video.first_time - 49.0 / 25.0).abs() < 1e-6);
     assert_eq!(best_grid(video).rate, Ratio::new(25, 1));
     assert_eq!((video.intervals.len(), video.intervals[0].count), (1, 49));
@@ -93,6 +95,12 @@ fn every_field_is_filled() {
     let peak = audio.peak_dbfs.unwrap();
     assert!((peak - (20.0 * 0.125f64.log10() - 6.0)).abs() < 0.1, "{peak}");
     assert!(audio.bytes > 0);
+    let sound = audio.sound.as_ref().unwrap();
+    assert_eq!(
+        (sound.samples, sound.channels[0].position, audio.first_decode_error),
+        (88_200, Position::Mono, None)
+    );
+    assert!((sound.channels[0].peak_dbfs.unwrap() - peak).abs() < 1e-3);
 }
 
 #[test]
@@ -134,7 +142,8 @@ fn covers_and_subtitles_are_no_video_tracks() {
     );
     let measurements = measured(&source);
     assert_eq!(measurements.video.len(), 1);
-    assert_eq!(measurements.other, [(1, "subrip".to_owned()), (2, "cover".to_owned())]);
+    assert_eq!(measurements.other, [(2, "cover".to_owned())]);
+    assert_eq!((measurements.subtitles.len(), measurements.subtitles[0].index), (1, 1));
     assert_eq!(measurements.header_duration.map(f64::round), Some(1.0));
 }
 

@@ -413,6 +413,26 @@ fn a_rung_that_cannot_grow_hides_behind_no_other() {
 }
 
 #[test]
+fn a_source_that_is_not_what_the_report_says_is_refused() {
+    let workspace = Workspace::new();
+    let source = workspace.make("film.mp4", &format!("-f lavfi -i testsrc2=s=160x90:r=25:d=2 {X264}"));
+    let output = workspace.path("rung.mp4");
+    for (video, words) in [
+        (conclusion(50, 50), "and not after 0.260 s, at 50 frames a second, as the QC report says"),
+        (
+            VideoConclusion { width: 320, height: 180, ..conclusion(25, 50) },
+            "has 160x90 pixels, and not 320x180",
+        ),
+    ] {
+        let spec = video_spec(video, vec![rung(25, 160, 90)]);
+        let error = encode_video(&source, &spec, std::slice::from_ref(&output), &mut |_| ()).unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+        assert_eq!(error.failure().code, reelfarm_model::Code::EncodeNotAsReported);
+        assert_eq!(error.failure().class, reelfarm_model::FailureClass::Permanent);
+    }
+}
+
+#[test]
 fn a_real_film_keeps_its_picture() {
     let workspace = Workspace::new();
     let source = real_clip("bigbuckbunny.mp4");

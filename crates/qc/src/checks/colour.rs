@@ -62,13 +62,13 @@ pub(crate) fn is_full_range(video: &VideoMeasurement) -> bool {
     }
 }
 
-fn is_rgb(video: &VideoMeasurement) -> bool {
+pub(super) fn is_rgb(video: &VideoMeasurement) -> bool {
     ["gbr", "rgb", "bgr", "argb", "abgr", "0rgb", "0bgr"]
         .iter()
         .any(|beginning| video.pixel_format.starts_with(beginning))
 }
 
-fn is_stated(name: &str) -> bool {
+pub(super) fn is_stated(name: &str) -> bool {
     !matches!(name, "" | "unknown" | "unspecified" | "reserved")
 }
 

@@ -4,33 +4,35 @@ use reelfarm_model::Code;
 use reelfarm_model::measurement::{Measurements, VideoMeasurement};
 use reelfarm_model::qc::Check;
 
-use super::Finding;
+use super::{Finding, Timeline, longest};
 use crate::policy::{Decode, TimeStamps};
-use crate::text::{count, plain, time_code};
+use crate::text::{count, plain, span};
 
-/// Whether anything failed to decode. `rate` is for the time code of the first error in the picture.
-pub(crate) fn errors(policy: &Decode, measurements: &Measurements, rate: Option<u32>) -> Check {
+/// Whether anything failed to decode.
+pub(crate) fn errors(policy: &Decode, measurements: &Measurements, timeline: Timeline) -> Check {
     let picture = measurements.video.iter().fold(0_u64, |sum, track| sum.saturating_add(track.decode_errors));
     let sound = measurements.audio.iter().fold(0_u64, |sum, track| sum.saturating_add(track.decode_errors));
-    let first = measurements.video.iter().find_map(|track| {
-        let time = track.first_decode_error?;
-        Some(time_code(time - track.first_time, rate))
-    });
+    let first_in_picture = measurements.video.iter().find_map(|track| track.first_decode_error);
+    let first_in_sound = measurements.audio.iter().find_map(|track| track.first_decode_error);
+    let at = |first: Option<f64>| {
+        first.map(|first| format!(", the first at {}", timeline.time_code(first))).unwrap_or_default()
+    };
     let value = match (picture, sound) {
         (0, 0) => "no errors".to_owned(),
-        (0, sound) => format!("{} in the sound", count(sound, "error")),
+        (0, sound) => format!("{} in the sound{}", count(sound, "error"), at(first_in_sound)),
         (picture, sound) => {
-            let at = first.map(|first| format!(", the first at {first}")).unwrap_or_default();
             let also = if sound == 0 { String::new() } else { format!("; {sound} in the sound") };
-            format!("{} in the picture{at}{also}", count(picture, "error"))
+            format!("{} in the picture{}{also}", count(picture, "error"), at(first_in_picture))
         }
     };
+    let places = [first_in_picture, first_in_sound].into_iter().flat_map(|first| timeline.moment(first));
     let finding = Finding::new(
         Code::QcDecodeErrors,
         "decoding",
         value,
         format!("at most {}", count(policy.max_errors, "error")),
-    );
+    )
+    .at(places.collect());
     if picture.saturating_add(sound) <= policy.max_errors {
         return finding.pass();
     }
@@ -43,14 +45,15 @@ pub(crate) fn errors(policy: &Decode, measurements: &Measurements, rate: Option<
 }
 
 /// Whether every frame has a time, after the one before.
-pub(crate) fn time_stamps(policy: &TimeStamps, video: &VideoMeasurement) -> Check {
+pub(crate) fn time_stamps(policy: &TimeStamps, video: &VideoMeasurement, timeline: Timeline) -> Check {
     let value = match (video.missing_times, video.backward_times) {
         (0, 0) => "every frame has its time".to_owned(),
         (missing, 0) => format!("missing on {}", count(missing, "frame")),
         (0, backward) => format!("backward on {}", count(backward, "frame")),
         (missing, backward) => format!("missing on {}, backward on {backward}", count(missing, "frame")),
     };
-    let finding = Finding::new(Code::QcTimestamps, "time stamps", value, "present and rising");
+    let finding = Finding::new(Code::QcTimestamps, "time stamps", value, "present and rising")
+        .at(timeline.moment(video.first_backward_time));
     if video.missing_times == 0 && video.backward_times == 0 {
         finding.pass()
     } else {
@@ -58,9 +61,34 @@ pub(crate) fn time_stamps(policy: &TimeStamps, video: &VideoMeasurement) -> Chec
     }
 }
 
+/// Whether there are gaps between frames. The constant rate rejects them; this says where they are.
+pub(crate) fn gaps(policy: &TimeStamps, video: &VideoMeasurement, timeline: Timeline) -> Check {
+    let gaps = &video.gaps;
+    let value = match gaps.first.first() {
+        None if gaps.count == 0 => "none".to_owned(),
+        first => {
+            let at = first.map(|first| format!(", the first at {}", timeline.time_code(first.start)));
+            let longest = longest(&gaps.first)
+                .map(|longest| format!(", the longest of {}", span(longest.end - longest.start)));
+            format!("{}{}{}", count(gaps.count, "gap"), at.unwrap_or_default(), longest.unwrap_or_default())
+        }
+    };
+    let finding = Finding::new(Code::QcGaps, "gaps", value, "each frame follows the one before")
+        .at(timeline.places(&gaps.first));
+    if gaps.count == 0 {
+        finding.pass()
+    } else {
+        finding.fail(
+            policy.gap_verdict,
+            "Watch these places: frames are missing, or were never recorded. Ask for a new export.",
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use reelfarm_model::Code;
+    use reelfarm_model::measurement::{Span, Spans};
     use reelfarm_model::qc::Verdict;
 
     use crate::sample;
@@ -82,6 +110,10 @@ mod tests {
                     m.audio[0].decode_errors = 2;
                 }),
                 (Verdict::Reject, "1 error in the sound", &|m| m.audio[0].decode_errors = 1),
+                (Verdict::Reject, "2 errors in the sound, the first at 00:00:03:00", &|m| {
+                    m.audio[0].decode_errors = 2;
+                    m.audio[0].first_decode_error = Some(3.0);
+                }),
                 (Verdict::Reject, "18446744073709551615 errors", &|m| {
                     m.video[0].decode_errors = u64::MAX;
                     m.audio[0].decode_errors = u64::MAX;
@@ -122,9 +154,35 @@ mod tests {
         );
         let mut measurements = sample::clean();
         measurements.video[0].backward_times = 1;
+        measurements.video[0].first_backward_time = Some(3.0);
+        assert_eq!(sample::places(&measurements, "time stamps"), ["00:00:03:00"]);
         let report = sample::report(&measurements);
         assert!(report.checks.iter().all(|check| {
             check.code != Code::QcFrameRateVariable && check.code != Code::QcFrameRateFractional
         }));
+    }
+
+    #[test]
+    fn gaps_are_found_where_they_are() {
+        let gap = |start: f64, end: f64| Span { start, end };
+        let gaps = |film: &mut reelfarm_model::Measurements, first: Vec<Span>| {
+            film.video[0].gaps = Spans { count: first.len() as u64, seconds: 1.0, first };
+        };
+        sample::table(
+            "gaps",
+            &[
+                (Verdict::Pass, "none", &|_| {}),
+                (Verdict::Warn, "1 gap, the first at 00:00:02:00, the longest of 80 ms", &|m| {
+                    gaps(m, vec![gap(2.0, 2.08)]);
+                }),
+                (Verdict::Warn, "2 gaps, the first at 00:00:02:00, the longest of 4 s", &|m| {
+                    gaps(m, vec![gap(2.0, 2.08), gap(3.0, 7.0)]);
+                }),
+                (Verdict::Warn, "7 gaps", &|m| m.video[0].gaps.count = 7),
+            ],
+        );
+        let mut film = sample::clean();
+        gaps(&mut film, vec![gap(2.0, 2.08), gap(3.0, 7.0)]);
+        assert_eq!(sample::places(&film, "gaps"), ["00:00:02:00", "00:00:03:00"]);
     }
 }

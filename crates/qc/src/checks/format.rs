@@ -1,7 +1,7 @@
 //! Does the file open; are container and codecs on the accepted lists; is there one video track.
 
 use reelfarm_model::Code;
-use reelfarm_model::measurement::{Measurements, OpenErrorKind, VideoMeasurement};
+use reelfarm_model::measurement::{MOST_TRACKS, Measurements, OpenErrorKind, VideoMeasurement};
 use reelfarm_model::qc::Check;
 
 use super::Finding;
@@ -10,10 +10,13 @@ use crate::text::{bytes, count, list, plain};
 
 /// FFmpeg's words for an MP4 or MOV file without its index, which writers put at the end.
 const NO_INDEX: &str = "moov atom not found";
+/// FFmpeg's words for a file with more tracks than it was told to take.
+const TOO_MANY_TRACKS: &str = "exceeds max_streams";
 
 /// Whether the file is media that FFmpeg opens.
 pub(crate) fn opens(measurements: &Measurements) -> Check {
     let finding = |value| Finding::new(Code::QcUnreadable, "opens", value, "a media file");
+    let excess = |value, limit: &str| Finding::new(Code::QcExcess, "opens", value, limit);
     let Some(error) = &measurements.open_error else {
         return finding(format!("{}, {}", plain(&measurements.container), bytes(measurements.size))).pass();
     };
@@ -24,12 +27,21 @@ pub(crate) fn opens(measurements: &Measurements) -> Check {
                 "The end of the file probably got lost on its way: compare its size and MD5 with the supplier's, and have it sent again.",
             )
         }
+        OpenErrorKind::NotMedia if measurements.error_lines.iter().any(|line| line.contains(TOO_MANY_TRACKS)) => {
+            excess("more tracks than the farm opens".to_owned(), &format!("{MOST_TRACKS} tracks"))
+                .reject("Ask for the film with its own tracks alone: no film needs so many.")
+        }
         OpenErrorKind::NotMedia => finding(format!("not media, or damaged: {detail}")).reject(
             "Compare the file's size and MD5 with the supplier's: a broken copy is the usual cause. Then ask for a new one.",
         ),
         OpenErrorKind::FormatNotAllowed => finding(format!("refused: {detail}")).reject(
             "Deliver the film itself (MP4, MOV, MKV, MXF or TS), not a playlist, a text or a picture.",
         ),
+        OpenErrorKind::TooMuchWork => {
+            let value = format!("broken off at {detail}, of {}", bytes(measurements.size));
+            excess(value, "work in proportion to its size")
+                .reject("The file is damaged or made to do harm: no film is so small. Ask for a new copy.")
+        }
     }
 }
 
@@ -132,6 +144,13 @@ mod tests {
                 "sent again",
             ),
             (OpenErrorKind::FormatNotAllowed, "", "refused: bad", "not a playlist"),
+            (
+                OpenErrorKind::NotMedia,
+                "Number of streams exceeds max_streams parameter (128)",
+                "more tracks than",
+                "its own tracks",
+            ),
+            (OpenErrorKind::TooMuchWork, "", "broken off at bad, of ", "made to do harm"),
         ] {
             let mut measurements = sample::clean();
             measurements.error_lines = vec![line.to_owned()];

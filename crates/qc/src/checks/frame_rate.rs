@@ -4,6 +4,10 @@
 //! places does not add up rounding errors, and a rate that is only nearly right drifts away from it without bound:
 //! 23.976 leaves the places of 24 by 1 ms every second. What remains at the true rate is the clock's own tick and the
 //! rounding of whatever wrote the file.
+//!
+//! Frames that keep a steady distance at a rate that was not measured are held against their mean rate in the same way.
+
+use std::ops::RangeInclusive;
 
 use reelfarm_model::Code;
 use reelfarm_model::measurement::{Ratio, VideoMeasurement};
@@ -15,6 +19,9 @@ use crate::text::{decimal, list, span};
 
 /// No frame may lie further from its place than this share of the distance between frames, however coarse the clock.
 const MOST_OF_A_FRAME: f64 = 0.25;
+
+/// Rates that a header can mean, in frames per second. Where a stream states only the unit of its times, FFmpeg gives that.
+const STATED: RangeInclusive<f64> = 1.0..=480.0;
 
 /// How frames follow each other.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,16 +82,23 @@ impl Cadence {
 struct Clock {
     tick: f64,
     rounding: f64,
+    /// Every frame is as many ticks after the one before.
+    is_regular: bool,
 }
 
 impl Clock {
     fn of(policy: &policy::FrameRate, video: &VideoMeasurement) -> Self {
         let tick = video.time_base.value().filter(|tick| tick.is_finite() && *tick > 0.0).unwrap_or(0.001);
-        Self { tick, rounding: policy.time_stamp_rounding_ms / 1000.0 }
+        let is_regular = video.intervals.len() == 1;
+        Self { tick, rounding: policy.time_stamp_rounding_ms / 1000.0, is_regular }
     }
 
+    /// How far a frame may lie from its place, at a distance between frames. A tick as long as a frame or nearly so, as AVI
+    /// and MXF have it, counts frames and rounds nothing.
     fn tolerance(&self, distance: f64) -> f64 {
-        (self.tick + self.rounding).min(distance * MOST_OF_A_FRAME)
+        let most = distance * MOST_OF_A_FRAME;
+        let tick = if self.is_regular && self.tick > most { 0.0 } else { self.tick };
+        (tick + self.rounding).min(most)
     }
 
     /// The measured rate whose places the frames keep best. On a film of a second or so two neighbours can fit alike
@@ -107,7 +121,8 @@ impl Clock {
         Some(stated.unwrap_or(best))
     }
 
-    /// The mean rate, where every distance between neighbours was counted and lies close to the mean.
+    /// The mean rate, where every distance between neighbours was counted and lies close to the mean, and every frame close
+    /// to its place.
     fn steady_rate(&self, video: &VideoMeasurement) -> Option<f64> {
         let mean = (video.last_time - video.first_time) / (video.frames - 1) as f64;
         if !mean.is_finite() || mean <= 0.0 {
@@ -117,7 +132,23 @@ impl Clock {
         let close = |ticks: i64| (ticks as f64 * self.tick - mean).abs() <= self.tolerance(mean);
         let steady =
             counted == video.frames - 1 && video.intervals.iter().all(|interval| close(interval.ticks));
-        steady.then_some(1.0 / mean)
+        let in_place = video.mean_deviation.is_none_or(|deviation| deviation <= self.tolerance(mean));
+        (steady && in_place).then_some(1.0 / mean)
+    }
+
+    /// Whether frames last two fields or three, as flags that repeat a field leave them, and nothing else.
+    fn is_soft_telecine(&self, video: &VideoMeasurement) -> bool {
+        let Some(usual) = video.intervals.first().map(|interval| interval.ticks as f64) else { return false };
+        [usual / 2.0, usual / 3.0].into_iter().any(|field| {
+            let of_fields = |ticks: i64| {
+                let near = |fields: f64| {
+                    (ticks as f64 - fields * field).abs() * self.tick <= self.tolerance(usual * self.tick)
+                };
+                [2.0, 3.0].into_iter().position(near)
+            };
+            let lengths: Vec<_> = video.intervals.iter().map(|interval| of_fields(interval.ticks)).collect();
+            [Some(0), Some(1)].iter().all(|length| lengths.contains(length)) && !lengths.contains(&None)
+        })
     }
 }
 
@@ -131,6 +162,12 @@ pub(crate) fn constant(policy: &policy::FrameRate, video: &VideoMeasurement, cad
             finding(format!("frames up to {} off their places", span(deviation))).pass()
         }
         Cadence::Steady { .. } => finding(format!("steady: {}", intervals(&clock, video))).pass(),
+        Cadence::Variable if clock.is_soft_telecine(video) => {
+            let distances = intervals(&clock, video);
+            finding(format!("variable: {distances}, two fields or three, as soft telecine leaves them")).reject(
+                "Flags repeat fields to make a film fit a higher rate: ask for the film's own frames, at a constant rate.",
+            )
+        }
         Cadence::Variable | Cadence::Unknown => finding(format!("variable: {}", intervals(&clock, video))).reject(
             "Ask for an export at a constant frame rate. Phones and screen recorders write variable ones unless told otherwise.",
         ),
@@ -149,9 +186,15 @@ fn intervals(clock: &Clock, video: &VideoMeasurement) -> String {
     else {
         return "distances between frames not known".to_owned();
     };
-    let shown = |ticks: i64| span(ticks as f64 * clock.tick);
-    if least == most {
-        return format!("{} between frames", shown(least));
+    // As many decimals as tell them apart.
+    let shown = |ticks: i64, decimals: usize| match ticks as f64 * clock.tick {
+        seconds if seconds.abs() < 1.0 => format!("{} ms", decimal(seconds * 1000.0, decimals)),
+        seconds => span(seconds),
+    };
+    let decimals = (1..3).find(|decimals| shown(least, *decimals) != shown(most, *decimals)).unwrap_or(3);
+    let shown = |ticks: i64| shown(ticks, decimals);
+    if shown(least) == shown(most) {
+        return format!("{} between frames", shown(usual));
     }
     format!("{} to {} between frames, mostly {}", shown(least), shown(most), shown(usual))
 }
@@ -163,9 +206,9 @@ pub(crate) fn accepted(policy: &policy::FrameRate, video: &VideoMeasurement, cad
         Cadence::Constant { rate, .. } => rate_name(rate),
         _ => cadence.rate().map_or_else(|| "not known".to_owned(), |rate| mean_name(video, rate)),
     };
-    let lie = header_lie(video, cadence);
-    let value = match lie {
-        Some(header) => format!("{shown}; the header says {}", rate_name(header)),
+    let lie = lie(video, cadence);
+    let value = match &lie {
+        Some(lie) => format!("{shown}; {lie}"),
         None => shown,
     };
     let finding = Finding::new(Code::QcFrameRateFractional, "frame rate", value, list(&rates, "or"));
@@ -181,15 +224,22 @@ pub(crate) fn accepted(policy: &policy::FrameRate, video: &VideoMeasurement, cad
     }
 }
 
-/// The header's rate where it contradicts the time stamps. Interlaced video may state its field rate.
-fn header_lie(video: &VideoMeasurement, cadence: Cadence) -> Option<Ratio> {
+/// What a header says that contradicts the time stamps. Interlaced video may state its field rate.
+fn lie(video: &VideoMeasurement, cadence: Cadence) -> Option<String> {
     let measured = cadence.rate()?;
-    let stated = [video.header_frame_rate, video.average_frame_rate]
-        .into_iter()
-        .find(|ratio| ratio.value().is_some_and(|value| value > 0.0))?;
-    let agrees = same_rate(stated.value(), Some(measured))
-        || (video.interlaced_frames > 0 && same_rate(stated.value(), Some(2.0 * measured)));
-    (!agrees).then_some(stated)
+    let is_stated = |ratio: &Ratio| ratio.value().is_some_and(|value| STATED.contains(&value));
+    let agrees = |stated: Ratio| {
+        same_rate(stated.value(), Some(measured))
+            || (video.interlaced_frames > 0 && same_rate(stated.value(), Some(2.0 * measured)))
+    };
+    // Where the container states only one of them, FFmpeg guesses the other.
+    let container: Vec<_> =
+        [video.header_frame_rate, video.average_frame_rate].into_iter().filter(is_stated).collect();
+    if let Some(stated) = container.first().filter(|_| !container.iter().copied().any(agrees)) {
+        return Some(format!("the header says {}", rate_name(*stated)));
+    }
+    let codec = video.codec_frame_rate.filter(is_stated).filter(|stated| !agrees(*stated))?;
+    Some(format!("the codec's own header says {}", rate_name(codec)))
 }
 
 /// Rates closer than half of what lies between 23.976 and 24 are the same.
@@ -213,10 +263,14 @@ fn rate_name(rate: Ratio) -> String {
     }
 }
 
-/// The name of a rate that only the mean is known of: as exact as the film's length allows.
+/// The name of a rate that only the mean is known of: as exact as the film's length allows. It is none of those that were
+/// measured, however near.
 fn mean_name(video: &VideoMeasurement, rate: f64) -> String {
     let error = 0.002 / (video.last_time - video.first_time);
-    let near = |candidate: f64| (candidate - rate).abs() <= rate * error;
+    let is_measured = |name: f64| {
+        video.grid.iter().filter_map(|fit| fit.rate.value()).any(|measured| (measured - name).abs() < 1e-7)
+    };
+    let near = |candidate: f64| (candidate - rate).abs() <= rate * error && !is_measured(candidate);
     let halves = (rate * 2.0).round() / 2.0;
     let thousands = (rate * 1.001).round();
     if near(halves) {
@@ -224,7 +278,14 @@ fn mean_name(video: &VideoMeasurement, rate: f64) -> String {
     } else if near(thousands / 1.001) {
         rate_name(Ratio::new(thousands as i64 * 1000, 1001))
     } else {
-        format!("about {}", decimal(rate, 4))
+        // As many decimals as the clock can tell, and as it takes to be none of the others.
+        let tick = video.time_base.value().filter(|tick| *tick > 0.0).unwrap_or(0.001);
+        let told = rate * 2.0 * tick / (video.last_time - video.first_time);
+        let is_told = |decimals: &usize| 10_f64.powi(-(*decimals as i32)) >= told;
+        let fewest = (3..=7).rev().find(is_told).unwrap_or(3);
+        let is_another = |name: &String| name.parse().is_ok_and(|name| !is_measured(name));
+        let name = (fewest..=7).map(|decimals| decimal(rate, decimals)).find(is_another);
+        format!("about {}", name.unwrap_or_else(|| decimal(rate, 7)))
     }
 }
 
@@ -289,16 +350,19 @@ mod tests {
     #[test]
     fn the_time_stamps_decide_against_a_header_that_lies() {
         let mut slow = sample::at_rate(NTSC_FILM, 60.0);
-        slow.video[0].header_frame_rate = Ratio::new(25, 1);
+        (slow.video[0].header_frame_rate, slow.video[0].average_frame_rate) =
+            (Ratio::new(25, 1), Ratio::new(25, 1));
         assert_eq!(rate_of(&slow), (Verdict::Reject, "23.976 (24000/1001); the header says 25".to_owned()));
 
         let mut honest = sample::at_rate(Ratio::new(25, 1), 60.0);
-        honest.video[0].header_frame_rate = NTSC_FILM;
+        (honest.video[0].header_frame_rate, honest.video[0].average_frame_rate) = (NTSC_FILM, NTSC_FILM);
         assert_eq!(rate_of(&honest), (Verdict::Warn, "25; the header says 23.976 (24000/1001)".to_owned()));
         assert_eq!(sample::report(&honest).conclusion.unwrap().video.frame_rate, 25);
 
         let mut twice = sample::at_rate(Ratio::new(25, 1), 60.0);
-        twice.video[0].header_frame_rate = Ratio::new(50, 1);
+        (twice.video[0].header_frame_rate, twice.video[0].average_frame_rate) =
+            (Ratio::new(50, 1), Ratio::new(50, 1));
+        twice.video[0].codec_frame_rate = Some(Ratio::new(50, 1));
         assert_eq!(rate_of(&twice).0, Verdict::Warn);
         twice.video[0].interlaced_frames = twice.video[0].frames;
         assert_eq!(rate_of(&twice), (Verdict::Pass, "25".to_owned()), "a field rate is no lie");
@@ -307,6 +371,82 @@ mod tests {
         silent.video[0].header_frame_rate = Ratio::new(0, 0);
         silent.video[0].average_frame_rate = Ratio::new(0, 0);
         assert_eq!(rate_of(&silent).0, Verdict::Pass);
+    }
+
+    #[test]
+    fn a_codecs_own_header_lies_as_well() {
+        let mut film = sample::at_rate(Ratio::new(24, 1), 60.0);
+        film.video[0].codec_frame_rate = Some(Ratio::new(25, 1));
+        assert_eq!(rate_of(&film), (Verdict::Warn, "24; the codec's own header says 25".to_owned()));
+        for silent in [None, Some(Ratio::new(0, 0)), Some(Ratio::new(90_000, 1)), Some(Ratio::new(24, 1))] {
+            film.video[0].codec_frame_rate = silent;
+            assert_eq!(rate_of(&film), (Verdict::Pass, "24".to_owned()), "{silent:?}");
+        }
+        // One of the container's two is right, the other was guessed.
+        film.video[0].header_frame_rate = Ratio::new(90_000, 1);
+        assert_eq!(rate_of(&film).0, Verdict::Pass);
+        (film.video[0].header_frame_rate, film.video[0].average_frame_rate) =
+            (Ratio::new(24, 1), Ratio::new(20, 1));
+        assert_eq!(rate_of(&film).0, Verdict::Pass);
+    }
+
+    #[test]
+    fn a_clock_of_frames_rounds_nothing() {
+        // AVI at 14.985: after two seconds it is 2 ms off the places of 15.
+        let mut film = sample::at_rate(Ratio::new(15_000, 1001), 2.0);
+        film.video[0].time_base = Ratio::new(1001, 15_000);
+        film.video[0].intervals = vec![IntervalCount { ticks: 1, count: film.video[0].frames - 1 }];
+        assert_eq!(rate_of(&film), (Verdict::Reject, "14.985 (15000/1001)".to_owned()));
+    }
+
+    #[test]
+    fn frames_that_wander_about_their_places_are_not_steady() {
+        // The first half at 24, the second at 25: each distance is within a millisecond of the mean.
+        let mut film = sample::at_rate(Ratio::new(49, 2), 4.0);
+        film.video[0].grid.retain(|fit| fit.rate != Ratio::new(49, 2));
+        film.video[0].mean_deviation = Some(0.04);
+        let report = sample::report(&film);
+        assert_eq!(sample::check(&report, "constant rate").verdict, Verdict::Reject);
+        film.video[0].mean_deviation = Some(0.0005);
+        assert_eq!(rate_of(&film), (Verdict::Reject, "24.5".to_owned()));
+    }
+
+    #[test]
+    fn a_rate_beside_one_that_was_measured_does_not_get_its_name() {
+        for (rate, seconds, name) in [
+            (Ratio::new(2_500_050, 100_000), 60.0, "about 25.0005"),
+            (Ratio::new(24_999, 1_000), 60.0, "about 24.999"),
+            (Ratio::new(2_398, 100), 10.0, "about 23.98"),
+            (Ratio::new(2_500_001, 100_000), 7200.0, "about 25.00001"),
+        ] {
+            let mut film = sample::at_rate(rate, seconds);
+            film.video[0].grid.retain(|fit| fit.rate != rate);
+            assert_eq!(rate_of(&film), (Verdict::Reject, name.to_owned()));
+        }
+    }
+
+    #[test]
+    fn soft_telecine_is_named() {
+        let constant_rate = |intervals: &[(i64, u64)]| {
+            let mut film = sample::clean();
+            let video = &mut film.video[0];
+            video.time_base = Ratio::new(1, 90_000);
+            video.intervals = intervals
+                .iter()
+                .map(|(ticks, count)| IntervalCount { ticks: *ticks, count: *count })
+                .collect();
+            video.grid.iter_mut().for_each(|fit| fit.largest_deviation = 0.02);
+            let report = sample::report(&film);
+            let check = sample::check(&report, "constant rate");
+            assert_eq!(check.verdict, Verdict::Reject);
+            check.value.ends_with("two fields or three, as soft telecine leaves them")
+        };
+        assert!(constant_rate(&[(3003, 125), (4504, 63), (4505, 62)]), "2:3");
+        assert!(constant_rate(&[(4505, 126), (3003, 124)]));
+        assert!(constant_rate(&[(3600, 240), (5400, 10)]), "24 in 25");
+        assert!(!constant_rate(&[(3600, 240), (7200, 10)]), "missing frames");
+        assert!(!constant_rate(&[(3600, 240), (5400, 10), (7200, 1)]));
+        assert!(!constant_rate(&[(3600, 240), (3750, 10)]));
     }
 
     #[test]

@@ -6,10 +6,10 @@
 //! stretching would do (1440x1080 with samples of 4:3 becomes 1440x810, not 1920x1080).
 
 use reelfarm_model::Code;
-use reelfarm_model::measurement::VideoMeasurement;
+use reelfarm_model::measurement::{Ratio, VideoMeasurement};
 use reelfarm_model::qc::Check;
 
-use super::Finding;
+use super::{Finding, Timeline, exceeds};
 use crate::policy::{Picture, Proportions};
 use crate::text::{count, decimal};
 
@@ -28,7 +28,7 @@ fn is_turned(video: &VideoMeasurement) -> bool {
 }
 
 /// Width over height as displayed.
-fn displayed_proportions(video: &VideoMeasurement) -> f64 {
+pub(crate) fn displayed_proportions(video: &VideoMeasurement) -> f64 {
     let lying = f64::from(video.width) * sample_aspect(video) / f64::from(video.height);
     if is_turned(video) { 1.0 / lying } else { lying }
 }
@@ -50,7 +50,8 @@ pub(crate) fn is_interlaced(policy: &Picture, video: &VideoMeasurement) -> bool 
     interlaced_percent(video) > policy.interlaced_share_percent
 }
 
-fn interlaced_percent(video: &VideoMeasurement) -> f64 {
+/// The share of frames flagged as interlaced, in per cent.
+pub(crate) fn interlaced_percent(video: &VideoMeasurement) -> f64 {
     100.0 * video.interlaced_frames as f64 / video.frames.max(1) as f64
 }
 
@@ -66,6 +67,10 @@ pub(crate) fn proportions(policy: &Proportions, video: &VideoMeasurement) -> Che
     if video.rotation != 0 {
         value.push_str(&format!(", turned by {} degrees", video.rotation));
     }
+    let contradiction = contradicting_aspect(policy, video);
+    if let Some(stated) = contradiction {
+        value.push_str(&format!("; the codec states samples of {}:{}", stated.numerator, stated.denominator));
+    }
     let (least, most) = (policy.min_width_to_height, policy.max_width_to_height);
     let limit = format!(
         "{}:1 to {}:1, ±{}%",
@@ -75,17 +80,31 @@ pub(crate) fn proportions(policy: &Proportions, video: &VideoMeasurement) -> Che
     );
     let finding = Finding::new(Code::QcProportions, "proportions", value, limit);
     let tolerance = policy.tolerance_percent / 100.0;
-    if shown >= least * (1.0 - tolerance) && shown <= most * (1.0 + tolerance) {
-        finding.pass()
-    } else {
+    // No number lies in no range.
+    let is_a_films = shown >= least * (1.0 - tolerance) && shown <= most * (1.0 + tolerance);
+    if !is_a_films {
         finding.reject(
             "Play the file: where people look too thin or too wide, its sample aspect is wrong; else it is no film's picture. Ask for a corrected export.",
         )
+    } else if contradiction.is_some() {
+        finding.fail(
+            policy.aspect_verdict,
+            "Container and codec state different shapes, and players differ in whom they believe; the farm goes by the container. Are circles round? Ask for an export in which both agree.",
+        )
+    } else {
+        finding.pass()
     }
 }
 
+/// What the codec states of the samples' shape, where it contradicts what the container states.
+fn contradicting_aspect(policy: &Proportions, video: &VideoMeasurement) -> Option<Ratio> {
+    let stated = video.codec_sample_aspect?;
+    let difference = (sample_aspect(video) / stated.value()? - 1.0).abs() * 100.0;
+    exceeds(difference, policy.aspect_tolerance_percent).then_some(stated)
+}
+
 /// Whether the picture is large enough, not too large, and one size throughout.
-pub(crate) fn size(policy: &Picture, video: &VideoMeasurement) -> Check {
+pub(crate) fn size(policy: &Picture, video: &VideoMeasurement, timeline: Timeline) -> Check {
     let upright = upright(video);
     let mut value = format!("{}x{}", video.width, video.height);
     if let Some((width, height)) = upright.filter(|size| *size != (video.width, video.height)) {
@@ -106,7 +125,7 @@ pub(crate) fn size(policy: &Picture, video: &VideoMeasurement) -> Check {
     } else if video.width.max(video.height) > policy.max_side_px {
         finding.reject("Ask for the film at 4K or HD.")
     } else if video.format_changes > 0 {
-        finding.reject(
+        finding.at(timeline.moment(video.first_format_change)).reject(
             "The picture changes its size or format on the way: ask for one export of the whole film.",
         )
     } else {
@@ -116,7 +135,6 @@ pub(crate) fn size(policy: &Picture, video: &VideoMeasurement) -> Check {
 
 #[cfg(test)]
 mod tests {
-    use reelfarm_model::measurement::Ratio;
     use reelfarm_model::qc::Verdict;
 
     use super::*;
@@ -140,6 +158,20 @@ mod tests {
                     sample::size(m, 720, 576);
                     m.video[0].sample_aspect = Ratio::new(64, 45);
                 }),
+                (Verdict::Pass, "1.7778:1 with samples of 64:45", &|m| {
+                    sample::size(m, 720, 576);
+                    m.video[0].sample_aspect = Ratio::new(64, 45);
+                    m.video[0].codec_sample_aspect = Some(Ratio::new(16, 11));
+                }),
+                (Verdict::Warn, "1.7778:1 with samples of 64:45; the codec states samples of 16:15", &|m| {
+                    sample::size(m, 720, 576);
+                    m.video[0].sample_aspect = Ratio::new(64, 45);
+                    m.video[0].codec_sample_aspect = Some(Ratio::new(16, 15));
+                }),
+                (Verdict::Warn, "1.7778:1; the codec states samples of 4:3", &|m| {
+                    m.video[0].codec_sample_aspect = Some(Ratio::new(4, 3));
+                }),
+                (Verdict::Pass, "1.7778:1", &|m| m.video[0].codec_sample_aspect = Some(Ratio::new(0, 0))),
                 (Verdict::Reject, "3.5556:1 with samples of 2:1", &|m| {
                     m.video[0].sample_aspect = Ratio::new(2, 1);
                 }),
@@ -175,6 +207,9 @@ mod tests {
                 }),
             ],
         );
+        let mut film = sample::clean();
+        (film.video[0].format_changes, film.video[0].first_format_change) = (1, Some(4.0));
+        assert_eq!(sample::places(&film, "picture size"), ["00:00:04:00"]);
     }
 
     #[test]

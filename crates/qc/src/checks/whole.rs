@@ -20,18 +20,20 @@ pub(crate) fn picture_span(video: &VideoMeasurement, cadence: Cadence) -> (f64, 
     (video.first_time, video.last_time + distance)
 }
 
-/// From the first to the last of everything decoded, in seconds.
+/// From the first to the last of everything decoded, in seconds. Subtitles that stay longer than the picture count as well:
+/// the header's duration counts them.
 pub(crate) fn decoded_duration(measurements: &Measurements, picture: Option<(f64, f64)>) -> f64 {
     let sound = measurements
         .audio
         .iter()
         .filter(|track| track.samples > 0)
         .map(|track| (track.first_time, track.end_time));
+    let texts = measurements.subtitles.iter().filter(|track| track.events > 0).map(|track| track.end_time);
     picture
         .into_iter()
         .chain(sound)
         .reduce(|(begin, end), (first, last)| (begin.min(first), end.max(last)))
-        .map_or(0.0, |(begin, end)| end - begin)
+        .map_or(0.0, |(begin, end)| texts.fold(end, f64::max) - begin)
 }
 
 /// What sums of binary fractions are off by must not decide a limit.
@@ -147,6 +149,11 @@ mod tests {
                 (Verdict::Pass, "00:00:10.000 of 00:00:10.500", &|m| m.header_duration = Some(10.5)),
                 (Verdict::Reject, "00:00:10.000 of 00:00:10.600", &|m| m.header_duration = Some(10.6)),
                 (Verdict::Pass, "00:00:10.000 of 00:00:09.000", &|m| m.header_duration = Some(9.0)),
+                (Verdict::Pass, "00:00:10.900 of 00:00:10.900", &|m| {
+                    m.header_duration = Some(10.9);
+                    m.subtitles = vec![sample::subtitles(2)];
+                    m.subtitles[0].end_time = 10.9;
+                }),
                 (Verdict::Pass, "no duration stated", &|m| m.header_duration = None),
                 (Verdict::Pass, "no duration stated", &|m| m.header_duration = Some(f64::NAN)),
                 (Verdict::Reject, "1 read error", &|m| m.read_errors = 1),

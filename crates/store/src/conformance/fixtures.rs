@@ -12,9 +12,10 @@ use reelfarm_model::{
     TitleId, TitleState, WorkerId,
 };
 
+use crate::changes::{PlannedCost, PlannedTask, SubmitOutcome, TitleChange};
 use crate::records::{ReadyOf, ReadyTask, TaskRecord};
 use crate::report::RetryDecision;
-use crate::store::{PlannedCost, PlannedTask, Store, SubmitOutcome, TitleChange};
+use crate::store::Store;
 
 /// A lease or back-off that does not run out during a test.
 pub const LONG: Duration = Duration::from_secs(3600);
@@ -35,6 +36,8 @@ pub fn submission(name: &str, variant: u32) -> Submission {
         profiles: vec!["dash-clr-2s".to_owned()],
         audio_language: Some("en".to_owned()),
         subtitles: Vec::new(),
+        checksums: Vec::new(),
+        qc_report: None,
         protection: None,
         rights: Rights::default(),
         facts: Facts::default(),

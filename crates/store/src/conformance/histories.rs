@@ -12,13 +12,15 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use reelfarm_model::attempt::LeaseToken;
-use reelfarm_model::{Fence, Progress, TaskKey, TaskState, TitleId, TitleState};
+use reelfarm_model::{Digest, Fence, Progress, TaskKey, TaskState, TitleId, TitleState};
 
 use super::fixtures::{LONG, NONE, failure, key, planned, reprofiled, submission, title, worker};
 use super::model::{Model, Retry, Span, Wish};
+use crate::changes::{PlannedTask, SubmitOutcome};
 use crate::error::StoreError;
+use crate::records::Ruling;
 use crate::report::RetryDecision;
-use crate::store::{PlannedTask, Store, SubmitOutcome};
+use crate::store::Store;
 
 const TASKS: u32 = 6;
 const TITLES: u32 = 3;
@@ -60,6 +62,20 @@ enum Operation {
     Hold {
         title: u32,
         held: bool,
+    },
+    /// Approves one that waits for a person, or one that was rejected.
+    Approve {
+        title: u32,
+        waits: bool,
+    },
+    /// Rejects one in this state, which has it go to that state.
+    Reject {
+        title: u32,
+        from: Option<TitleState>,
+        to: TitleState,
+    },
+    Recheck {
+        title: u32,
     },
     RetryTitle {
         title: u32,
@@ -149,6 +165,10 @@ fn operation() -> impl Strategy<Value = Operation> {
         12 => (which, report).prop_map(|(fence, report)| Operation::Report { fence, report }),
         1 => Just(Operation::Recover),
         1 => (0..TITLES, any::<bool>()).prop_map(|(title, held)| Operation::Hold { title, held }),
+        1 => (0..TITLES, any::<bool>()).prop_map(|(title, waits)| Operation::Approve { title, waits }),
+        1 => (0..TITLES, prop::option::weighted(0.2, some_state()), some_state())
+            .prop_map(|(title, from, to)| Operation::Reject { title, from, to }),
+        1 => (0..TITLES).prop_map(|title| Operation::Recheck { title }),
         1 => (0..TITLES).prop_map(|title| Operation::RetryTitle { title }),
         2 => (0..TITLES, 0..TASKS).prop_map(|(title, task)| Operation::RetryTask { title, task }),
     ]
@@ -177,6 +197,17 @@ fn decision(retry: Retry) -> RetryDecision {
         (None, _) => RetryDecision::Never,
         (Some(span), true) => RetryDecision::After(length(span)),
         (Some(span), false) => RetryDecision::Uncounted(length(span)),
+    }
+}
+
+fn ruling() -> Ruling {
+    Ruling {
+        reviewer: None,
+        why: None,
+        source_digest: Digest::of(b"film"),
+        policy: "default".to_owned(),
+        policy_digest: Digest::of(b"policy"),
+        questions: BTreeSet::new(),
     }
 }
 
@@ -211,6 +242,18 @@ impl<S: Store> History<'_, S> {
             Operation::Hold { title, held } => {
                 let after = self.store.hold(&name(*title), *held).await.expect("asked");
                 assert_eq!(after.is_some(), self.model.hold(*title, *held));
+            }
+            Operation::Approve { title, waits } => {
+                let from = if *waits { TitleState::Review } else { TitleState::Rejected };
+                let generation = self.model.titles.get(title).map_or(1, |title| title.generation);
+                let approved = self.store.approve(&name(*title), generation, from, &ruling()).await;
+                assert_eq!(approved.expect("asked").is_some(), self.model.approve(*title, from));
+            }
+            Operation::Reject { title, from, to } => self.reject(*title, *from, *to).await,
+            Operation::Recheck { title } => {
+                let generation = self.model.titles.get(title).map_or(1, |title| title.generation);
+                let rechecked = self.store.recheck(&name(*title), generation).await.expect("asked");
+                assert_eq!(rechecked.is_some(), self.model.recheck(*title));
             }
             Operation::RetryTitle { title } => {
                 let again = self.store.retry_title(&name(*title)).await.expect("asked");
@@ -274,6 +317,20 @@ impl<S: Store> History<'_, S> {
         let stopped = planned.map(|planned| tasks_of_fences(&planned.stopped));
         let expected = if stale { None } else { self.model.plan(title, &plan) };
         assert_eq!(stopped, expected.map(keys));
+    }
+
+    async fn reject(&mut self, title: u32, from: Option<TitleState>, to: TitleState) {
+        let known = self.model.titles.get(&title);
+        let from = from.or(known.map(|title| title.state)).unwrap_or(TitleState::Review);
+        let generation = known.map_or(1, |title| title.generation);
+        let change = super::fixtures::to(to);
+        let rejected = self.store.reject(&name(title), generation, from, &ruling(), change).await;
+        if to == TitleState::Checking || !from.may_become(to) {
+            assert!(matches!(rejected, Err(StoreError::ForbiddenTransition { .. })), "{rejected:?}");
+            return;
+        }
+        let stopped = rejected.expect("asked").map(|rejected| tasks_of_fences(&rejected.stopped));
+        assert_eq!(stopped, self.model.advance(title, from, to).map(keys));
     }
 
     async fn advance(&mut self, title: u32, from: Option<TitleState>, to: TitleState) {

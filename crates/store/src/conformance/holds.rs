@@ -9,9 +9,10 @@ use super::fixtures::{
     LONG, back_off, dispatch, failure, finish, hold, key, keys, planned, ready, record, start, state,
     submission, submit, submit_and_plan, task, title, to,
 };
+use crate::changes::SubmitOutcome;
 use crate::records::TitleFilter;
 use crate::report::RetryDecision;
-use crate::store::{Store, SubmitOutcome};
+use crate::store::Store;
 
 /// What is at work goes on, and nothing new begins.
 pub async fn a_held_title_is_not_dispatched<S: Store>(store: &S) {

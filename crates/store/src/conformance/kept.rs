@@ -8,9 +8,10 @@ use super::fixtures::{
     LONG, dispatch, failure, keys, planned, record, refused_everywhere, reprofiled, start, state, submission,
     submit_and_plan, title, to, unconditional,
 };
+use crate::changes::SubmitOutcome;
 use crate::records::AttemptEnd;
 use crate::report::RetryDecision;
-use crate::store::{Store, SubmitOutcome};
+use crate::store::Store;
 
 /// Submits a title again from the same source; answers the attempts that are to stop.
 async fn resubmit<S: Store>(store: &S, name: &str, profiles: u32) -> Vec<Fence> {

@@ -270,12 +270,29 @@ impl Model {
 
     /// Answers whether there was something to hold.
     pub(super) fn hold(&mut self, name: u32, held: bool) -> bool {
-        let live =
-            |title: &&mut ModelTitle| matches!(title.state, TitleState::Checking | TitleState::Preparing);
-        let title = self.titles.get_mut(&name).filter(live);
+        let title = self.titles.get_mut(&name).filter(|title| title.state.is_under_way());
         let Some(title) = title else { return false };
         title.held = held;
         true
+    }
+
+    /// Answers whether there was something to approve.
+    pub(super) fn approve(&mut self, name: u32, from: TitleState) -> bool {
+        let Some(title) = self.titles.get_mut(&name).filter(|title| title.state == from) else {
+            return false;
+        };
+        let wish = title.wish;
+        if from == TitleState::Review {
+            title.state = TitleState::Checking;
+        } else {
+            self.submit(name, wish);
+        }
+        true
+    }
+
+    /// Answers whether the title waited for a person.
+    pub(super) fn recheck(&mut self, name: u32) -> bool {
+        self.approve(name, TitleState::Review)
     }
 
     /// Answers whether the title begins again.
@@ -302,6 +319,8 @@ impl Model {
         }
         if is_final {
             self.submit(name, wish);
+        } else {
+            self.recheck(name);
         }
         let mut afresh = BTreeSet::new();
         for number in &again {

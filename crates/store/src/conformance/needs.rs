@@ -6,9 +6,10 @@ use super::fixtures::{
     failure, finish, key, keys, planned, ready, record, start, state, submission, submit, submit_and_plan,
     title, to,
 };
+use crate::changes::{Planned, PlannedTask};
 use crate::records::AttemptEnd;
 use crate::report::RetryDecision;
-use crate::store::{Planned, PlannedTask, Store};
+use crate::store::Store;
 
 /// Fails a task for good, and with it the title of the first generation that wants it.
 async fn fail_with_its_title<S: Store>(store: &S, name: &str, number: u32) {

@@ -12,9 +12,10 @@ use super::fixtures::{
     unconditional, worker,
 };
 use super::publications::{complete, publish};
+use crate::changes::{PlannedCost, PlannedTask, TitleChange};
 use crate::records::{Backlog, Expedite, Expedited, Left, ReadyOf, Wanted};
 use crate::report::RetryDecision;
-use crate::store::{PlannedCost, PlannedTask, Store, TitleChange};
+use crate::store::Store;
 
 fn costly(number: u32, needs: &[u32], expected_ms: i64, tail_ms: i64, part: Part) -> PlannedTask {
     PlannedTask { cost: PlannedCost { expected_ms, tail_ms, part }, ..planned(number, needs) }
@@ -194,7 +195,7 @@ pub async fn what_goes_first_has_a_path_of_its_own<S: Store>(store: &S) {
 
 /// Before a title is planned its length is guessed, and what was looked at for that is no part of the plan.
 pub async fn what_comes_before_the_plan_counts_until_it_is_there<S: Store>(store: &S) {
-    let spec = TaskSpec::Fingerprint(FingerprintSpec { source: source(1) });
+    let spec = TaskSpec::Fingerprint(FingerprintSpec::new(source(1)));
     let guessed = PlannedCost { expected_ms: 5, tail_ms: 900, part: Part::Whole };
     let fingerprint =
         PlannedTask { cost: guessed, ..unconditional(Task::new(spec, &ToolVersions::default())) };
@@ -228,6 +229,12 @@ pub async fn titles_that_wait_for_tasks_are_settled<S: Store>(store: &S) {
     assert_eq!(unsettled().await, [title("checking")], "it was planned, and that was not noted any more");
     submit(store, "new").await;
     assert_eq!(unsettled().await, [title("checking"), title("new")]);
+    to("new", TitleState::Checking, TitleState::Review).await;
+    assert_eq!(
+        unsettled().await,
+        [title("checking"), title("new")],
+        "it may have been judged by another policy"
+    );
     finish(store, 1).await;
     assert_eq!(unsettled().await, [title("checking"), title("new")]);
     finish(store, 2).await;

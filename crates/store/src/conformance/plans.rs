@@ -8,9 +8,10 @@ use super::fixtures::{
     LONG, NONE, failure, finish, key, keys, picture, planned, ready, record, redone, source, start, state,
     submission, submit, submit_and_plan, title, to, unconditional, worker,
 };
+use crate::changes::PlannedTask;
 use crate::error::StoreError;
 use crate::report::RetryDecision;
-use crate::store::{PlannedTask, Store};
+use crate::store::Store;
 
 /// A graph is worked off from its roots.
 pub async fn a_task_is_ready_once_all_it_needs_is_done<S: Store>(store: &S) {
@@ -231,7 +232,7 @@ pub async fn tasks_are_listed_in_the_order_of_planning<S: Store>(store: &S) {
 pub async fn every_kind_of_structure_survives_the_database<S: Store>(store: &S) {
     let film = submit(store, "film").await;
     let task = Task::new(
-        TaskSpec::Fingerprint(FingerprintSpec { source: source(1) }),
+        TaskSpec::Fingerprint(FingerprintSpec::new(source(1))),
         &ToolVersions([("ffmpeg".to_owned(), "5.1".to_owned())].into()),
     );
     let entry = PlannedTask { source: Some(source(1)), ..unconditional(task.clone()) };

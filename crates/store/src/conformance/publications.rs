@@ -8,8 +8,9 @@ use reelfarm_model::task::{FingerprintSpec, PublishSpec, Task, TaskSpec};
 use reelfarm_model::{Digest, SourceReference, TaskKey, TitleState};
 
 use super::fixtures::{LONG, failure, reprofiled, source, submission, submit, title, to, worker};
+use crate::changes::{PlannedTask, TitleChange};
 use crate::report::RetryDecision;
-use crate::store::{PlannedTask, Store, TitleChange};
+use crate::store::Store;
 
 const ORIGIN: &str = "/origin";
 const FILM: &str = "/sources/\"the\" Ünder film.mov";
@@ -34,7 +35,7 @@ pub(super) fn publish(origin: &str, source: Digest) -> PlannedTask {
 
 fn fingerprint(path: &str) -> PlannedTask {
     let source = SourceReference { path: path.into(), ..source(0) };
-    unconditional(TaskSpec::Fingerprint(FingerprintSpec { source }))
+    unconditional(TaskSpec::Fingerprint(FingerprintSpec::new(source)))
 }
 
 pub(super) async fn complete<S: Store>(store: &S, task: &TaskKey, result: &serde_json::Value) {
@@ -48,7 +49,7 @@ async fn read<S: Store>(store: &S, generation: u64, path: &str, sha256: Digest) 
     let entry = fingerprint(path);
     let planned = store.plan(&title("film"), generation, std::slice::from_ref(&entry)).await;
     assert!(planned.expect("asked").is_some());
-    let found = Fingerprint { sha256, md5: "0".repeat(32), size: 1 };
+    let found = Fingerprint { sha256, md5: "0".repeat(32), sha1: None, size: 1 };
     complete(store, &entry.task.key, &serde_json::to_value(found).expect("JSON")).await;
 }
 

@@ -5,7 +5,8 @@ use reelfarm_model::title::Submission;
 use reelfarm_model::{Digest, KeyDivision, KeySource, KeyUris, Protection, Rights, Standing, TitleState};
 
 use super::fixtures::{submission, title, to};
-use crate::store::{Store, SubmitOutcome};
+use crate::changes::SubmitOutcome;
+use crate::store::Store;
 
 fn protection(key: &str) -> Protection {
     let uri = |name: &str| format!("skd://{name}/\"{{kid}}\"");

@@ -6,8 +6,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use reelfarm_model::{Digest, TaskState, TitleState};
 
 use super::fixtures::{dispatch, failure, planned, state, submission, submit, submit_and_plan, title, to};
+use crate::changes::{SubmitOutcome, TitleChange};
 use crate::error::StoreError;
-use crate::store::{Store, SubmitOutcome, TitleChange};
+use crate::store::Store;
 
 /// A first submission.
 pub async fn an_unknown_name_becomes_generation_one<S: Store>(store: &S) {

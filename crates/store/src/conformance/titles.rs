@@ -8,9 +8,10 @@ use reelfarm_model::{Code, Digest, Failure, TaskState, TitleState};
 use super::fixtures::{
     LONG, dispatch, failure, finish, planned, ready, record, start, state, submit, submit_and_plan, title, to,
 };
+use crate::changes::TitleChange;
 use crate::error::StoreError;
 use crate::records::AttemptEnd;
-use crate::store::{Store, TitleChange};
+use crate::store::Store;
 
 /// Two who change a title do not undo each other's change.
 pub async fn a_change_needs_the_right_generation_and_state<S: Store>(store: &S) {
@@ -61,6 +62,8 @@ pub async fn what_a_change_leaves_out_stays<S: Store>(store: &S) {
     let film = submit(store, "film").await;
     let report = QcReport {
         schema: 1,
+        source_sha256: None,
+        external: false,
         policy: "default".to_owned(),
         ladder: "default".to_owned(),
         verdict: Verdict::Pass,

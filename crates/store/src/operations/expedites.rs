@@ -1,6 +1,6 @@
 //! Titles that somebody has go before all others of their route, so many a day.
 
-use reelfarm_model::{Title, TitleId, TitleState};
+use reelfarm_model::{Title, TitleId};
 
 use super::dialect::Connection;
 use super::queries;
@@ -19,9 +19,7 @@ pub(super) async fn expedite(
     wish: &Expedite,
 ) -> Result<Expedited, Fault> {
     let known = queries::title(connection, title).await?;
-    let Some(known) =
-        known.filter(|title| matches!(title.state, TitleState::Checking | TitleState::Preparing))
-    else {
+    let Some(known) = known.filter(|title| title.state.is_under_way()) else {
         return Ok(Expedited::NotUnderWay);
     };
     if known.expedited_ms.is_some() {

@@ -14,6 +14,7 @@ mod order;
 mod planning;
 mod queries;
 mod retries;
+mod reviews;
 mod sql;
 mod standing;
 mod submissions;
@@ -29,19 +30,22 @@ use async_trait::async_trait;
 use reelfarm_model::attempt::ArtifactRecord;
 use reelfarm_model::message::TaskMessage;
 use reelfarm_model::title::Submission;
-use reelfarm_model::{ArtifactKey, Digest, Fence, Standing, TaskKey, Title, TitleId, TitleState};
+use reelfarm_model::{
+    ArtifactKey, Digest, Fence, ReviewRecord, Standing, TaskKey, Title, TitleId, TitleState,
+};
 
 use super::open::known_schema;
 use super::{Form, dialect};
 use crate::access::{Access, Answer, Claim, ClaimToken, KeyedRequest, NewToken, TokenRecord};
+use crate::changes::{Advanced, Planned, PlannedTask, Retried, Reviewed, Submitted, TitleChange};
 use crate::error::StoreError;
 use crate::leadership::{Candidate, Election, Leader, Leadership, Term};
 use crate::records::{
     AttemptRecord, Backlog, Counts, Expedite, ExpediteRecord, Expedited, ExpiredAttempt, FinishedRun, Left,
-    ReadyOf, ReadyTask, TaskRecord, TitleFilter, UnderWay,
+    ReadyOf, ReadyTask, Ruling, TaskRecord, TitleFilter, UnderWay,
 };
 use crate::report::{AttemptReport, Recorded};
-use crate::store::{Advanced, Planned, PlannedTask, Retried, Store, Submitted, TitleChange};
+use crate::store::Store;
 
 /// A time that comes `by` after `now`, in milliseconds.
 fn later(now: i64, by: Duration) -> i64 {
@@ -122,6 +126,35 @@ impl Store for Form {
 
     async fn expedites(&self, since_ms: i64, limit: usize) -> Result<Vec<ExpediteRecord>, StoreError> {
         read!(self, "list the titles that were expedited", expedites::expedites, since_ms, limit)
+    }
+
+    async fn approve(
+        &self,
+        title: &TitleId,
+        generation: u64,
+        from: TitleState,
+        ruling: &Ruling,
+    ) -> Result<Option<Reviewed>, StoreError> {
+        write!(self, "approve a title", reviews::approve, title, generation, from, ruling)
+    }
+
+    async fn reject(
+        &self,
+        title: &TitleId,
+        generation: u64,
+        from: TitleState,
+        ruling: &Ruling,
+        change: TitleChange,
+    ) -> Result<Option<Reviewed>, StoreError> {
+        write!(self, "reject a title", reviews::reject, title, generation, from, ruling, &change)
+    }
+
+    async fn recheck(&self, title: &TitleId, generation: u64) -> Result<Option<Title>, StoreError> {
+        write!(self, "have a title checked again", reviews::recheck, title, generation)
+    }
+
+    async fn reviews(&self, title: Option<&TitleId>, limit: usize) -> Result<Vec<ReviewRecord>, StoreError> {
+        read!(self, "list what people decided", reviews::reviews, title, limit)
     }
 
     async fn retry_title(&self, title: &TitleId) -> Result<Option<Submitted>, StoreError> {

@@ -15,7 +15,7 @@ use crate::rows::{from_json, from_name, from_text, to_json};
 pub(super) async fn unsettled_titles(connection: &mut Connection) -> Result<Vec<TitleId>, Fault> {
     let titles: Vec<String> = sqlx::query_scalar(
         // The first list is word for word as the index `tasks_deciding` has it, or that is not used.
-        "SELECT title FROM titles WHERE state = 'withdrawing' OR (state = 'preparing' AND title IN \
+        "SELECT title FROM titles WHERE state IN ('review', 'withdrawing') OR (state = 'preparing' AND title IN \
          (SELECT title_tasks.title FROM tasks CROSS JOIN title_tasks WHERE title_tasks.task = tasks.task \
          AND title_tasks.wanted = 1 \
          AND (tasks.state = 'failed' OR (tasks.state = 'done' AND tasks.kind = 'publish')))) \
@@ -148,7 +148,7 @@ pub(super) async fn backlog(connection: &mut Connection) -> Result<Backlog, Faul
     let mut rows = sqlx::query_as::<_, WantRow>(
         "SELECT titles.title, title_tasks.task, title_tasks.tail_ms, title_tasks.part, titles.state, \
          CAST(titles.held AS BIGINT) AS held, titles.submitted_ms FROM titles CROSS JOIN title_tasks \
-         WHERE titles.state IN ('checking', 'preparing', 'withdrawing') AND title_tasks.title = titles.title \
+         WHERE titles.state IN ('checking', 'review', 'preparing', 'withdrawing') AND title_tasks.title = titles.title \
          AND title_tasks.wanted = 1",
     )
     .fetch(connection);

@@ -8,10 +8,10 @@ use super::attempts::to_keys;
 use super::dialect::{Connection, one_of, rows};
 use super::sql::idle_state;
 use super::titles::cancel_unwanted;
+use crate::changes::{Planned, PlannedTask};
 use crate::error::StoreError;
 use crate::fault::Fault;
 use crate::rows::{from_text, to_generation, to_json, to_optional_json};
-use crate::store::{Planned, PlannedTask};
 
 /// See [`Store::plan`](crate::Store::plan).
 pub(super) async fn plan(

@@ -330,6 +330,10 @@ pub(super) async fn counts(connection: &mut Connection) -> Result<Counts, Fault>
     for (state, number) in titles {
         counts.titles.insert(from_text("a title's state", &state)?, count(number)?);
     }
+    counts.asked_ms = sqlx::query_scalar("SELECT MIN(asked_ms) FROM titles WHERE state = $1")
+        .bind(TitleState::Review.as_str())
+        .fetch_one(&mut *connection)
+        .await?;
     let tasks: Vec<(String, String, i64)> =
         sqlx::query_as("SELECT kind, state, COUNT(*) FROM tasks GROUP BY kind, state")
             .fetch_all(connection)

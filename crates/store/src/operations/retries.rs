@@ -8,10 +8,10 @@ use super::attempts::to_keys;
 use super::dialect::{Connection, one_of};
 use super::planning::{dependents, forget, reset, revive_what_is_needed, settle, want_what_is_needed};
 use super::titles::cancel_unwanted;
-use super::{queries, submissions};
+use super::{queries, reviews, submissions};
+use crate::changes::{Retried, Submitted};
 use crate::fault::Fault;
 use crate::rows::{from_json, from_text, to_json};
-use crate::store::{Retried, Submitted};
 
 /// See [`Store::retry_title`](crate::Store::retry_title).
 pub(super) async fn retry_title(
@@ -47,6 +47,9 @@ pub(super) async fn retry_task(
     }
     if known.state.is_final() {
         known = submissions::submit(connection, now, &known.submission).await?.title;
+    } else if known.state == TitleState::Review {
+        // What a person was asked may have followed from what is done again.
+        known = reviews::check_again(connection, now, known).await?;
     }
     let afresh = start_afresh(connection, &again).await?;
     let mut changed = again;

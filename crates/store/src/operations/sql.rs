@@ -5,7 +5,7 @@ macro_rules! title_columns {
     () => {
         "titles.generation, titles.state, titles.submission, titles.source_digest, titles.report, titles.failure, \
          titles.submitted_ms, titles.arrived_ms, titles.changed_ms, CAST(titles.held AS BIGINT) AS held, \
-         CAST(titles.leftovers AS BIGINT) AS leftovers, titles.expedited_ms"
+         CAST(titles.leftovers AS BIGINT) AS leftovers, titles.expedited_ms, titles.policy_digest, titles.asked_ms"
     };
 }
 pub(super) use title_columns;

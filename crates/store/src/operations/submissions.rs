@@ -5,9 +5,9 @@ use reelfarm_model::{Title, TitleState};
 
 use super::dialect::Connection;
 use super::{queries, standing, titles};
+use crate::changes::{SubmitOutcome, Submitted};
 use crate::fault::Fault;
 use crate::rows::{to_generation, to_json};
-use crate::store::{SubmitOutcome, Submitted};
 
 /// See [`Store::submit`](crate::Store::submit).
 pub(super) async fn submit(
@@ -70,13 +70,15 @@ pub(super) async fn submit(
         held,
         leftovers,
         expedited_ms,
+        review: None,
     };
     sqlx::query(
         "INSERT INTO titles (title, generation, state, submission, submitted_ms, changed_ms, leftovers, arrived_ms, \
          expedited_ms) VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8) ON CONFLICT (title) DO UPDATE SET generation = excluded.generation, \
          state = excluded.state, submission = excluded.submission, source_digest = NULL, report = NULL, \
          failure = NULL, submitted_ms = excluded.submitted_ms, changed_ms = excluded.changed_ms, \
-         leftovers = excluded.leftovers, arrived_ms = excluded.arrived_ms, expedited_ms = excluded.expedited_ms",
+         leftovers = excluded.leftovers, arrived_ms = excluded.arrived_ms, expedited_ms = excluded.expedited_ms, \
+         policy_digest = NULL, asked_ms = NULL",
     )
     .bind(submission.title.as_str())
     .bind(to_generation(generation))

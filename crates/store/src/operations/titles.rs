@@ -5,11 +5,11 @@ use reelfarm_model::{Fence, Title, TitleId, TitleState};
 use super::dialect::{Connection, one_of};
 use super::endings::{end, to_fence};
 use super::{queries, standing};
+use crate::changes::{Advanced, TitleChange};
 use crate::error::StoreError;
 use crate::fault::Fault;
 use crate::records::AttemptEnd;
 use crate::rows::{to_generation, to_json, to_optional_json};
-use crate::store::{Advanced, TitleChange};
 
 /// See [`Store::advance`](crate::Store::advance).
 pub(super) async fn advance(
@@ -29,6 +29,8 @@ pub(super) async fn advance(
         "UPDATE titles SET state = COALESCE($4, state), source_digest = COALESCE($5, source_digest), \
          report = COALESCE($6, report), changed_ms = $8, leftovers = COALESCE($9, leftovers), \
          failure = CASE WHEN $4 = 'published' THEN NULL ELSE COALESCE($7, failure) END, \
+         policy_digest = COALESCE($10, policy_digest), \
+         asked_ms = CASE WHEN $4 = 'review' THEN $8 ELSE asked_ms END, \
          expedited_ms = CASE WHEN $4 IN ('published', 'cancelled') THEN NULL ELSE expedited_ms END \
          WHERE title = $1 AND generation = $2 AND state = $3",
     )
@@ -41,6 +43,7 @@ pub(super) async fn advance(
     .bind(to_optional_json("a failure", change.failure.as_ref())?)
     .bind(now)
     .bind(change.leftovers.map(i16::from))
+    .bind(change.policy_digest.map(|digest| digest.to_string()))
     .execute(&mut *connection)
     .await?
     .rows_affected();
@@ -51,7 +54,8 @@ pub(super) async fn advance(
     if to == TitleState::Published {
         standing::publish(connection, title).await?;
     }
-    // The generation is planned or over: it is known what it wants of what an earlier one began.
+    // The generation is planned or over, or waits for a person, and nothing of it is to be at work meanwhile: it is known
+    // what it wants of what an earlier one began.
     let mut released = keep_nothing(connection, title).await?;
     if to.is_final() || to == TitleState::Withdrawing {
         released.extend(want_nothing(connection, title).await?);
@@ -73,9 +77,7 @@ pub(super) async fn hold(
     held: bool,
 ) -> Result<Option<Title>, Fault> {
     let known = queries::title(connection, title).await?;
-    let Some(known) =
-        known.filter(|title| matches!(title.state, TitleState::Checking | TitleState::Preparing))
-    else {
+    let Some(known) = known.filter(|title| title.state.is_under_way()) else {
         return Ok(None);
     };
     if known.held == held {

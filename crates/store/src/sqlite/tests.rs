@@ -12,11 +12,12 @@ use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
 use super::open::MIGRATIONS;
 use super::*;
+use crate::changes::SubmitOutcome;
 use crate::conformance::fixtures::{
     LONG, dispatch, finish, key, planned, start, state, submission, submit, submit_and_plan, title, to,
 };
 use crate::conformance::publications;
-use crate::store::{Store as _, SubmitOutcome};
+use crate::store::Store as _;
 
 async fn store() -> (SqliteStore, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();

@@ -40,6 +40,7 @@ impl Metrics {
         let shared = Shared {
             titles: registry.gauges(&spec::TITLES)?,
             title_deadlines: registry.gauges(&spec::TITLE_DEADLINES)?,
+            review_wait: registry.gauges(&spec::REVIEW_WAIT)?,
             slots_promised_beyond: registry.gauges(&spec::SLOTS_PROMISED_BEYOND)?,
             tasks: registry.gauges(&spec::TASKS)?,
             task_duration: registry.histograms(&spec::TASK_DURATION)?,
@@ -73,6 +74,7 @@ impl Shared {
         for risk in RISKS {
             self.title_deadlines.with_label_values(&[risk]);
         }
+        self.review_wait.with_label_values::<&str>(&[]);
         for kind in TaskKind::ALL.map(TaskKind::as_str) {
             for state in TaskState::ALL {
                 self.tasks.with_label_values(&[kind, state.as_str()]);

@@ -80,7 +80,12 @@ pub(super) const TASKS: MetricSpecification =
 pub(super) const TITLE_DEADLINES: MetricSpecification = gauge(
     "reelfarm_title_deadlines",
     &["risk"],
-    "Titles under way, by whether they will be on time: late, at-risk, on-time or undated; unserved where no worker serves a pool that they need, held, or unknown where they are new.",
+    "Titles under way, by whether they will be on time: late, at-risk, on-time or undated; unserved where no worker serves a pool that they need, review where a person has to decide, held, or unknown where they are new.",
+);
+pub(super) const REVIEW_WAIT: MetricSpecification = gauge(
+    "reelfarm_review_wait_seconds",
+    &[],
+    "How long the title has waited that has waited for a person's decision the longest; 0 where none does.",
 );
 pub(super) const SLOTS_PROMISED_BEYOND: MetricSpecification = gauge(
     "reelfarm_slots_promised_beyond",
@@ -168,6 +173,7 @@ pub const SPECIFICATION: &[MetricSpecification] = &[
     BUILD_INFO,
     TITLES,
     TITLE_DEADLINES,
+    REVIEW_WAIT,
     SLOTS_PROMISED_BEYOND,
     TASKS,
     TASK_DURATION,

@@ -104,7 +104,7 @@ pub struct Conclusion {
     /// The audio programmes, at least one; the first is the default.
     pub audio: Vec<AudioProgramme>,
     /// Where decoding can begin, for films that are made in chunks.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "DecodingStarts::is_unknown")]
     pub decoding: DecodingStarts,
     /// What to expect of decoding and encoding it; absent where the pictures could not be looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -120,6 +120,13 @@ pub struct DecodingStarts {
     pub key_frames: Vec<KeyFrameRun>,
     /// Whether pictures that follow a key frame in the file may be shown before it: who begins there drops them.
     pub open_groups: bool,
+}
+
+impl DecodingStarts {
+    /// Whether nothing is known: decoding begins with the film.
+    pub fn is_unknown(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Key frames at an equal distance.

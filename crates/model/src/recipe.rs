@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 /// Our own code, a number a kind of work. Raise one with any change of the bytes that this work gives: artifacts made
 /// with the old number are then made again, and workers of the old program no longer take such tasks.
-const RECIPES: [(&str, u32); 8] = [
-    (ToolVersions::MEASURE_RECIPE, 2),
+const RECIPES: [(&str, u32); 9] = [
+    (ToolVersions::MEASURE_RECIPE, 1),
+    (ToolVersions::QC_RECIPE, 1),
     (ToolVersions::ENCODE_RECIPE, 1),
     (ToolVersions::SUBTITLES_RECIPE, 2),
     (ToolVersions::KEYS_RECIPE, 2),
@@ -31,8 +32,10 @@ impl ToolVersions {
     pub const X264: &'static str = "x264";
     /// Name of Shaka Packager.
     pub const PACKAGER: &'static str = "packager";
-    /// Our own part in fingerprints and measurements.
+    /// Our own part in fingerprints.
     pub const MEASURE_RECIPE: &'static str = "measure-recipe";
+    /// Our own part in measurements, and in fingerprints that hold more than older workers know of.
+    pub const QC_RECIPE: &'static str = "qc-recipe";
     /// Our own part in renditions.
     pub const ENCODE_RECIPE: &'static str = "encode-recipe";
     /// How subtitles are read and written.

@@ -13,8 +13,10 @@ impl TaskSpec {
     pub(super) fn tool_names(&self) -> &'static [&'static str] {
         use ToolVersions as T;
         match self {
+            // An older worker would pass over SHA-1 without a word: it lacks this recipe.
+            Self::Fingerprint(spec) if spec.sha1 => &[T::QC_RECIPE],
             Self::Fingerprint(_) => &[T::MEASURE_RECIPE],
-            Self::Qc(_) => &[T::FFMPEG, T::MEASURE_RECIPE],
+            Self::Qc(_) => &[T::FFMPEG, T::QC_RECIPE],
             Self::EncodeVideo(_) => &[T::FFMPEG, T::X264, T::ENCODE_RECIPE],
             Self::EncodeAudio(_) => &[T::FFMPEG, T::ENCODE_RECIPE],
             Self::Subtitles(_) => &[T::SUBTITLES_RECIPE],

@@ -7,7 +7,7 @@ use reelfarm_model::{Failure, Progress, TaskKey, TaskKind, Title, TitleId};
 /// One thing that happened. What happens to an attempt happens to every title that wants its task: each gets an event.
 #[derive(Clone, Debug)]
 pub enum FarmEvent {
-    /// A title reached another state, or was submitted.
+    /// A title reached another state, or was submitted; without what is [abridged].
     TitleChanged(Box<Title>),
     /// A title's tasks are known.
     Planned {
@@ -54,6 +54,16 @@ pub enum FarmEvent {
         /// What is to be expected of it.
         foreseen: Foreseen,
     },
+}
+
+/// A title without what is long, and of use to those alone who look at it closely: where decoding can begin, and the report
+/// that came with the submission, whose checks are in its own.
+pub fn abridged(mut title: Title) -> Title {
+    title.submission.qc_report = None;
+    if let Some(conclusion) = title.report.as_mut().and_then(|report| report.conclusion.as_mut()) {
+        conclusion.decoding.key_frames.clear();
+    }
+    title
 }
 
 impl FarmEvent {

@@ -14,6 +14,13 @@ pub fn is_line(text: &str) -> bool {
     (1..=LONGEST_LINE).contains(&text.chars().count()) && !text.chars().any(char::is_control)
 }
 
+/// A text as such a line: with other characters in place of those that are none, and cut; `None` where there is no text.
+pub fn as_line(text: &str) -> Option<String> {
+    let printable = |character: char| if character.is_control() { '\u{fffd}' } else { character };
+    let line: String = text.chars().take(LONGEST_LINE).map(printable).collect();
+    (!line.is_empty()).then_some(line)
+}
+
 /// The facts of a title with these profiles, where they can be true together and name what there is; the profiles that go
 /// first by id. A broadcast in the past is no mistake: the title is late.
 ///
@@ -64,6 +71,17 @@ fn first_profiles(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_text_can_be_made_a_line() {
+        for (text, line) in
+            [("film.mov.md5", Some("film.mov.md5")), ("a\u{1b}\nb", Some("a\u{fffd}\u{fffd}b")), ("", None)]
+        {
+            assert_eq!(as_line(text).as_deref(), line, "{text:?}");
+        }
+        let cut = as_line(&"ü".repeat(LONGEST_LINE + 1)).unwrap();
+        assert!(is_line(&cut) && cut.chars().count() == LONGEST_LINE);
+    }
 
     fn list() -> ProfileList {
         ProfileList::parse("profiles.toml", reelfarm_packaging::profiles::BUILT_IN).unwrap()

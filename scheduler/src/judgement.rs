@@ -13,6 +13,7 @@ use reelfarm_qc::delivery::{Delivery, NotComputed};
 use reelfarm_qc::external;
 
 use crate::plan::{fingerprint_task, measure_task};
+use crate::policy::FarmPolicy;
 use crate::service::{Scheduler, SchedulerError};
 
 impl Scheduler {
@@ -55,7 +56,7 @@ impl Scheduler {
 
     /// What people's decisions about a title hold under.
     pub(crate) fn judged_by(&self, title: &Title) -> Digest {
-        judged_by(&title.submission, self.policy_of(title).digest())
+        judged_by(&title.submission, self.policy_of(title))
     }
 }
 
@@ -87,8 +88,14 @@ fn not_computed(error: NotComputed) -> Failure {
     Failure::new(Code::Internal, error.to_string())
 }
 
-/// What people's decisions about a title hold under: the policy with this digest, or the report that came with the
-/// submission, which no policy of the farm's changes.
-pub fn judged_by(submission: &Submission, policy: Digest) -> Digest {
-    submission.qc_report.as_ref().map_or(policy, |report| digest_of("external QC report", report))
+/// What people's decisions about a title hold under: the policy, or the report that came with the submission. Of that the
+/// farm's policy changes one thing: whether there must be a checksum, where neither report nor submission says anything of one.
+pub fn judged_by(submission: &Submission, policy: &FarmPolicy) -> Digest {
+    let Some(report) = &submission.qc_report else { return policy.digest() };
+    let says_of_a_checksum = report.checks.iter().any(|check| check.code == Code::QcChecksum);
+    if says_of_a_checksum || !submission.checksums.is_empty() {
+        return digest_of("external QC report", report);
+    }
+    let checksum = format!("{:?}", policy.policy().checksum);
+    digest_of("external QC report", &(report, checksum))
 }

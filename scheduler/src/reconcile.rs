@@ -173,7 +173,8 @@ impl Scheduler {
     /// Waits for the publication, or ends the title with the first task that failed for good.
     async fn prepare(&mut self, title: &Title) -> Result<Step, SchedulerError> {
         let tasks = self.store.tasks_of(&title.submission.title).await?;
-        for failed in tasks.iter().filter(|record| record.state == TaskState::Failed) {
+        let failed = tasks.iter().filter(|record| record.state == TaskState::Failed);
+        for failed in failed.filter(|failed| !is_superseded(failed, &tasks)) {
             if !self.try_from_own_source(title, failed).await? {
                 return self.end(title, Some(failure_of(failed))).await;
             }
@@ -199,7 +200,12 @@ impl Scheduler {
         };
         let online = self.is_online_all_the_same(title, &record).await?;
         if matches!(online, Some(Part::Whole)) {
-            tracing::warn!(title = %id, "its publication had taken place before it could be stopped");
+            let message = "its publication had taken place before it could be stopped";
+            if is_refused_by_a_person(title) {
+                tracing::error!(title = %id, "rejected too late, and online: {message}");
+            } else {
+                tracing::warn!(title = %id, "{message}");
+            }
             return self.advance(title, over(TitleState::Published, false)).await;
         }
         let mut failure = title.failure.clone();
@@ -219,7 +225,7 @@ impl Scheduler {
             }
         }
         let is_rejected = title.report.as_ref().is_some_and(|report| report.conclusion.is_none())
-            || failure.as_ref().is_some_and(|failure| failure.code == Code::ReviewRejected);
+            || is_refused_by_a_person(title);
         let to = match &failure {
             Some(_) if is_rejected => TitleState::Rejected,
             Some(_) => TitleState::Failed,
@@ -375,9 +381,25 @@ impl Scheduler {
     }
 }
 
+/// Whether somebody looked at a title and rejected it.
+fn is_refused_by_a_person(title: &Title) -> bool {
+    title.failure.as_ref().is_some_and(|failure| failure.code == Code::ReviewRejected)
+}
+
 /// Whether it is the last step of a title, after which all of it is online.
 const fn publishes_whole(spec: &TaskSpec) -> bool {
     matches!(spec, TaskSpec::Publish(spec) if !spec.more_follow)
+}
+
+/// Whether a task that failed was planned by an older program, with whose tools no worker is left, and the same was done by
+/// newer ones: nothing is lost with it.
+fn is_superseded(failed: &TaskRecord, tasks: &[TaskRecord]) -> bool {
+    let supersedes = |other: &TaskRecord| {
+        other.state == TaskState::Done
+            && other.task.key != failed.task.key
+            && other.task.spec == failed.task.spec
+    };
+    tasks.iter().any(supersedes)
 }
 
 /// Whether an attempt of a task has worked at its title's folder at the origin.

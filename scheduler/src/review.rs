@@ -168,6 +168,13 @@ async fn reject(store: &dyn Store, title: &Title, ruling: &Ruling) -> Result<Opt
     store.reject(id, title.generation, title.state, ruling, change).await
 }
 
+/// Whether the latest decision about these bytes is a rejection, whatever judged them then. A report from elsewhere that asks
+/// nothing does not take it back: somebody has to look again. `records` are the title's decisions, the latest first.
+fn is_rejected(records: &[ReviewRecord], source: Digest) -> bool {
+    let latest = records.iter().find(|record| record.source_digest == source);
+    latest.is_some_and(|record| record.decision == Decision::Rejected)
+}
+
 impl Scheduler {
     /// Does with a title what a person decided.
     pub(crate) async fn decide(&mut self, id: &TitleId, wish: DecisionWish) -> Result<Title, Failure> {
@@ -190,13 +197,15 @@ impl Scheduler {
         source: Digest,
         report: &QcReport,
     ) -> Result<Ruled, SchedulerError> {
-        if report.verdict != Verdict::Human {
+        let (asks, is_external) = (report.verdict == Verdict::Human, title.submission.qc_report.is_some());
+        if !asks && !is_external {
             return Ok(Ruled::Unasked);
         }
         let records = self.store.reviews(Some(&title.submission.title), usize::MAX).await?;
         let record = in_force(&records, source, self.judged_by(title), &questions(report));
         Ok(match record {
-            None => Ruled::Open,
+            None if asks || is_rejected(&records, source) => Ruled::Open,
+            None => Ruled::Unasked,
             Some(record) => match record.decision {
                 Decision::Approved => Ruled::Approved,
                 Decision::Rejected => Ruled::Rejected(record.failure()),

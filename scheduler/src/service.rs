@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::attempts::{Active, Stopping};
 use crate::commands::{explain, wrong_state};
 use crate::errands::{Returned, in_time};
-use crate::event::FarmEvent;
+use crate::event::{FarmEvent, abridged};
 use crate::forecast::Forecasts;
 use crate::handle::{Command, Handle};
 use crate::name::{self, Claim, Online};
@@ -259,6 +259,11 @@ impl Scheduler {
     }
 
     pub(crate) fn emit(&self, event: FarmEvent) {
+        let event = match event {
+            // Many are kept for those who watch slowly.
+            FarmEvent::TitleChanged(title) => FarmEvent::TitleChanged(Box::new(abridged(*title))),
+            other => other,
+        };
         // Nobody may be watching; the store is the truth.
         drop(self.events.send(event));
     }

@@ -12,10 +12,11 @@ use crate::farm::{Farm, body, problem, wait_until};
 
 const DECIDE: &[Scope] = &[Scope::Operator, Scope::Reviewer, Scope::Admin];
 
-const ROUTES: [(Method, &str, &[Scope]); 17] = [
+const ROUTES: [(Method, &str, &[Scope]); 18] = [
     (Method::GET, "/api/v1/titles", &Scope::ALL),
     (Method::GET, "/api/v1/titles/none", &Scope::ALL),
     (Method::GET, "/api/v1/titles/none/events", &Scope::ALL),
+    (Method::GET, "/api/v1/titles/none/report", &Scope::ALL),
     (Method::GET, "/api/v1/events?title=none", &Scope::ALL),
     (Method::GET, "/api/v1/workers", &Scope::ALL),
     (Method::GET, "/api/v1/queues", &Scope::ALL),

@@ -49,6 +49,7 @@ fn a_film_that_somebody_has_to_look_at_is_made_once_it_is_approved() {
     let status = bench.output(["status", "film"]);
     let shown = String::from_utf8_lossy(&status.stdout).into_owned();
     assert!(shown.starts_with("film  review\n") && shown.contains("QC asks about audio language"), "{shown}");
+    assert!(shown.contains("then   reelfarm approve film --asked-ms "), "{shown}");
     let approved = bench.output(["approve", "film", "--why", "it is in Basque"]);
     assert!(approved.status.success(), "{}", describe(&approved));
     assert_eq!(String::from_utf8_lossy(&approved.stdout), "film  approved, now checking\n");

@@ -132,11 +132,11 @@ impl MediaProcess {
                     }
                 },
                 None => break,
+                // What it says is not to be had any more, so there is nothing to wait for.
                 Some(Err(error)) => {
-                    let failure =
-                        Failure::new(Code::Internal, format!("the media process cannot be read: {error}"));
-                    answer = Some(Err(failure));
-                    break;
+                    kill(child).await;
+                    let message = format!("the media process cannot be read: {error}");
+                    return Err(Failure::new(Code::Internal, message));
                 }
             }
         }
@@ -161,14 +161,19 @@ impl MediaProcess {
 
     /// Kills a child that hangs, and gives the failure that says so.
     async fn stop(&self, child: &mut Child) -> Failure {
-        drop(child.start_kill());
-        drop(child.wait().await);
+        kill(child).await;
         let seconds = self.hang_after.as_secs();
         Failure::new(
             Code::EncodeHung,
             format!("the media process made no progress for {seconds} s and was stopped"),
         )
     }
+}
+
+/// Ends a child, if it has not ended by itself.
+async fn kill(child: &mut Child) {
+    drop(child.start_kill());
+    drop(child.wait().await);
 }
 
 /// Reads a stream to its end and keeps the end of it.

@@ -153,7 +153,7 @@ async fn a_process_dies_when_nobody_waits_for_it() {
 
 #[tokio::test]
 async fn an_answer_without_end_is_not_gathered() {
-    let stand_in = StandIn::new("head -c 80000000 /dev/zero | tr '\\0' x\nwhile :; do :; done", HANG_AFTER);
+    let stand_in = StandIn::new("head -c 80000000 /dev/zero | tr '\\0' x\nwhile :; do :; done", PATIENCE);
     let failure = stand_in.run(|_| ()).await.unwrap_err();
     assert_eq!(failure.code, Code::Internal, "{failure}");
     assert!(stand_in.is_gone());

@@ -234,10 +234,12 @@ fn asked(title: &Title) -> String {
     let checks = title.report.iter().flat_map(|report| &report.checks);
     let asked = checks.filter(|check| check.verdict == Verdict::Human);
     let asked: Vec<_> = asked.map(|check| format!("{} ({})", check.name, check.code)).collect();
-    let (id, asked) = (&title.submission.title, asked.join(", "));
-    format!(
-        "it waits for a person: QC asks about {asked}; `reelfarm approve {id}`, or `reelfarm reject {id} --why …`"
-    )
+    let id = &title.submission.title;
+    let asked = match asked.as_slice() {
+        [] => "these bytes were rejected before, and the report that came with them asks nothing".to_owned(),
+        asked => format!("QC asks about {}", asked.join(", ")),
+    };
+    format!("it waits for a person: {asked}; `reelfarm approve {id}`, or `reelfarm reject {id} --why …`")
 }
 
 fn reason(

@@ -18,6 +18,7 @@ pub struct TitleStatus {
     /// What it waits for.
     pub standing: Standing,
     /// What people decided about it, the latest first.
+    #[serde(default)]
     pub reviews: Vec<ReviewRecord>,
     /// Its tasks, in the order of planning.
     pub tasks: Vec<TaskStatus>,

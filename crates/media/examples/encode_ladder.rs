@@ -29,6 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         height: height.parse()?,
         rotation: 0,
         deinterlace: false,
+        field_order: None,
         matrix: "bt709".into(),
         full_range: false,
     };

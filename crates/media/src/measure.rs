@@ -10,9 +10,11 @@ mod bitrate;
 mod combined;
 mod continuity;
 mod detail;
+mod edits;
 mod fields;
 mod gaps;
 mod grid;
+mod language;
 mod line;
 mod packets;
 mod pairs;
@@ -30,7 +32,7 @@ use std::sync::{Mutex, PoisonError};
 
 use ffmpeg_next::{Packet, Stream, media};
 use reelfarm_model::Progress;
-use reelfarm_model::measurement::{Measurements, OpenError, OpenErrorKind};
+use reelfarm_model::measurement::{EditList, Measurements, OpenError, OpenErrorKind};
 
 use self::audio::AudioMeter;
 use self::pairs::Pairs;
@@ -87,6 +89,8 @@ struct Pass {
     tracks: Vec<TrackMeter>,
     pairs: Pairs,
     packets: u64,
+    /// Of all packets.
+    bytes: u64,
     measurements: Measurements,
 }
 
@@ -129,6 +133,7 @@ impl Pass {
         let mut measurements = empty(source.size());
         measurements.container = source.container();
         measurements.header_duration = source.header_duration();
+        measurements.header_end = header_end(&source);
         let mut tracks = Vec::new();
         let mut measured = Vec::new();
         let channels = channels(&source);
@@ -156,7 +161,7 @@ impl Pass {
         }
         source.read_only(&measured);
         let pairs = Pairs::of(tracks.iter_mut().filter_map(TrackMeter::audio));
-        Ok(Self { source, tracks, pairs, packets: 0, measurements })
+        Ok(Self { source, tracks, pairs, packets: 0, bytes: 0, measurements })
     }
 
     /// Reads to the end, unless `give_up_on_damage` and there was some, or it is too much.
@@ -172,6 +177,7 @@ impl Pass {
             match self.source.read()? {
                 Read::Packet(packet) => {
                     self.packets += 1;
+                    self.bytes += packet.size() as u64;
                     let track = self.tracks.get_mut(packet.stream());
                     // Subtitles may lie anywhere in the file, and damage to them does the programme no harm.
                     if !matches!(track, Some(TrackMeter::Subtitles(_))) {
@@ -205,13 +211,16 @@ impl Pass {
             track.end()?;
             track.audio().into_iter().for_each(|track| self.pairs.take(track));
         }
+        // Matroska's demuxer says so and ends as if nothing were wrong.
+        self.measurements.read_errors += capture.log().early_ends;
         let is_damaged = give_up_on_damage && (capture.damage() || self.damaged());
         Ok(if is_damaged { End::Damaged } else { End::Whole })
     }
 
     /// The work that was made so far.
     fn work(&self) -> u64 {
-        self.tracks.iter().fold(work::packets(self.packets), |sum, track| sum.saturating_add(track.work()))
+        let packets = work::packets(self.packets, self.bytes);
+        self.tracks.iter().fold(packets, |sum, track| sum.saturating_add(track.work()))
     }
 
     fn damaged(&self) -> bool {
@@ -252,6 +261,7 @@ impl Pass {
     }
 
     fn finish(mut self, capture: &Capture) -> Measurements {
+        let edit_lists = edit_lists(&self.source);
         let mut audio = Vec::new();
         for track in self.tracks {
             match track {
@@ -260,6 +270,10 @@ impl Pass {
                 TrackMeter::Subtitles(meter) => self.measurements.subtitles.push(meter.finish()),
                 TrackMeter::Other => {}
             }
+        }
+        for video in &mut self.measurements.video {
+            let own = edit_lists.iter().find(|(index, _)| *index == video.index);
+            video.edit_list = own.map(|(_, list)| *list);
         }
         self.measurements.combined = combined::sets(&audio, &self.pairs.finish());
         self.measurements.audio = audio.into_iter().map(|(measurement, _)| measurement).collect();
@@ -277,10 +291,15 @@ impl TrackMeter {
             Err(error) => Err(error),
         };
         Ok(match stream.parameters().medium() {
-            media::Type::Video if !track::is_cover(stream) => {
-                Self::Video(Box::new(VideoMeter::new(&source.container(), stream, decoder(threads)?)))
+            media::Type::Video if !track::is_cover(stream) => Self::Video(Box::new(VideoMeter::new(
+                &source.container(),
+                source.header(stream),
+                stream,
+                decoder(threads)?,
+            ))),
+            media::Type::Audio => {
+                Self::Audio(Box::new(AudioMeter::new(source.header(stream), stream, decoder(1)?)))
             }
-            media::Type::Audio => Self::Audio(Box::new(AudioMeter::new(stream, decoder(1)?))),
             media::Type::Subtitle => Self::Subtitles(SubtitleMeter::new(stream)),
             _ => Self::Other,
         })
@@ -326,12 +345,41 @@ fn channels(source: &Source) -> u64 {
     sound.map(|stream| u64::from(track::audio(&stream).channels)).sum()
 }
 
+/// When the last track of pictures or sound ends by its own header, in seconds: a track of chapters or data may outlive
+/// them.
+fn header_end(source: &Source) -> Option<f64> {
+    let is_programme = |stream: &Stream| match stream.parameters().medium() {
+        media::Type::Video => !track::is_cover(stream),
+        media::Type::Audio => true,
+        _ => false,
+    };
+    let streams = source.input().streams().filter(is_programme);
+    streams.filter_map(|stream| track::stated_end(&stream)).reduce(f64::max)
+}
+
+/// The edit lists of a file's tracks, by the tracks' indexes. What cannot be read is none: the packets were read of the
+/// same file, and told of it.
+fn edit_lists(source: &Source) -> Vec<(u32, EditList)> {
+    if !source.container().starts_with("mov,") {
+        return Vec::new();
+    }
+    let file = fs_err::File::open(source.path());
+    let lists = file.and_then(edits::edit_lists).unwrap_or_default();
+    let of = |stream: Stream| {
+        let id = u32::try_from(stream.id()).ok()?;
+        let (_, list) = lists.iter().find(|(track, _)| *track == id)?;
+        Some((u32::try_from(stream.index()).ok()?, *list))
+    };
+    source.input().streams().filter_map(of).collect()
+}
+
 fn empty(size: u64) -> Measurements {
     Measurements {
         size,
         open_error: None,
         container: String::new(),
         header_duration: None,
+        header_end: None,
         video: Vec::new(),
         audio: Vec::new(),
         combined: Vec::new(),

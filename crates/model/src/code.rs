@@ -106,6 +106,9 @@ codes! {
     ExternalReportInvalid = "RF-QC-044", Permanent, "the external QC report is refused";
     ExternalReportForeign = "RF-QC-045", Permanent, "the external QC report is about another file";
     QcExcess = "RF-QC-046", Permanent, "the file asks for more than a film of its size can";
+    QcEditList = "RF-QC-047", Permanent, "the edit list hides pictures, or repeats some";
+    QcSamples = "RF-QC-048", Permanent, "the picture's bit depth or chroma is not accepted";
+    QcHeader = "RF-QC-049", Permanent, "the container states what picture or sound are not";
 
     LadderInvalid = "RF-CFG-001", Permanent, "the ladder file is refused";
     ProfilesInvalid = "RF-CFG-002", Permanent, "the profile list is refused";

@@ -52,7 +52,8 @@ pub struct Spans {
     pub count: u64,
     /// How long they are together, in seconds.
     pub seconds: f64,
-    /// The first thousand.
+    /// Where they are, in their order: the thousand longest, of those alike the first; of gaps between pictures or samples and of
+    /// overlapping subtitles the first thousand.
     pub first: Vec<Span>,
 }
 
@@ -78,6 +79,9 @@ pub struct Measurements {
     pub container: String,
     /// The duration that the header states, in seconds.
     pub header_duration: Option<f64>,
+    /// When the last picture or sound track ends by its own header, in seconds on the container's timeline.
+    #[serde(default)]
+    pub header_end: Option<f64>,
     /// Video tracks, cover pictures left out.
     pub video: Vec<VideoMeasurement>,
     /// Audio tracks.
@@ -129,6 +133,9 @@ pub struct VideoMeasurement {
     pub width: u32,
     /// Height in stored samples.
     pub height: u32,
+    /// Width and height as the container's header states them, where it does.
+    #[serde(default)]
+    pub header_size: Option<(u32, u32)>,
     /// Width over height of one sample; 0/1 or x/0 means not stated. The container's word counts before the codec's.
     pub sample_aspect: Ratio,
     /// What the codec's own headers state of it, where they do.
@@ -206,6 +213,13 @@ pub struct VideoMeasurement {
     /// key frame cannot show those.
     #[serde(default)]
     pub leading_pictures: u64,
+    /// The least time of the packets up to the second key frame that are to be shown, in seconds on the container's timeline:
+    /// before the first frame where a decoder could show none of them.
+    #[serde(default)]
+    pub first_packet_time: Option<f64>,
+    /// What its edit list does, where the file has one.
+    #[serde(default)]
+    pub edit_list: Option<EditList>,
     /// Bits per second over time.
     #[serde(default)]
     pub bitrate: Curve,
@@ -224,6 +238,24 @@ pub struct VideoMeasurement {
     /// How visible the codec's blocks are.
     #[serde(default)]
     pub blockiness: Option<BlockinessMeasurement>,
+}
+
+/// What the edit list of an MP4 or QuickTime file does to a track. ISO/IEC 14496-12, 8.6.6.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EditList {
+    /// How much later than the container's timeline the track begins, in seconds.
+    pub delay: f64,
+    /// How much of the media lies before what is shown first, in seconds. Where pictures are stored in another order than they
+    /// are shown in, a few frames of it are no pictures.
+    pub trimmed_head: f64,
+    /// How much of it is hidden in the middle and at the end, in seconds.
+    pub hidden: f64,
+    /// How much of it is shown again, in seconds.
+    pub repeated: f64,
+    /// Whether parts are shown in another order than they are stored in.
+    pub is_reordered: bool,
+    /// Whether parts are shown faster, slower or standing still.
+    pub has_other_speeds: bool,
 }
 
 /// Several mono tracks that are heard together.
@@ -298,6 +330,12 @@ pub struct AudioMeasurement {
     pub sample_rate: u32,
     /// Number of channels.
     pub channels: u32,
+    /// Samples per second as the container's header states them, where it does.
+    #[serde(default)]
+    pub header_sample_rate: Option<u32>,
+    /// Number of channels as the container's header states it, where it does.
+    #[serde(default)]
+    pub header_channels: Option<u32>,
     /// FFmpeg's name of the channel layout, such as `5.1`; empty where not stated.
     pub layout: String,
     /// The language tag as written in the container, `None` where absent or `und`.

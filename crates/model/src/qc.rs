@@ -171,11 +171,26 @@ pub struct VideoConclusion {
     pub rotation: u32,
     /// Whether to deinterlace.
     pub deinterlace: bool,
+    /// Where the flags are wrong: the order of the fields that the pictures show, by which every one is deinterlaced,
+    /// whatever is flagged. Absent where those flagged as interlaced are to be deinterlaced, as they are flagged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field_order: Option<FieldOrder>,
     /// The matrix that the source's samples are in, by FFmpeg's name (`bt709`, `smpte170m`, `bt470bg`, …): as stated,
     /// or by the size where nothing is stated.
     pub matrix: String,
     /// Whether samples use the full range of values.
     pub full_range: bool,
+}
+
+/// Which field of a picture is the earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub enum FieldOrder {
+    /// The field with the first line.
+    TopFirst,
+    /// The field with the second line.
+    BottomFirst,
 }
 
 impl VideoConclusion {

@@ -92,6 +92,19 @@ mod tests {
         }
     }
 
+    /// Otherwise every film would be read anew after an upgrade.
+    #[test]
+    fn what_older_programs_read_of_a_film_is_known_by_the_same_key() {
+        let source =
+            SourceReference { path: "/films/film.mp4".into(), size: 10_000_000, modified_ns: 1, etag: None };
+        let key = |sha1| {
+            let spec = FingerprintSpec { source: source.clone(), sha1 };
+            Task::new(TaskSpec::Fingerprint(spec), &ToolVersions::default().with_recipes()).key.to_string()
+        };
+        assert_eq!(key(false), "c0036d519d1c12cd6eaeeba291830d6d1d26ace25e8c5318dab78e8064dfd79f");
+        assert_ne!(key(true), key(false));
+    }
+
     #[test]
     fn the_source_of_an_older_scheduler_is_read_and_an_objects_etag_is_kept() {
         let older: SourceReference =

@@ -8,8 +8,9 @@ use crate::checks::frame_rate::Cadence;
 use crate::checks::programme::{Programmes, Track, programmes};
 use crate::checks::rungs::{Offer, rungs};
 use crate::checks::{
-    Timeline, audio_video, colour, colour_description, content, decoding, file_size, format, frame_rate,
-    key_frames, language, listening, picture, rules, sound, sound_timing, subtitles, whole,
+    Timeline, audio_video, colour, colour_description, content, decoding, edit_list, file_size, format,
+    frame_rate, header, key_frames, language, listening, picture, rules, sound, sound_timing, subtitles,
+    whole,
 };
 use crate::effort;
 use crate::expression::facts::Subject;
@@ -66,7 +67,7 @@ fn judge(
     checks.push(whole::duration(&policy.duration, measurements, picture, frames));
     // Before the decoding errors, which a file that ends too soon brings along.
     let decoded = whole::decoded_duration(measurements, picture);
-    checks.push(whole::completeness(&policy.truncation, measurements, video, decoded));
+    checks.push(whole::completeness(&policy.truncation, measurements, video, picture));
     checks.push(file_size::file_size(&policy.file_size, measurements));
     checks.push(decoding::errors(&policy.decode, measurements, timeline));
     if let (Some(video), Some(picture)) = (video, picture) {
@@ -74,6 +75,7 @@ fn judge(
     }
 
     let programmes = judge_sound(policy, measurements, audio_language, picture, timeline, checks);
+    checks.push(header::header(&policy.header, measurements));
     checks.extend(subtitles::subtitles(&policy.subtitles, measurements, picture, timeline));
     let seconds = picture.map_or(decoded, |(begin, end)| end - begin);
     let subject = Subject { file: measurements, video, rate: cadence.rate(), seconds };
@@ -85,6 +87,7 @@ fn judge(
     checks.extend(lines);
 
     let (width, height) = upright?;
+    let deinterlacing = content::deinterlacing(policy, video);
     Some(Conclusion {
         video: VideoConclusion {
             stream: video.index,
@@ -93,7 +96,8 @@ fn judge(
             width,
             height,
             rotation: video.rotation,
-            deinterlace: picture::is_interlaced(&policy.picture, video),
+            deinterlace: deinterlacing != content::Deinterlacing::None,
+            field_order: deinterlacing.field_order(),
             matrix: colour::matrix(&policy.colour, video),
             full_range: colour::is_full_range(video),
         },
@@ -124,8 +128,10 @@ fn judge_picture(
     }
     checks.push(decoding::gaps(&policy.time_stamps, video, timeline));
     checks.push(key_frames::key_frames(&policy.key_frames, video, span, timeline));
+    checks.extend(edit_list::edit_list(&policy.truncation, video, cadence));
     checks.push(picture::proportions(&policy.proportions, video));
-    checks.push(picture::size(&policy.picture, video, timeline));
+    checks.push(picture::size(policy, video, timeline));
+    checks.push(picture::samples(&policy.picture, video));
     checks.push(colour::colour(&policy.colour, video));
     checks.push(colour_description::colour_description(&policy.colour_description, video));
     checks.extend(content::content(policy, video, cadence, timeline));
@@ -196,6 +202,7 @@ mod tests {
                 "key frames",
                 "proportions",
                 "picture size",
+                "samples",
                 "colour",
                 "colour description",
                 "bars",
@@ -225,6 +232,7 @@ mod tests {
                 "DC offset",
                 "phase",
                 "dual mono",
+                "header",
                 "rung 1080p",
                 "rung 720p",
                 "rung 480p",

@@ -66,8 +66,10 @@ pub struct Policy {
     pub frame_rate: FrameRate,
     /// Width over height as displayed.
     pub proportions: Proportions,
-    /// Size of the picture, and interlacing.
+    /// Size of the picture, its samples, and interlacing.
     pub picture: Picture,
+    /// What the container's header states.
+    pub header: Header,
     /// Colour.
     pub colour: ColourLimits,
     /// Duration and size of the file.
@@ -204,8 +206,20 @@ pub struct Picture {
     pub min_short_side_px: u32,
     /// The most of either side, in stored samples.
     pub max_side_px: u32,
-    /// The share of frames flagged as interlaced above which the picture is deinterlaced, in per cent.
+    /// The least bits per component.
+    pub min_bit_depth: u32,
+    /// How colour may be sampled, out of [`Picture::CHROMA`].
+    pub chroma: Vec<String>,
+    /// The share of frames flagged as interlaced above which the picture counts as flagged so, in per cent.
     pub interlaced_share_percent: f64,
+}
+
+/// What a container's header states of the tracks against what they are.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// What a contradiction does.
+    pub verdict: Severity,
 }
 
 /// Colour by FFmpeg's names.

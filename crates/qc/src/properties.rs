@@ -175,17 +175,18 @@ fn absurd() -> BoxedStrategy<Measurements> {
     ];
     let open_error =
         option::weighted(0.1, (kind, word()).prop_map(|(kind, detail)| OpenError { kind, detail }));
-    let file = (open_error, word(), option::of(number()), whole(), whole());
+    let file = (open_error, word(), option::of(number()), option::of(number()), whole(), whole());
     let further =
         (vec(absurd::combined(), 0..3), vec(absurd::subtitles(), 0..12), vec((any::<u32>(), word()), 0..3));
     (file, vec(video(), 0..3), vec(audio(), 0..10), further)
         .prop_map(|(file, video, audio, (combined, subtitles, other))| {
-            let (open_error, container, header_duration, size, read_errors) = file;
+            let (open_error, container, header_duration, header_end, size, read_errors) = file;
             Measurements {
                 size,
                 open_error,
                 container,
                 header_duration,
+                header_end,
                 video,
                 audio,
                 combined,
@@ -206,7 +207,9 @@ fn bent() -> BoxedStrategy<Measurements> {
             let odd = absurd.video.into_iter().next();
             match (which, odd) {
                 (0, _) => film.audio = audio,
-                (1, _) => film.header_duration = absurd.header_duration,
+                (1, _) => {
+                    (film.header_duration, film.header_end) = (absurd.header_duration, absurd.header_end);
+                }
                 (2, _) => film.size = absurd.size,
                 (3, Some(odd)) => sample::size(&mut film, odd.width, odd.height),
                 (4, Some(odd)) => film.video[0].sample_aspect = odd.sample_aspect,

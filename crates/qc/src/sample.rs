@@ -167,6 +167,7 @@ fn film(
         height: 1080,
         sample_aspect: Ratio::new(1, 1),
         codec_sample_aspect: None,
+        header_size: None,
         rotation: 0,
         pixel_format: "yuv420p".to_owned(),
         bit_depth: 8,
@@ -202,6 +203,8 @@ fn film(
         hdr: HdrMetadata::default(),
         key_frame_times,
         leading_pictures: 0,
+        first_packet_time: None,
+        edit_list: None,
         bitrate: Curve { start: 0.0, step: 0.5, values: vec![Some(8e6)] },
         gaps: Spans::default(),
         picture: Some(picture(frames, seconds)),
@@ -217,6 +220,7 @@ fn film(
         open_error: None,
         container: "mov,mp4,m4a,3gp,3g2,mj2".to_owned(),
         header_duration: Some(seconds),
+        header_end: None,
         video: vec![video],
         audio: vec![sound],
         combined: Vec::new(),
@@ -291,6 +295,8 @@ pub(crate) fn audio(index: u32, channels: u32) -> AudioMeasurement {
         first_decode_error: None,
         bytes: 160_000,
         sound: Some(sound(channels)),
+        header_sample_rate: None,
+        header_channels: None,
         continuity: Some(ContinuityMeasurement::default()),
     }
 }

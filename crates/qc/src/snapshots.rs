@@ -1,7 +1,9 @@
 //! The report and its table for the kinds of files that come in, as they are printed.
 
-use reelfarm_model::measurement::sound::ProgrammeLoudness;
-use reelfarm_model::measurement::{Colour, Measurements, OpenError, OpenErrorKind, Ratio, Span, Spans};
+use reelfarm_model::measurement::sound::{Position, ProgrammeLoudness};
+use reelfarm_model::measurement::{
+    Colour, CombinedTracks, Measurements, OpenError, OpenErrorKind, Ratio, Span, Spans,
+};
 
 use crate::sample;
 use crate::table::render;
@@ -61,12 +63,23 @@ fn a_720p_clip_with_surround_sound() {
 
 #[test]
 fn eight_mono_tracks_with_a_lean_picture() {
+    use Position::{BackLeft, BackRight, FrontCentre, FrontLeft, FrontRight, LowFrequency};
     let mut measurements = plain(Ratio::new(50, 1), 10.0, 1280, 720, 259.266);
     measurements.video[0].pixel_format = "yuv422p10le".to_owned();
     measurements.video[0].bit_depth = 10;
     for heard in [true, false, true, false, false, false, true, false] {
         add_audio(&mut measurements, 1, 10.0, heard.then_some(-18.0));
     }
+    let positions = [FrontLeft, FrontRight, FrontCentre, LowFrequency, BackLeft, BackRight];
+    measurements.combined = vec![CombinedTracks {
+        tracks: (1..).zip(positions).collect(),
+        loudness: ProgrammeLoudness {
+            integrated_lufs: Some(-23.0),
+            range_lu: Some(7.0),
+            ..ProgrammeLoudness::default()
+        },
+        pair: None,
+    }];
     measurements.size = 502_849;
     measurements.header_duration = Some(10.022);
     snapshot("svt_8mono", "svt_8mono_720p50.mp4", &measurements);

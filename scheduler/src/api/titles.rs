@@ -14,6 +14,7 @@ use super::Api;
 use super::extract::{Named, Query, unknown_title};
 use super::problem::Refusal;
 use super::status::{slots, status_of};
+use crate::event::abridged;
 use crate::leader::Leader;
 
 /// Titles a page where the client does not say.
@@ -49,6 +50,7 @@ pub(super) async fn list(
     titles.truncate(limit);
     let last = titles.last().filter(|_| has_next);
     let next = last.map(|title| URL_SAFE_NO_PAD.encode(title.submission.title.as_str()));
+    let titles = titles.into_iter().map(abridged).collect();
     Ok(Json(TitlePage { titles, next }))
 }
 

@@ -207,6 +207,7 @@ impl Watcher {
     async fn tell_title(&self, title: Title) -> Result<(), End> {
         let tasks = self.api.store.tasks_of(&title.submission.title).await?;
         let tasks = tasks.iter().map(watched).collect();
+        let title = event::abridged(title);
         self.send(&WatchEvent::Snapshot(Box::new(WatchedTitle { title, tasks }))).await
     }
 

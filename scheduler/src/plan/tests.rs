@@ -63,6 +63,7 @@ fn world() -> World {
                 height: 720,
                 rotation: 0,
                 deinterlace: false,
+                field_order: None,
                 matrix: "bt709".into(),
                 full_range: false,
             },

@@ -212,7 +212,10 @@ async fn what_an_external_report_leaves_to_people_is_asked_once_whatever_the_far
     farm.handle.submit(external(&farm, report_that_asks())).await.unwrap();
     let read = farm.receive(Pool::Light).await;
     farm.play(&read).await;
-    let asked = farm.title_reaches(TitleState::Review).await;
+    let heard = farm.title_reaches(TitleState::Review).await;
+    assert_eq!(heard.submission.qc_report, None, "events leave it out");
+    let asked = farm.store.title(&"film".parse().unwrap()).await.unwrap().unwrap();
+    assert!(asked.submission.qc_report.is_some());
     // Another policy of the farm's changes nothing of what is asked.
     let (mut farm, _) = farm.restart_with_policy(&policy_that_asks()).await;
     assert!(farm.receive_soon().await.is_none());
@@ -225,4 +228,35 @@ async fn what_an_external_report_leaves_to_people_is_asked_once_whatever_the_far
     let another = QcReport { policy: "a third".to_owned(), ..report_that_asks() };
     farm.handle.submit(external(&farm, another)).await.unwrap();
     farm.title_reaches(TitleState::Review).await;
+}
+
+#[tokio::test]
+async fn a_checksum_that_the_farm_asks_for_beside_an_external_report_is_a_question_of_its_policy() {
+    let mut farm = Farm::start_with_policy(&policy_that_asks()).await;
+    farm.handle.submit(external(&farm, report())).await.unwrap();
+    let read = farm.receive(Pool::Light).await;
+    farm.play(&read).await;
+    farm.title_reaches(TitleState::Review).await;
+    let (mut farm, _) = farm.restart().await;
+    let title = farm.title_reaches(TitleState::Preparing).await;
+    assert!(title.report.unwrap().external);
+}
+
+#[tokio::test]
+async fn an_external_report_that_asks_nothing_does_not_take_a_rejection_back() {
+    let mut farm = Farm::start_with_policy(&policy_that_asks()).await;
+    farm.submit().await;
+    for pool in [Pool::Light, Pool::Cpu] {
+        let message = farm.receive(pool).await;
+        farm.play(&message).await;
+    }
+    farm.title_reaches(TitleState::Review).await;
+    decide(&farm, Decision::Rejected).await;
+    farm.title_reaches(TitleState::Rejected).await;
+    let passing = Submission { checksums: vec![right(ChecksumAlgorithm::Md5)], ..external(&farm, report()) };
+    farm.handle.submit(passing).await.unwrap();
+    let asked = farm.title_reaches(TitleState::Review).await;
+    assert_ne!(asked.report.unwrap().verdict, Verdict::Human, "the report asks nothing");
+    decide(&farm, Decision::Approved).await;
+    farm.title_reaches(TitleState::Preparing).await;
 }

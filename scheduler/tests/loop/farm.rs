@@ -87,6 +87,14 @@ impl Farm {
         Self::start_over(folder, artifacts, LEASE, 0, rules, policy()).await
     }
 
+    /// One of a program whose recipes are these.
+    pub(super) async fn start_with_tools(tools: ToolVersions) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let artifacts = ArtifactStore::open(folder.path()).unwrap();
+        let options = Options { tools, ..options(LEASE, 0, order(), policy().into()) };
+        Self::start_with_options(folder, artifacts, options).await
+    }
+
     pub(super) async fn start_with_short_leases() -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), SHORT_LEASE, 0).await
     }
@@ -110,23 +118,18 @@ impl Farm {
         order: Rules,
         policies: impl Into<FarmPolicies>,
     ) -> Self {
+        let options = options(lease, environment_limit, order, policies.into());
+        Self::start_with_options(folder, artifacts, options).await
+    }
+
+    async fn start_with_options(
+        folder: tempfile::TempDir,
+        artifacts: ArtifactStore,
+        options: Options,
+    ) -> Self {
         let store = Arc::new(SqliteStore::open(&folder.path().join("farm.db")).await.unwrap());
         let broker = Arc::new(InProcessBroker::new(Pool::ALL));
         let mut control = broker.subscribe_control(&played()).await.unwrap();
-        let options = Options {
-            tools: ToolVersions::default().with_recipes(),
-            policies: policies.into(),
-            profiles: ProfileList::parse("profiles.toml", BUILT_IN).unwrap(),
-            lease,
-            order,
-            retry: RetryPolicy {
-                transient_backoff: Duration::from_millis(10),
-                environment_backoff: Duration::from_millis(10),
-                environment_limit,
-                ..RetryPolicy::default()
-            },
-            outlived: false,
-        };
         let metrics = Metrics::new("test").unwrap();
         let (scheduler, handle) = Scheduler::new(store.clone(), broker.clone(), artifacts, metrics, options);
         let events = handle.subscribe();
@@ -348,6 +351,23 @@ impl Farm {
     }
 }
 
+fn options(lease: Duration, environment_limit: u32, order: Rules, policies: FarmPolicies) -> Options {
+    Options {
+        tools: ToolVersions::default().with_recipes(),
+        policies,
+        profiles: ProfileList::parse("profiles.toml", BUILT_IN).unwrap(),
+        lease,
+        order,
+        retry: RetryPolicy {
+            transient_backoff: Duration::from_millis(10),
+            environment_backoff: Duration::from_millis(10),
+            environment_limit,
+            ..RetryPolicy::default()
+        },
+        outlived: false,
+    }
+}
+
 /// A film that was delivered to a farm in this folder.
 pub(super) fn submission_in(folder: &Path, name: &str) -> Submission {
     Submission {
@@ -431,6 +451,7 @@ pub(super) fn measurements() -> Measurements {
         open_error: None,
         container: "mov,mp4,m4a,3gp,3g2,mj2".into(),
         header_duration: Some(10.0),
+        header_end: None,
         video: vec![VideoMeasurement {
             index: 0,
             codec: "h264".into(),
@@ -438,6 +459,7 @@ pub(super) fn measurements() -> Measurements {
             height: 720,
             sample_aspect: Ratio::new(1, 1),
             codec_sample_aspect: None,
+            header_size: None,
             rotation: 0,
             pixel_format: "yuv420p".into(),
             bit_depth: 8,
@@ -473,6 +495,8 @@ pub(super) fn measurements() -> Measurements {
             hdr: HdrMetadata::default(),
             key_frame_times: vec![],
             leading_pictures: 0,
+            first_packet_time: None,
+            edit_list: None,
             bitrate: Curve::default(),
             gaps: Spans::default(),
             picture: None,
@@ -495,6 +519,8 @@ pub(super) fn measurements() -> Measurements {
             first_decode_error: None,
             bytes: 160_000,
             sound: None,
+            header_sample_rate: None,
+            header_channels: None,
             continuity: None,
         }],
         combined: vec![],

@@ -3,8 +3,9 @@
 use reelfarm_artifacts::{S3Access, S3Credentials, Secret};
 use reelfarm_model::index::{Version, Withdrawal};
 use reelfarm_model::message::ControlMessage;
+use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::{
-    AttemptOutcome, Code, Digest, FailureClass, Pool, TaskKind, TaskSpec, TitleId, TitleState,
+    AttemptOutcome, Code, Digest, FailureClass, Pool, TaskKind, TaskSpec, TaskState, TitleId, TitleState,
 };
 use reelfarm_store::Store as _;
 
@@ -84,6 +85,32 @@ async fn a_failed_copy_fails_the_title_after_its_files_are_taken_away() {
     farm.complete(&withdraw, None).await;
     let title = farm.title_reaches(TitleState::Failed).await;
     assert_eq!(title.failure.unwrap().code, Code::OriginFull);
+}
+
+#[tokio::test]
+async fn a_measurement_that_no_worker_of_a_newer_program_can_make_costs_no_title() {
+    let mut older = ToolVersions::default().with_recipes();
+    older.0.insert(ToolVersions::QC_RECIPE.to_owned(), "0".to_owned());
+    let farm = Farm::start_with_tools(older).await;
+    farm.submit().await;
+    let begun = farm.play_until(TaskKind::Qc).await;
+    farm.start_attempt(begun.fence).await;
+    let (mut farm, _) = farm.restart().await;
+    let (mut failed, mut played) = (0, 0);
+    while failed < 3 || played == 0 {
+        let message = farm.receive(Pool::Cpu).await;
+        if message.task.key == begun.task.key {
+            farm.fail(&message, Code::ToolMismatch).await;
+            failed += 1;
+        } else {
+            played += usize::from(message.task.spec == begun.task.spec);
+            farm.play(&message).await;
+        }
+    }
+    farm.play_to_the_end().await;
+    farm.title_reaches(TitleState::Published).await;
+    let record = farm.store.task(&begun.task.key).await.unwrap().unwrap();
+    assert_eq!(record.state, TaskState::Failed);
 }
 
 /// A title comes to be planned while its origin is a file.

@@ -18,13 +18,14 @@ fn faults(all: &[(Code, Verdict)]) -> Vec<Fault> {
 }
 
 const REFUSED: (Code, Verdict) = (Code::QcColour, Verdict::Reject);
+/// What is said cannot be true, or is not all that must be said.
 const CONTRADICTED: (Code, Verdict) = (Code::QcColourDescription, Verdict::Warn);
 
 #[test]
 fn high_dynamic_range_and_wide_gamut_are_refused() {
     let hd = |film: Film| film.size(1_280, 720);
     table([
-        (hd(described("pq.mp4", "bt2020", "smpte2084", "bt2020nc")), faults(&[REFUSED])),
+        (hd(described("pq.mp4", "bt2020", "smpte2084", "bt2020nc")), faults(&[REFUSED, CONTRADICTED])),
         (hd(described("hlg.mkv", "bt2020", "arib-std-b67", "bt2020nc")), faults(&[REFUSED])),
         (hd(described("wide.mov", "bt2020", "bt709", "bt2020nc")), faults(&[REFUSED])),
         // A name from BT.2020 for BT.709's own curve.

@@ -6,7 +6,7 @@ use std::process::Command;
 use reelfarm_model::Code;
 use reelfarm_model::qc::Verdict;
 
-use super::{Film, clean, warned};
+use super::{Film, clean, table, warned};
 use crate::judge::{Clips, assert_faults, assert_found_at, check, complaints, judged};
 use crate::support::tool;
 
@@ -48,6 +48,67 @@ fn a_file_that_was_cut_off_is_incomplete_in_every_container_that_says_how_long_i
 }
 
 #[test]
+fn a_film_may_begin_late() {
+    // Headers count from zero.
+    let late = |name: &str| (Film::new(name, 4.0).filed("-output_ts_offset 1.5"), clean());
+    table([late("late.mp4"), late("late.mov"), late("late.mkv"), late("late.ts")]);
+}
+
+#[test]
+fn half_of_a_film_that_begins_late_is_incomplete() {
+    let clips = Clips::new();
+    for (name, options) in [("late.mp4", "-movflags +faststart"), ("late.mkv", "")] {
+        let film = Film::new(name, 4.0).filed(&format!("{options} -output_ts_offset 1.5"));
+        let cut = bent(&clips, name, &film.make(&clips), |bytes| bytes.truncate(bytes.len() / 2));
+        let report = judged(&cut);
+        let found = check(&report, "completeness");
+        assert_eq!(found.verdict, Verdict::Reject, "{name}: {:#?}", complaints(&report));
+    }
+}
+
+#[test]
+fn a_chapter_may_outlive_the_film() {
+    let clips = Clips::new();
+    let film = Film::new("film.mp4", 4.0).make(&clips);
+    let chapters = clips.path("chapters.txt");
+    let chapter = |start: u32, end: u32| {
+        format!("[CHAPTER]\nTIMEBASE=1/1000\nSTART={start}\nEND={end}\ntitle=From {start}\n")
+    };
+    let text = format!(";FFMETADATA1\n{}{}", chapter(0, 2_000), chapter(2_000, 60_000));
+    fs_err::write(&chapters, text).unwrap();
+    let arguments = format!(
+        "-i {} -f ffmetadata -i {} -map 0 -map_chapters 1 -c copy -movflags +faststart",
+        film.display(),
+        chapters.display()
+    );
+    let with_chapters = clips.make("chapters.mp4", &arguments);
+    let report = judged(&with_chapters);
+    let found = check(&report, "completeness");
+    assert!(found.value.contains("of 00:01:00"), "the header counts the chapter: {found:#?}");
+    assert_eq!(found.verdict, Verdict::Pass, "{:#?}", complaints(&report));
+    assert_ne!(report.verdict, Verdict::Reject, "{:#?}", complaints(&report));
+    let half = bent(&clips, "half.mp4", &with_chapters, |bytes| bytes.truncate(bytes.len() / 2));
+    assert_eq!(check(&judged(&half), "completeness").verdict, Verdict::Reject);
+}
+
+#[test]
+fn subtitles_that_stay_to_the_end_do_not_make_half_a_film_whole() {
+    let clips = Clips::new();
+    let film = Film::new("film.mkv", 4.0).make(&clips);
+    let subtitles = clips.path("film.srt");
+    fs_err::write(&subtitles, "1\n00:00:01,000 --> 00:00:04,000\nIt stays.\n").unwrap();
+    let arguments =
+        format!("-i {} -i {} -map 0 -map 1 -c copy -c:s srt", film.display(), subtitles.display());
+    let subtitled = clips.make("subtitled.mkv", &arguments);
+    assert_eq!(check(&judged(&subtitled), "completeness").verdict, Verdict::Pass);
+    let half = bent(&clips, "half.mkv", &subtitled, |bytes| bytes.truncate(bytes.len() / 2));
+    let report = judged(&half);
+    let found = check(&report, "completeness");
+    assert_eq!(found.verdict, Verdict::Reject, "{:#?}", complaints(&report));
+    assert!(found.value.contains("read error"), "{found:#?}");
+}
+
+#[test]
 fn junk_after_the_end_and_a_trimmed_head_are_no_damage() {
     let clips = Clips::new();
     let film = Film::new("film.mp4", 4.0).with("-g 25").make(&clips);
@@ -57,6 +118,53 @@ fn junk_after_the_end_and_a_trimmed_head_are_no_damage() {
     let trimmed = clips.make("trimmed.mp4", &format!("-ss 1.2 -i {} -c copy", film.display()));
     let report = judged(&trimmed);
     assert_ne!(report.verdict, Verdict::Reject, "{:#?}", complaints(&report));
+}
+
+#[test]
+fn a_header_that_states_another_picture_or_sound_is_found() {
+    let clips = Clips::new();
+    let film = Film::new("film.mp4", 2.0).make(&clips);
+    let size = bent(&clips, "size.mp4", &film, |bytes| {
+        // The last one, for it is a brand of the file as well; behind it and 24 bytes width and height. ISO/IEC 14496-12,
+        // 12.1.3.2.
+        let at = bytes.windows(4).rposition(|window| window == b"avc1").unwrap() + 4 + 24;
+        assert_eq!(bytes[at..at + 4], [426_u16.to_be_bytes(), 240_u16.to_be_bytes()].concat());
+        bytes[at..at + 2].copy_from_slice(&640_u16.to_be_bytes());
+    });
+    let film = Film::new("film.mkv", 2.0).sounding("-c:a flac").make(&clips);
+    let rate = bent(&clips, "rate.mkv", &film, |bytes| {
+        // SamplingFrequency, of eight bytes. RFC 9559, 5.1.4.1.29.1.
+        let stated = |rate: f64| [&[0xB5, 0x88][..], &rate.to_be_bytes()].concat();
+        let at = bytes.windows(10).position(|window| window == stated(48_000.0)).unwrap();
+        bytes[at..at + 10].copy_from_slice(&stated(44_100.0));
+    });
+    for (path, value) in
+        [(size, "640x240 stated, 426x240 decoded"), (rate, "44100 Hz stated, 48000 Hz decoded")]
+    {
+        let report = judged(&path);
+        let found = check(&report, "header");
+        assert_eq!((found.code, found.verdict), (Code::QcHeader, Verdict::Warn), "{found:#?}");
+        assert!(found.value.contains(value), "{found:#?}");
+    }
+}
+
+#[test]
+fn an_edit_list_that_hides_the_end_is_found() {
+    let clips = Clips::new();
+    let film = Film::new("film.mp4", 4.0).with("-g 25").make(&clips);
+    assert!(judged(&film).checks.iter().all(|check| check.name != "edit list"));
+    let hidden = bent(&clips, "hidden.mp4", &film, |bytes| {
+        // Behind its kind, its version and its count: for how long the first track is shown, in milliseconds.
+        let at = bytes.windows(4).position(|window| window == b"elst").unwrap() + 12;
+        bytes[at..at + 4].copy_from_slice(&2_000_u32.to_be_bytes());
+    });
+    let report = judged(&hidden);
+    let found = check(&report, "edit list");
+    assert_eq!((found.code, found.verdict), (Code::QcEditList, Verdict::Warn), "{found:#?}");
+    assert!(found.value.contains("50 frames hidden"), "{found:#?}");
+    let late = judged(&Film::new("late.mp4", 4.0).filed("-output_ts_offset 1.5").make(&clips));
+    let found = check(&late, "edit list");
+    assert!(found.verdict == Verdict::Pass && found.value.contains("1.5 s late"), "{found:#?}");
 }
 
 /// A box of an MP4 file in which there is nothing.

@@ -1,8 +1,10 @@
 //! Interlaced pictures against their flags, and fields that telecine repeats.
 
 use reelfarm_model::Code;
+use reelfarm_model::qc::FieldOrder;
 
 use super::{Film, clean, table, warned};
+use crate::judge::{Clips, judged};
 
 /// Fields of 50 moments a second, in 25 pictures.
 fn interlaced(name: &str, order: &str) -> Film {
@@ -41,6 +43,22 @@ fn fields_are_held_against_their_flags() {
             clean(),
         ),
     ]);
+}
+
+#[test]
+fn what_is_deinterlaced_is_what_shows_two_moments() {
+    let clips = Clips::new();
+    for (film, expected) in [
+        (flagged(interlaced("top.mkv", "top"), Field::Top), (true, None)),
+        (interlaced("not-flagged.mkv", "top"), (true, Some(FieldOrder::TopFirst))),
+        (interlaced("not-flagged-bottom.mkv", "bottom"), (true, Some(FieldOrder::BottomFirst))),
+        (flagged(interlaced("wrong-order.mkv", "top"), Field::Bottom), (true, Some(FieldOrder::TopFirst))),
+        (flagged(Film::new("flagged.mkv", 4.0), Field::Top), (false, None)),
+        (Film::new("whole.mkv", 4.0), (false, None)),
+    ] {
+        let video = judged(&film.make(&clips)).conclusion.unwrap().video;
+        assert_eq!((video.deinterlace, video.field_order), expected, "{}", film.name);
+    }
 }
 
 /// Two moments from one second of the film to another, one in the rest.

@@ -84,3 +84,18 @@ fn a_film_begins_with_a_key_frame() {
     let report = judged(&headless);
     assert_eq!(report.verdict, Verdict::Reject, "{:#?}", complaints(&report));
 }
+
+#[test]
+fn pictures_that_hang_on_a_group_that_was_cut_away_are_lost() {
+    let clips = Clips::new();
+    let coded = "-c:v mpeg2video -q:v 3 -g 12 -bf 2 -sc_threshold 1000000000 -pix_fmt yuv420p";
+    let film = Film::new("film.mkv", 4.0).coded(coded).make(&clips);
+    let whole = judged(&film);
+    assert_eq!(check(&whole, "key frames").verdict, Verdict::Pass, "{:#?}", complaints(&whole));
+    // The second group begins with its key frame, and two pictures that are shown before it.
+    let arguments = format!("-i {} -c copy -bsf:v noise=drop=lt(n\\,10)", film.display());
+    let report = judged(&clips.make("second-group.mkv", &arguments));
+    let found = check(&report, "key frames");
+    assert_eq!(found.verdict, Verdict::Warn, "{found:#?}");
+    assert!(found.value.contains("80 ms before the first frame cannot be decoded"), "{found:#?}");
+}

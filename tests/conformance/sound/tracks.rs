@@ -1,5 +1,7 @@
 //! Which tracks there are, in which codec, language, layout and rate, and what programmes they make.
 
+use std::path::Path;
+
 use reelfarm_model::qc::{QcReport, Verdict};
 use reelfarm_model::{Code, Ladder};
 
@@ -83,9 +85,13 @@ fn sample_rates_are_those_of_television() {
 fn judged_with(films: &Films, written: Option<&str>, given: Option<&str>) -> QcReport {
     let written = written.map(|tag| format!("-metadata:s:a language={tag}")).unwrap_or_default();
     let arguments = format!("{} -map 0:v -map 1:a -c:a flac {written}", programme(2.0));
+    judged_as(&films.with("language.mkv", &arguments), given)
+}
+
+fn judged_as(film: &Path, given: Option<&str>) -> QcReport {
     let ladder = fs_err::read_to_string(repository().join("ladders/default.toml")).unwrap();
     let ladder = Ladder::parse("default.toml", &ladder).unwrap();
-    reelfarm_qc::evaluate(&policy(), &measured(&films.with("language.mkv", &arguments)), &ladder, given)
+    reelfarm_qc::evaluate(&policy(), &measured(film), &ladder, given)
 }
 
 #[test]
@@ -192,6 +198,19 @@ fn mono_tracks_make_one_programme() {
     let report = mono_tracks(&films, &[six + 0.8, six + 0.8, none, none, six + 0.8, six + 0.8]);
     assert_faults("no centre", &report, &[warned(Code::QcSilentChannel, &[])]);
     assert_found("no centre", &report, "silent channels", Verdict::Warn, "en: stream 3");
+}
+
+/// One says that it is English and the other nothing: what the operator says of it comes after the measurement.
+#[test]
+fn mono_tracks_that_were_not_measured_together_are_told() {
+    let films = Films::of(5.0);
+    let [left, right] = [0, 1].map(|channel| source(&stereo(TARGET)[channel..=channel], 5.0));
+    let arguments =
+        format!("{left} {right} -map 0:v -map 1:a -map 2:a -c:a pcm_s24le -metadata:s:a:0 language=eng");
+    let report = judged_as(&films.with("apart.mov", &arguments), Some("en"));
+    assert_found("apart", &report, "audio", Verdict::Pass, "en: stereo from streams 1-2");
+    assert_found("apart", &report, "loudness", Verdict::Warn, "en: not measured together");
+    assert_faults("apart", &report, &[warned(Code::QcLoudness, &[])]);
 }
 
 #[test]

@@ -40,6 +40,10 @@ pub(super) struct Track {
     pub offsets: Vec<u32>,
     /// Where the media are: `dref`'s one entry.
     pub reference: Vec<u8>,
+    /// The numbers of samples that can be decoded by themselves; all, where none is named.
+    pub key_frames: Vec<u32>,
+    /// What of the media is shown: for how many ticks, from which tick on, and how fast (2^16 is as fast as they are).
+    pub edits: Vec<[u32; 3]>,
 }
 
 impl Track {
@@ -56,6 +60,8 @@ impl Track {
             sizes: [64 * 48 * 3, 25],
             offsets: vec![MEDIA_AT],
             reference: full(b"url ", 1, &[]),
+            key_frames: vec![],
+            edits: vec![],
         }
     }
 
@@ -75,13 +81,16 @@ impl Track {
         let table = |kind: &[u8; 4], entries: usize, content: Vec<u8>| {
             full(kind, 0, &[&count(entries)[..], &content].concat())
         };
-        let tables = [
+        let mut tables = vec![
             table(b"stsd", 1, self.description()),
             table(b"stts", self.times.len(), words(self.times.as_flattened())),
             table(b"stsc", self.chunks.len(), words(self.chunks.as_flattened())),
             full(b"stsz", 0, &words(&self.sizes)),
             table(b"stco", self.offsets.len(), words(&self.offsets)),
         ];
+        if !self.key_frames.is_empty() {
+            tables.push(table(b"stss", self.key_frames.len(), words(&self.key_frames)));
+        }
         let information = [
             full(b"vmhd", 1, &[0; 8]),
             boxed(b"dinf", &table(b"dref", 1, self.reference.clone())),
@@ -94,7 +103,13 @@ impl Track {
         ];
         let size = [u32::from(self.width) << 16, u32::from(self.height) << 16];
         let header = [&[0, 0, id, 0, self.duration, 0, 0, 0, 0][..], &MATRIX, &size].concat();
-        boxed(b"trak", &[full(b"tkhd", 7, &words(&header)), boxed(b"mdia", &media.concat())].concat())
+        let mut contents = vec![full(b"tkhd", 7, &words(&header))];
+        if !self.edits.is_empty() {
+            let list = table(b"elst", self.edits.len(), words(self.edits.as_flattened()));
+            contents.push(boxed(b"edts", &list));
+        }
+        contents.push(boxed(b"mdia", &media.concat()));
+        boxed(b"trak", &contents.concat())
     }
 }
 

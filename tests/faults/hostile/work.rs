@@ -21,6 +21,53 @@ fn the_same_bytes_named_a_hundred_thousand_times_are_broken_off() {
     assert!(judged.found.contains("broken off"), "{judged:?}");
 }
 
+/// Twenty thousand pictures of eight bytes, all of them before what is shown.
+#[test]
+fn pictures_that_are_left_out_are_work_as_well() {
+    let track = Track {
+        codec: *b"rle ",
+        width: 2048,
+        height: 2048,
+        times: vec![[20_000, 1]],
+        chunks: vec![[1, 10, 1]],
+        sizes: [8, 20_000],
+        offsets: vec![MEDIA_AT; 2_000],
+        duration: 20_000,
+        key_frames: vec![1],
+        edits: vec![[25, 30_000, 1 << 16]],
+        ..Track::sound()
+    };
+    let judged = judge_bytes("before.mov", &movie(25, &[track.written(1)], &[0; 80]));
+    assert_eq!(judged.codes, ["RF-QC-046"], "{judged:?}");
+}
+
+/// One picture that is decoded and never shown, twenty thousand times.
+#[test]
+fn pictures_that_are_hidden_are_work_as_well() {
+    let bench = crate::support::Bench::new();
+    let stream = bench.path("one.ivf");
+    let source = "color=black:size=256x256:rate=25:duration=0.04";
+    crate::support::clips::make(&stream, &format!("-f lavfi -i {source} -c:v libvpx-vp9 -f ivf"));
+    // Behind the headers of file and frame (https://wiki.multimedia.cx/index.php/IVF).
+    let mut picture = fs_err::read(stream).unwrap().split_off(32 + 12);
+    // frame_marker 2, profile 0, a key frame that is shown (VP9 Bitstream & Decoding Process Specification, 6.2).
+    assert_eq!(picture[0] & 0b1111_1110, 0b1000_0010);
+    picture[0] &= !0b10;
+    let track = Track {
+        codec: *b"vp09",
+        width: 256,
+        height: 256,
+        times: vec![[20_000, 1]],
+        chunks: vec![[1, 10, 1]],
+        sizes: [picture.len() as u32, 20_000],
+        offsets: vec![MEDIA_AT; 2_000],
+        duration: 20_000,
+        ..Track::sound()
+    };
+    let judged = judge_bytes("hidden.mov", &movie(25, &[track.written(1)], &picture.repeat(10)));
+    assert_eq!(judged.codes, ["RF-QC-046"], "{judged:?}");
+}
+
 #[test]
 fn packets_of_nothing_do_not_go_on_for_ever() {
     // Each block holds 256 frames of no bytes: lacing, of which every length is nought.

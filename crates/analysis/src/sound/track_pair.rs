@@ -5,12 +5,13 @@ use reelfarm_model::measurement::sound::{PairMeasurement, Side};
 use super::clock::Clock;
 use super::pair::PairMeter;
 
-/// Samples of one track that may wait for the other's: those of a minute at 48 kHz. Files keep what is heard together much closer.
-const MOST_WAITING: usize = 2_880_000;
+/// Samples of one track that may wait for the other's: those of ten seconds at 48 kHz. Files keep what is heard
+/// together much closer.
+const MOST_WAITING: usize = 480_000;
 
 /// Measures how two mono tracks belong together.
 ///
-/// Promises: memory for a minute of one of them, whatever comes.
+/// Promises: memory for ten seconds of one of them, whatever comes.
 #[derive(Debug)]
 pub struct TrackPair {
     left: Waiting,
@@ -186,13 +187,13 @@ mod tests {
 
     #[test]
     fn what_lies_too_far_apart_is_not_compared() {
-        let minute = noise(1, 0.3, MOST_WAITING);
+        let most = noise(1, 0.3, MOST_WAITING);
         let mut pair = TrackPair::new();
         pair.begin(Side::Left, 48_000, 0.0);
-        pair.samples(Side::Left, &minute);
-        pair.samples(Side::Left, &minute[..1]);
+        pair.samples(Side::Left, &most);
+        pair.samples(Side::Left, &most[..1]);
         pair.begin(Side::Right, 48_000, 0.0);
-        pair.samples(Side::Right, &scaled(&minute, -1.0));
+        pair.samples(Side::Right, &scaled(&most, -1.0));
         assert!(pair.left.samples.is_empty() && pair.right.samples.is_empty());
         assert_eq!(pair.finish(), None);
     }

@@ -170,6 +170,7 @@ fn conclusion(ladder: &Ladder) -> Conclusion {
             height: 1080,
             rotation: 0,
             deinterlace: false,
+            field_order: None,
             matrix: "bt709".into(),
             full_range: false,
         },

@@ -197,7 +197,7 @@ impl Following<'_> {
         self.display.on_event(&FarmEvent::TitleChanged(Box::new(title.clone())));
         let waited = self.seen.get(&id).is_some_and(|seen| seen.state == TitleState::Review);
         if title.state == TitleState::Review && !waited {
-            self.printer.line(&format!("{id}: it waits for a person: {}", answer(id.as_str(), None)));
+            self.printer.line(&format!("{id}: it waits for a person: {}", answer(id.as_str(), None, None)));
             let questions = title.report.iter().flat_map(asked);
             questions.for_each(|question| self.printer.line(&format!("  look at {question}")));
         }

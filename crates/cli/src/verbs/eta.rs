@@ -89,7 +89,7 @@ fn lines(forecast: &TitleForecast) -> Vec<String> {
             format!("{:<9} no worker serves the pool {pools}, which it needs", "unserved")
         }
         None if foreseen.review => {
-            let answer = super::review::answer(title.as_str(), None);
+            let answer = super::review::answer(title.as_str(), None, None);
             format!("{:<9} nothing of it is made until a person decides: {answer}", "review")
         }
         None if foreseen.held => format!("{:<9} nothing of it is begun until it is released", "held"),

@@ -63,7 +63,7 @@ pub fn print(outcomes: &[Outcome], json: bool, state: Option<&Path>, printer: &P
         }
         if outcome.state == TitleState::Review.as_str() {
             outcome.asked.iter().for_each(|question| printer.line(&format!("  look at {question}")));
-            printer.line(&format!("  then {}", answer(name, state)));
+            printer.line(&format!("  then {}", answer(name, None, state)));
         }
     }
 }

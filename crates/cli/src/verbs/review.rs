@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::Args;
 use reelfarm_api::{ApproveRequest, RejectRequest};
 use reelfarm_model::qc::{Check, QcReport, Verdict};
-use reelfarm_model::{Decision, Failure, ReviewRecord, Title, TitleId};
+use reelfarm_model::{Code, Decision, Failure, ReviewRecord, Title, TitleId, TitleState};
 use reelfarm_scheduler::review::{DecisionWish, decide};
 use reelfarm_store::{SqliteStore, Store as _};
 
@@ -23,6 +23,37 @@ use crate::printer::Printer;
 /// Places of a check that are shown; `--json` has them all.
 const SHOWN_PLACES: usize = 5;
 
+/// What is decided about.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct AskedAt {
+    /// When it was asked what is decided of the one TITLE, as `reelfarm status` says. Where something else is asked by now,
+    /// nothing is decided.
+    #[arg(long, value_name = "MILLISECONDS")]
+    pub asked_ms: Option<i64>,
+}
+
+impl AskedAt {
+    /// # Errors
+    /// It is said of several titles.
+    fn of(self, titles: &[String]) -> Result<Option<i64>, Failure> {
+        match self.asked_ms {
+            Some(_) if titles.len() > 1 => {
+                let message =
+                    "--asked-ms is that of one title; there are several: decide about each by itself";
+                Err(Failure::new(Code::SettingsInvalid, message))
+            }
+            asked_ms => Ok(asked_ms),
+        }
+    }
+}
+
+/// What somebody decides about each of some titles.
+struct Wish<'a> {
+    decision: Decision,
+    why: Option<&'a str>,
+    asked_ms: Option<i64>,
+}
+
 /// `reelfarm approve`.
 #[derive(Debug, Args)]
 pub struct Approve {
@@ -32,6 +63,8 @@ pub struct Approve {
     /// Why, for those who read it later.
     #[arg(long, value_name = "TEXT")]
     pub why: Option<String>,
+    #[command(flatten)]
+    pub asked: AskedAt,
     #[command(flatten)]
     pub farm: FarmArguments,
     #[command(flatten)]
@@ -49,6 +82,8 @@ pub struct Reject {
     /// Why: the titles carry these words from now on.
     #[arg(long, value_name = "TEXT")]
     pub why: String,
+    #[command(flatten)]
+    pub asked: AskedAt,
     #[command(flatten)]
     pub farm: FarmArguments,
     #[command(flatten)]
@@ -95,21 +130,22 @@ impl Place {
         Ok(Self::Here { store: SqliteStore::open(&database).await?, _lock: lock })
     }
 
-    async fn decide(&self, title: &str, decision: Decision, why: Option<&str>) -> Result<Title, Failure> {
-        let why = why.map(str::to_owned);
+    async fn decide(&self, title: &str, wish: &Wish<'_>) -> Result<Title, Failure> {
+        let Wish { decision, asked_ms, .. } = *wish;
+        let why = wish.why.map(str::to_owned);
         match self {
             Self::Nowhere => Err(unknown(title)),
             Self::Here { store, .. } => {
                 let id: TitleId = title.parse().map_err(|_| unknown(title))?;
-                let wish = DecisionWish { decision, why, asked_ms: None, reviewer: user() };
+                let wish = DecisionWish { decision, why, asked_ms, reviewer: user() };
                 Ok(decide(store, &id, wish).await?.title)
             }
             Self::Farm(client) => match (decision, why) {
                 (Decision::Rejected, Some(why)) => {
-                    client.post(&["titles", title, "reject"], &RejectRequest { why, asked_ms: None }).await
+                    client.post(&["titles", title, "reject"], &RejectRequest { why, asked_ms }).await
                 }
                 (_, why) => {
-                    client.post(&["titles", title, "approve"], &ApproveRequest { why, asked_ms: None }).await
+                    client.post(&["titles", title, "approve"], &ApproveRequest { why, asked_ms }).await
                 }
             },
         }
@@ -118,28 +154,31 @@ impl Place {
 
 /// Approves the titles.
 pub async fn approve(verb: Approve, printer: &Printer) -> Result<Exit, Failure> {
+    let asked_ms = verb.asked.of(&verb.titles)?;
     let place = Place::of(&verb.farm, &verb.state).await?;
-    decide_all(&place, &verb.titles, Decision::Approved, verb.why.as_deref(), verb.json, printer).await
+    let wish = Wish { decision: Decision::Approved, why: verb.why.as_deref(), asked_ms };
+    decide_all(&place, &verb.titles, &wish, verb.json, printer).await
 }
 
 /// Rejects the titles.
 pub async fn reject(verb: Reject, printer: &Printer) -> Result<Exit, Failure> {
+    let asked_ms = verb.asked.of(&verb.titles)?;
     let place = Place::of(&verb.farm, &verb.state).await?;
-    decide_all(&place, &verb.titles, Decision::Rejected, Some(&verb.why), verb.json, printer).await
+    let wish = Wish { decision: Decision::Rejected, why: Some(&verb.why), asked_ms };
+    decide_all(&place, &verb.titles, &wish, verb.json, printer).await
 }
 
 /// What cannot be decided about one does not keep the others from it.
 async fn decide_all(
     place: &Place,
     titles: &[String],
-    decision: Decision,
-    why: Option<&str>,
+    wish: &Wish<'_>,
     json: Json,
     printer: &Printer,
 ) -> Result<Exit, Failure> {
     let (mut decided, mut exit) = (Vec::new(), Exit::Done);
     for title in titles {
-        match place.decide(title, decision, why).await {
+        match place.decide(title, wish).await {
             Ok(title) => decided.push(title),
             Err(failure) => {
                 printer.failure(Some(title), &failure);
@@ -151,9 +190,13 @@ async fn decide_all(
         printer.json(&decided);
     } else {
         for title in &decided {
-            let (id, state, decision) = (&title.submission.title, title.state.as_str(), decision.as_str());
+            let (id, state, decision) =
+                (&title.submission.title, title.state.as_str(), wish.decision.as_str());
             let now = if state == decision { String::new() } else { format!(", now {state}") };
             printer.data(&format!("{id}  {decision}{now}"));
+            if title.state == TitleState::Withdrawing {
+                printer.line(&format!("{id}: `reelfarm status {id}` shows whether that came in time"));
+            }
         }
     }
     if let Place::Here { store, .. } = place {
@@ -210,11 +253,13 @@ fn asked_line(check: &Check) -> String {
     format!("{name}: {value} (accepted: {limit}){at}{remedy} ({code})")
 }
 
-/// How a person answers; `state` is the state folder, where one was named.
-pub fn answer(title: &str, state: Option<&Path>) -> String {
+/// How a person answers; `asked_ms` is when it was asked, where that is known, and `state` the state folder, where one was
+/// named.
+pub fn answer(title: &str, asked_ms: Option<i64>, state: Option<&Path>) -> String {
+    let asked = asked_ms.map(|asked_ms| format!(" --asked-ms {asked_ms}")).unwrap_or_default();
     let state =
         state.map(|state| format!(" --state {}", quoted(&state.to_string_lossy()))).unwrap_or_default();
-    format!("reelfarm approve {title}{state}, or reelfarm reject {title}{state} --why TEXT")
+    format!("reelfarm approve {title}{asked}{state}, or reelfarm reject {title}{asked}{state} --why TEXT")
 }
 
 /// A word as a shell takes it.
@@ -238,10 +283,23 @@ mod tests {
 
     #[test]
     fn what_is_to_be_typed_can_be_copied_into_a_shell() {
-        assert_eq!(answer("film", None), "reelfarm approve film, or reelfarm reject film --why TEXT");
-        let folder = |name: &str| answer("film", Some(Path::new(name)));
+        assert_eq!(answer("film", None, None), "reelfarm approve film, or reelfarm reject film --why TEXT");
+        assert_eq!(
+            answer("film", Some(7), None),
+            "reelfarm approve film --asked-ms 7, or reelfarm reject film --asked-ms 7 --why TEXT"
+        );
+        let folder = |name: &str| answer("film", None, Some(Path::new(name)));
         assert!(folder("../state-1").starts_with("reelfarm approve film --state ../state-1, or "));
         assert!(folder("my state").contains("--state 'my state' --why"));
         assert!(folder("it's").contains(r"--state 'it'\''s' --why"));
+    }
+
+    #[test]
+    fn when_it_was_asked_is_said_of_one_title_alone() {
+        let titles = ["a", "b"].map(str::to_owned);
+        let asked = |asked_ms| AskedAt { asked_ms };
+        assert_eq!(asked(None).of(&titles).unwrap(), None);
+        assert_eq!(asked(Some(7)).of(&titles[..1]).unwrap(), Some(7));
+        assert_eq!(asked(Some(7)).of(&titles).unwrap_err().code, Code::SettingsInvalid);
     }
 }

@@ -7,15 +7,15 @@ use reelfarm_artifacts::Origin;
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::title::{LadderText, Submission, SubtitleFile};
 use reelfarm_model::{
-    Code, Digest, Facts, Failure, Ladder, Pool, Profile, QcReport, SourceReference, StatedChecksum, Title,
-    TitleId, TitleState,
+    Code, Facts, Failure, Ladder, Pool, Profile, QcReport, SourceReference, StatedChecksum, Title, TitleId,
+    TitleState,
 };
 use reelfarm_packaging::profiles::ProfileList;
 use reelfarm_priority::Rules;
 use reelfarm_qc::external;
 use reelfarm_scheduler::facts::possible;
-use reelfarm_scheduler::judged_by;
 use reelfarm_scheduler::rights::{Allowed, CallRights};
+use reelfarm_scheduler::{FarmPolicy, judged_by};
 use reelfarm_telemetry::metrics::Metrics;
 use reelfarm_workers::source::source_reference;
 
@@ -280,7 +280,7 @@ fn look(
 
 /// Whether a title waits for a person who was asked by this policy, with what was measured by these tools: otherwise it is
 /// judged anew.
-fn waits_for_a_person(title: &Title, policy: Digest, tools: &ToolVersions) -> bool {
+fn waits_for_a_person(title: &Title, policy: &FarmPolicy, tools: &ToolVersions) -> bool {
     title.state == TitleState::Review
         && title.review.is_some_and(|review| review.policy_digest == judged_by(&title.submission, policy))
         && title.submission.tools == *tools
@@ -329,8 +329,8 @@ async fn make(
         let id = &title.submission.title;
         // Nothing happens to it in this call, which is not about it.
         let policy = farm.policies.of(&wish.order, &title.submission.facts);
-        if waits_for_a_person(&title, policy.digest(), &farm.tools) {
-            let answer = answer(id.as_str(), verb.state.state.as_deref());
+        if waits_for_a_person(&title, policy, &farm.tools) {
+            let answer = answer(id.as_str(), None, verb.state.state.as_deref());
             printer.line(&format!("{id} of an earlier run waits for a person: {answer}"));
             continue;
         }

@@ -1,5 +1,6 @@
 //! `reelfarm status`: where a title stands, what it waits for, and why.
 
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use reelfarm_api::{FailedAttempt, LeaderView, Standing, TaskStatus, TitleOrder, TitleStatus};
@@ -9,7 +10,7 @@ use reelfarm_store::Store as _;
 
 use super::eta::{time, warnings};
 use super::list::open;
-use super::review::{asked, line};
+use super::review::{answer, asked, line};
 use super::watch_farm::unknown;
 use crate::arguments::Status;
 use crate::config::Project;
@@ -22,9 +23,11 @@ const SHOWN_FAILURES: usize = 5;
 /// Shows the title.
 pub async fn run(verb: Status, printer: &Printer) -> Result<Exit, Failure> {
     let project = Project::load()?;
+    let mut state = None;
     let status: TitleStatus = match verb.farm.connect(&project)? {
         Some(client) => client.get(&["titles", &verb.title], &()).await?,
         None => {
+            state = verb.state.state.as_deref();
             let not_found = || unknown(&verb.title);
             let id = verb.title.parse().map_err(|_| not_found())?;
             let store = open(&verb.state).await?.ok_or_else(not_found)?;
@@ -37,12 +40,13 @@ pub async fn run(verb: Status, printer: &Printer) -> Result<Exit, Failure> {
         printer.json(&status);
     } else {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        printer.data(&text(&status, i64::try_from(now.as_millis()).unwrap_or(i64::MAX)));
+        printer.data(&text(&status, i64::try_from(now.as_millis()).unwrap_or(i64::MAX), state));
     }
     Ok(Exit::Done)
 }
 
-fn text(status: &TitleStatus, now_ms: i64) -> String {
+/// `state` is the state folder, where one was named.
+fn text(status: &TitleStatus, now_ms: i64, state: Option<&Path>) -> String {
     let TitleStatus { title, standing, reviews, tasks } = status;
     let submission = &title.submission;
     let held = if title.held { ", held" } else { "" };
@@ -77,6 +81,8 @@ fn text(status: &TitleStatus, now_ms: i64) -> String {
         for question in title.report.iter().flat_map(asked) {
             text.push_str(&format!("    look   at {question}\n"));
         }
+        let asked_ms = title.review.and_then(|review| review.asked_ms);
+        text.push_str(&format!("    then   {}\n", answer(submission.title.as_str(), asked_ms, state)));
     }
     for record in reviews {
         text.push_str(&format!("  decided  {}\n", line(record)));

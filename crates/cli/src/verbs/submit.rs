@@ -10,6 +10,7 @@ use reelfarm_api::{
 };
 use reelfarm_model::title::SubtitleFile;
 use reelfarm_model::{Code, Failure, QcReport, StatedChecksum, Title, TitleId};
+use reelfarm_scheduler::facts::as_line;
 use reelfarm_workers::source::source_reference;
 
 use super::delivered;
@@ -247,8 +248,9 @@ async fn checksums(
     let found = super::blocking(move || delivered::checksums(&path, &wanted)).await?;
     found.not_taken.iter().for_each(|sentence| printer.line(sentence));
     delivered::say(title, &found.stated, printer);
+    // However the file is called, the farm takes what is in it.
     let request =
-        |StatedChecksum { checksum, stated_in }| ChecksumRequest { checksum, stated_in: Some(stated_in) };
+        |StatedChecksum { checksum, stated_in }| ChecksumRequest { checksum, stated_in: as_line(&stated_in) };
     Ok(found.stated.into_iter().map(request).collect())
 }
 

@@ -65,6 +65,15 @@ impl Decoder {
         self.opened.frame_rate().filter(|_| has_one).map(track::ratio)
     }
 
+    /// The size of the pictures that it works on, before they are cropped, shown or left out.
+    pub(crate) fn picture_size(&self) -> (u32, u32) {
+        // SAFETY: the context is open and lives as long as the decoder; these are plain numbers, which only calls from this
+        // thread change.
+        let context = unsafe { &*self.opened.as_ptr() };
+        let larger = |coded: i32, shown: i32| u32::try_from(coded.max(shown)).unwrap_or(0);
+        (larger(context.coded_width, context.width), larger(context.coded_height, context.height))
+    }
+
     /// Decodes one packet, or what is left where there is none, and hands out each frame and each error.
     pub(crate) fn decode(
         &mut self,

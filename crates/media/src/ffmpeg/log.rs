@@ -30,6 +30,8 @@ pub(crate) struct CapturedLog {
     pub damage: bool,
     /// Lines that tell of a checksum that is not that of the data. Some decoders tell it nowhere else.
     pub wrong_checksums: u64,
+    /// Lines that tell of a file that ends before its container does. Some demuxers tell it nowhere else.
+    pub early_ends: u64,
 }
 
 static STATE: Mutex<State> = Mutex::new(State { begun: None, recent: VecDeque::new(), capture: None });
@@ -159,6 +161,7 @@ fn record(level: c_int, line: &str) {
         take(|log| {
             log.damage = true;
             log.wrong_checksums += u64::from(line.contains("CRC mismatch") || line.contains("CRC error"));
+            log.early_ends += u64::from(line.contains("File ended prematurely"));
             let line: String = line.chars().take(ERROR_LINE_CHARACTERS).collect();
             if log.error_lines.len() < ERROR_LINES && !log.error_lines.contains(&line) {
                 log.error_lines.push(line);
@@ -224,6 +227,9 @@ mod tests {
         assert_eq!((capture.log().error_lines, wrong_checksums()), (vec!["a decoder's".to_owned()], 0));
         record(ffi::AV_LOG_ERROR, "[ffv1] slice CRC mismatch C759F0F2!at 2.000000 seconds");
         assert_eq!(wrong_checksums(), 1);
+        assert_eq!(capture.log().early_ends, 0);
+        record(ffi::AV_LOG_ERROR, "[matroska,webm] File ended prematurely at pos. 4711 (0x1267)");
+        assert_eq!(capture.log().early_ends, 1);
     }
 
     #[test]

@@ -20,6 +20,7 @@ use reelfarm_model::measurement::{MOST_TRACKS, OpenError, OpenErrorKind};
 use super::Error;
 use super::codec::check;
 use super::options::Options;
+use super::track::{self, Header};
 use super::transfer::{MostReads, Reach};
 use crate::MediaError;
 
@@ -53,6 +54,8 @@ pub(crate) struct Source {
     reach: Arc<Reach>,
     path: PathBuf,
     size: u64,
+    /// Of the tracks that the header lists.
+    headers: Vec<Header>,
     errors_in_a_row: u32,
 }
 
@@ -86,8 +89,17 @@ impl Source {
         let size = metadata.len();
         let in_all = FREE_READS.saturating_add(size.saturating_mul(READS_A_BYTE));
         let most_reads = MostReads { in_all, a_packet: READS_A_PACKET };
-        let (input, reach) = open_as(path, &url, format, most_reads)?;
-        Ok(Self { input, reach, path: path.to_owned(), size, errors_in_a_row: 0 })
+        let (mut input, reach) = open_as(path, &url, format, most_reads)?;
+        let headers = input.streams().map(|stream| track::header(&stream)).collect();
+        let status = find_stream_info(&mut input);
+        check(status, "avformat_find_stream_info", &path.display().to_string())
+            .map_err(|_| not_media(path, &reach, "avformat_find_stream_info", status))?;
+        Ok(Self { input, reach, path: path.to_owned(), size, headers, errors_in_a_row: 0 })
+    }
+
+    /// What the container's header states of a track; nothing of one that it does not list.
+    pub(crate) fn header(&self, stream: &Stream) -> Header {
+        self.headers.get(stream.index()).copied().unwrap_or_default()
     }
 
     /// Opens a file and checks that a track is of the kind that the caller needs.
@@ -282,23 +294,22 @@ fn open_as(
     }
     // SAFETY: the context is valid; `reach` is dropped after the input that owns it.
     let reach = unsafe { Reach::watch(context, most_reads) };
-    let not_media = |call: &str, status: i32| {
-        if reach.is_stopped() {
-            return refused(path, OpenErrorKind::TooMuchWork, "its opening".to_owned());
-        }
-        refused(path, OpenErrorKind::NotMedia, format!("{} ({call})", Error::from(status)))
-    };
     options.pass(&subject, |dictionary| {
         // SAFETY: all pointers are valid; on failure FFmpeg frees the context and nulls it.
         let status = unsafe { ffi::avformat_open_input(&raw mut context, url.as_ptr(), format, dictionary) };
-        if status < 0 { Err(not_media("avformat_open_input", status)) } else { Ok(()) }
+        if status < 0 { Err(not_media(path, &reach, "avformat_open_input", status)) } else { Ok(()) }
     })?;
     // SAFETY: the context is open and has no other owner.
-    let mut input = unsafe { Input::wrap(context) };
-    let status = find_stream_info(&mut input);
-    check(status, "avformat_find_stream_info", &subject)
-        .map_err(|_| not_media("avformat_find_stream_info", status))?;
+    let input = unsafe { Input::wrap(context) };
     Ok((input, reach))
+}
+
+/// Why it can't be opened, by FFmpeg's status of a call.
+fn not_media(path: &Path, reach: &Reach, call: &str, status: i32) -> MediaError {
+    if reach.is_stopped() {
+        return refused(path, OpenErrorKind::TooMuchWork, "its opening".to_owned());
+    }
+    refused(path, OpenErrorKind::NotMedia, format!("{} ({call})", Error::from(status)))
 }
 
 /// Reads until FFmpeg knows the tracks; gives its status.

@@ -4,7 +4,8 @@
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
-use ffmpeg_next::{Rational, Stream, ffi};
+use ffmpeg_next::packet::Ref as _;
+use ffmpeg_next::{Packet, Rational, Stream, ffi};
 use reelfarm_model::measurement::sampled::HdrMetadata;
 use reelfarm_model::measurement::{Colour, Ratio};
 
@@ -28,6 +29,30 @@ pub(crate) struct AudioTrack {
     pub layout: String,
 }
 
+/// What a container's header states of a track, whatever its codec states.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Header {
+    /// Width and height in samples.
+    pub size: Option<(u32, u32)>,
+    /// Samples of sound per second.
+    pub sample_rate: Option<u32>,
+    pub channels: Option<u32>,
+}
+
+/// What the header states of a track; to be asked before FFmpeg has looked for what the codec states, and puts that in its place.
+pub(crate) fn header(stream: &Stream) -> Header {
+    let positive = |value: c_int| u32::try_from(value).ok().filter(|value| *value > 0);
+    // SAFETY: the parameters are valid while the stream is.
+    unsafe {
+        let parameters = (*stream.as_ptr()).codecpar;
+        Header {
+            size: positive((*parameters).width).zip(positive((*parameters).height)),
+            sample_rate: positive((*parameters).sample_rate),
+            channels: positive((*parameters).ch_layout.nb_channels),
+        }
+    }
+}
+
 /// A ratio in the farm's form.
 pub(crate) fn ratio(value: Rational) -> Ratio {
     Ratio::new(value.numerator().into(), value.denominator().into())
@@ -38,6 +63,21 @@ pub(crate) fn is_cover(stream: &Stream) -> bool {
     // SAFETY: the stream is valid while it is borrowed.
     let disposition = unsafe { (*stream.as_ptr()).disposition };
     disposition & (ffi::AV_DISPOSITION_ATTACHED_PIC | ffi::AV_DISPOSITION_TIMED_THUMBNAILS) != 0
+}
+
+/// When the track ends by its own header, in seconds on the container's timeline, where both its start and its duration
+/// are stated.
+pub(crate) fn stated_end(stream: &Stream) -> Option<f64> {
+    let (start, duration) = (stream.start_time(), stream.duration());
+    let tick = ratio(stream.time_base()).value()?;
+    (start != ffi::AV_NOPTS_VALUE && duration > 0).then_some((start as f64 + duration as f64) * tick)
+}
+
+/// Whether a packet is to be decoded and not shown, as those before the place where an edit list begins.
+pub(crate) fn is_hidden(packet: &Packet) -> bool {
+    // SAFETY: the packet is valid while it is borrowed.
+    let flags = unsafe { (*packet.as_ptr()).flags };
+    flags & ffi::AV_PKT_FLAG_DISCARD != 0
 }
 
 /// FFmpeg's name of the track's codec.

@@ -5,10 +5,11 @@ use reelfarm_analysis::sound::SoundMeter;
 use reelfarm_model::measurement::AudioMeasurement;
 
 use super::continuity::{Continuity, LARGEST_STEP};
-use super::work;
+use super::{language, work};
 use crate::MediaError;
 use crate::ffmpeg::decoder::{Decoded, Decoder};
-use crate::ffmpeg::{frame, log, track};
+use crate::ffmpeg::track::{self, Header};
+use crate::ffmpeg::{frame, log};
 
 /// Channels that are looked at one by one. No layout has more, and the meter takes no more.
 const MOST_CHANNELS: usize = 64;
@@ -64,13 +65,15 @@ struct Sound {
 
 impl AudioMeter {
     /// A meter for a track; without a decoder it counts packets only.
-    pub(super) fn new(stream: &Stream, decoder: Option<Decoder>) -> Self {
+    pub(super) fn new(header: Header, stream: &Stream, decoder: Option<Decoder>) -> Self {
         let facts = track::audio(stream);
         let measurement = AudioMeasurement {
             index: u32::try_from(stream.index()).unwrap_or(u32::MAX),
             codec: track::codec_name(stream),
             sample_rate: facts.sample_rate,
             channels: facts.channels,
+            header_sample_rate: header.sample_rate,
+            header_channels: header.channels,
             layout: facts.layout,
             language: track::language(stream),
             samples: 0,
@@ -102,9 +105,9 @@ impl AudioMeter {
         self.measurement.index
     }
 
-    /// The language tag as written in the container, in lower case.
+    /// What it has in common with other tracks of its language.
     pub(super) fn language(&self) -> Option<String> {
-        self.measurement.language.as_ref().map(|language| language.to_ascii_lowercase())
+        self.measurement.language.as_deref().and_then(language::common)
     }
 
     /// Whether the header states one channel.
@@ -206,10 +209,21 @@ impl AudioMeter {
     /// The measurement, and the meter of the samples for what is heard together with other tracks.
     pub(super) fn finish(self) -> (AudioMeasurement, Option<SoundMeter>) {
         let peak_dbfs = (self.peak > 0.0).then(|| 20.0 * self.peak.log10());
+        let stated = (self.measurement.sample_rate, self.measurement.channels);
+        // What a codec states at its head may be another kind of sound than is heard.
+        let (sample_rate, channels) =
+            self.sound.as_ref().map_or(stated, |sound| (sound.sample_rate, sound.channels));
         let mut meter = self.sound.map(|sound| sound.meter);
         let sound = meter.as_mut().map(SoundMeter::finish);
         (
-            AudioMeasurement { peak_dbfs, sound, continuity: self.continuity.finish(), ..self.measurement },
+            AudioMeasurement {
+                sample_rate,
+                channels,
+                peak_dbfs,
+                sound,
+                continuity: self.continuity.finish(),
+                ..self.measurement
+            },
             meter,
         )
     }

@@ -70,7 +70,7 @@ fn set(
 }
 
 fn language(track: &AudioMeasurement) -> Option<String> {
-    track.language.as_ref().map(|language| language.to_ascii_lowercase())
+    track.language.as_deref().and_then(super::language::common)
 }
 
 #[cfg(test)]
@@ -96,6 +96,8 @@ mod tests {
             first_decode_error: None,
             bytes: 0,
             sound: None,
+            header_sample_rate: None,
+            header_channels: None,
             continuity: None,
         };
         (measured, Some(meter))
@@ -117,7 +119,7 @@ mod tests {
         let mixed = [
             track(1, 1, Some("deu")),
             track(2, 2, Some("eng")),
-            track(3, 1, Some("ENG")),
+            track(3, 1, Some("EN")),
             track(4, 1, None),
             track(5, 1, Some("eng")),
             track(6, 1, Some("deu")),

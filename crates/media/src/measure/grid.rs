@@ -31,6 +31,8 @@ const CANDIDATES: [(i64, i64); 19] = [
 
 /// The most intervals that are reported.
 const INTERVALS: usize = 16;
+/// The most intervals that are told apart: what comes at ever other distances has no rate, and takes no more memory.
+const MOST_INTERVALS: usize = 4096;
 
 /// The times of a track's frames, taken in one by one.
 pub(super) struct FrameTimes {
@@ -73,7 +75,15 @@ impl FrameTimes {
             return;
         };
         if let Some(last) = self.last {
-            *self.intervals.entry(time.saturating_sub(last)).or_default() += 1;
+            let interval = time.saturating_sub(last);
+            let is_full = self.intervals.len() >= MOST_INTERVALS;
+            match self.intervals.get_mut(&interval) {
+                Some(count) => *count += 1,
+                None if is_full => {}
+                None => {
+                    self.intervals.insert(interval, 1);
+                }
+            }
             if time <= last {
                 self.backward += 1;
                 self.first_backward.get_or_insert(last);
@@ -137,7 +147,8 @@ impl FrameTimes {
         self.line.largest_deviation().map(|ticks| ticks * tick)
     }
 
-    /// The most frequent intervals, most frequent first.
+    /// The most frequent intervals, most frequent first. Beyond 4096 different ones only those that were met before are
+    /// counted.
     pub(super) fn intervals(&self) -> Vec<IntervalCount> {
         let mut intervals: Vec<_> = self
             .intervals
@@ -174,6 +185,23 @@ mod tests {
         assert!((deviation(&times, (25, 1)) - 0.04).abs() < 1e-9);
         assert_eq!(times.intervals()[0], IntervalCount { ticks: 1, count: 47 });
         assert_eq!(times.intervals()[1], IntervalCount { ticks: 2, count: 1 });
+    }
+
+    #[test]
+    fn ever_other_intervals_take_no_more_memory() {
+        let mut times = FrameTimes::new(Ratio::new(1, 90_000));
+        let mut time = 0;
+        let most = MOST_INTERVALS as i64;
+        times.push(Some(time));
+        for interval in (1..=2 * most).chain([1, 1, 2 * most]) {
+            time += interval;
+            times.push(Some(time));
+        }
+        assert_eq!(times.intervals.len(), MOST_INTERVALS);
+        assert_eq!(times.frames(), 2 * MOST_INTERVALS as u64 + 4);
+        let intervals = times.intervals();
+        assert_eq!(intervals[0], IntervalCount { ticks: 1, count: 3 });
+        assert_eq!((intervals[1], intervals.len()), (IntervalCount { ticks: 2, count: 1 }, INTERVALS));
     }
 
     #[test]

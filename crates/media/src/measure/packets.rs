@@ -4,6 +4,7 @@ use ffmpeg_next::Packet;
 use reelfarm_model::measurement::{Ratio, VideoMeasurement};
 
 use super::bitrate::BitrateRecorder;
+use crate::ffmpeg::track;
 
 /// Key frames of which all times are kept.
 const KEPT_KEY_FRAMES: usize = 20_000;
@@ -25,6 +26,7 @@ pub(super) struct PacketFacts {
     last_key_time: Option<i64>,
     longest_key_frame_distance: f64,
     leading_pictures: u64,
+    first_time: Option<f64>,
     bitrate: BitrateRecorder,
 }
 
@@ -40,6 +42,7 @@ impl PacketFacts {
             last_key_time: None,
             longest_key_frame_distance: 0.0,
             leading_pictures: 0,
+            first_time: None,
             bitrate: BitrateRecorder::default(),
         }
     }
@@ -55,6 +58,11 @@ impl PacketFacts {
             self.key_frame(ticks);
         } else if self.last_key_time > packet.pts() && packet.pts().is_some() {
             self.leading_pictures += 1;
+        }
+        // A decoder that starts may drop pictures before and behind the first key frame; times may go back later on.
+        if self.key_frames < 2 && !track::is_hidden(packet) {
+            let shown = packet.pts().map(|ticks| self.seconds(ticks));
+            self.first_time = self.first_time.into_iter().chain(shown).reduce(f64::min);
         }
         time
     }
@@ -106,6 +114,7 @@ impl PacketFacts {
             key_frame_times: self.key_frame_times,
             longest_key_frame_distance: self.longest_key_frame_distance,
             leading_pictures: self.leading_pictures,
+            first_packet_time: self.first_time,
             bitrate: self.bitrate.finish(),
             ..measurement
         }

@@ -14,7 +14,8 @@ use super::work;
 use crate::MediaError;
 use crate::ffmpeg::decoder::{Decoded, Decoder};
 use crate::ffmpeg::frame::{is_damaged, take};
-use crate::ffmpeg::{log, track};
+use crate::ffmpeg::log;
+use crate::ffmpeg::track::{self, Header};
 
 /// Frames that are searched for what a stream says of high dynamic range: it stands with each key frame.
 const HDR_FRAMES: u64 = 25;
@@ -26,6 +27,8 @@ pub(super) struct VideoMeter {
     facts: FrameFacts,
     pictures: PicturesMeter,
     measurement: VideoMeasurement,
+    /// The pictures that packets asked for, whether any came of them or not.
+    asked: u64,
 }
 
 /// What the decoded frames tell.
@@ -47,7 +50,7 @@ struct FrameFacts {
 
 impl VideoMeter {
     /// A meter for a track in a container, by FFmpeg's name; without a decoder it counts packets only.
-    pub(super) fn new(container: &str, stream: &Stream, decoder: Option<Decoder>) -> Self {
+    pub(super) fn new(container: &str, header: Header, stream: &Stream, decoder: Option<Decoder>) -> Self {
         let facts = track::video(stream);
         let time_base = track::ratio(stream.time_base());
         let measurement = VideoMeasurement {
@@ -55,6 +58,7 @@ impl VideoMeter {
             codec: track::codec_name(stream),
             width: facts.width,
             height: facts.height,
+            header_size: header.size,
             sample_aspect: facts.sample_aspect,
             codec_sample_aspect: facts.codec_sample_aspect,
             rotation: facts.rotation,
@@ -87,6 +91,8 @@ impl VideoMeter {
             hdr: HdrMetadata::default(),
             key_frame_times: Vec::new(),
             leading_pictures: 0,
+            first_packet_time: None,
+            edit_list: None,
             bitrate: Curve::default(),
             gaps: Spans::default(),
             picture: None,
@@ -110,13 +116,19 @@ impl VideoMeter {
         };
         // The rate by the header's count of frames first: the other one may be that of fields, or of the clock.
         let pictures = PicturesMeter::new([measurement.average_frame_rate, measurement.header_frame_rate]);
-        Self { decoder, packets: PacketFacts::new(time_base), facts, pictures, measurement }
+        Self { decoder, packets: PacketFacts::new(time_base), facts, pictures, measurement, asked: 0 }
     }
 
     /// Takes in a packet.
     pub(super) fn packet(&mut self, packet: &Packet) -> Result<(), MediaError> {
         let time = self.packets.packet(packet);
-        self.decode(Some(packet), time)
+        self.decode(Some(packet), time)?;
+        // Decoded first, so that it is known how large its picture is.
+        if let Some(decoder) = &self.decoder {
+            let (width, height) = decoder.picture_size();
+            self.asked = self.asked.saturating_add(work::picture(width, height));
+        }
+        Ok(())
     }
 
     /// Takes in the end.
@@ -156,9 +168,10 @@ impl VideoMeter {
         self.facts.errors
     }
 
-    /// The work that the pictures made so far.
+    /// The work that the pictures made so far. Those that are never shown make it as well; of two packets one may be the
+    /// second field of a picture.
     pub(super) fn work(&self) -> u64 {
-        self.facts.work.saturating_add(work::changes(self.facts.format_changes))
+        self.facts.work.max(self.asked / 2).saturating_add(work::changes(self.facts.format_changes))
     }
 
     /// Seconds of the track decoded so far.
@@ -172,7 +185,12 @@ impl VideoMeter {
             self.facts;
         let (format_changes, first_format_change) =
             (self.facts.format_changes, self.facts.first_format_change);
+        // What a codec states at its head may be another size than that of the pictures.
+        let decoded = self.facts.format.map(|(width, height, _)| (width, height));
+        let (width, height) = decoded.unwrap_or((self.measurement.width, self.measurement.height));
         let measurement = VideoMeasurement {
+            width,
+            height,
             frames: times.frames(),
             first_time: times.first_time(),
             last_time: times.last_time(),

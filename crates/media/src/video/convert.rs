@@ -169,6 +169,7 @@ mod tests {
             height: 1,
             rotation,
             deinterlace: false,
+            field_order: None,
             matrix: matrix.into(),
             full_range: false,
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ffmpeg_next::{Frame, Rational, frame, media, picture};
-use reelfarm_model::qc::VideoConclusion;
+use reelfarm_model::qc::{FieldOrder, VideoConclusion};
 
 use super::Stop;
 use super::convert::Picture;
@@ -43,8 +43,13 @@ impl FrameSource {
         let deinterlacer = video
             .deinterlace
             .then(|| {
+                let fields = match video.field_order {
+                    None => "parity=auto:deint=interlaced",
+                    Some(FieldOrder::TopFirst) => "parity=tff:deint=all",
+                    Some(FieldOrder::BottomFirst) => "parity=bff:deint=all",
+                };
                 let text = format!(
-                    "{},bwdif=mode=send_frame:parity=auto:deint=interlaced,buffersink@out",
+                    "{},bwdif=mode=send_frame:{fields},buffersink@out",
                     picture.buffer(Rational::new(1, 1_000_000))
                 );
                 FilterGraph::new(&text, format!("{}, deinterlacing", path.display()))

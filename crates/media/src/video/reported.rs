@@ -84,6 +84,7 @@ mod tests {
             height: size.1,
             rotation: 0,
             deinterlace: false,
+            field_order: None,
             matrix: "bt709".to_owned(),
             full_range: false,
         };

@@ -258,12 +258,12 @@ fn a_change_of_size_in_the_middle_is_measured_through() {
 
 #[test]
 fn real_clips_show_nothing_absurd() {
-    for (name, is_lit) in [
-        ("bigbuckbunny.mp4", true),
-        ("bikes.mp4", true),
-        ("carphone_pristine.mp4", true),
-        ("car-detection.mp4", true),
-        ("svt_8mono_720p50.mp4", true),
+    for name in [
+        "bigbuckbunny.mp4",
+        "bikes.mp4",
+        "carphone_pristine.mp4",
+        "car-detection.mp4",
+        "svt_8mono_720p50.mp4",
     ] {
         let video = video_of(&real_clip(name));
         let frames = video.frames;
@@ -275,7 +275,7 @@ fn real_clips_show_nothing_absurd() {
             "{name}: {}",
             picture.end
         );
-        assert!(picture.black.seconds < 0.5 && is_lit, "{name}: {:?}", picture.black);
+        assert!(picture.black.seconds < 0.5, "{name}: {:?}", picture.black);
         assert!(picture.freeze.seconds < 0.5 * (picture.end - picture.start), "{name}: {:?}", picture.freeze);
         let means = picture.luma.mean.values.iter().map(|mean| f64::from(mean.unwrap()));
         assert!(

@@ -92,6 +92,7 @@ pub(crate) fn conclusion(frame_rate: u32, frame_count: u64) -> VideoConclusion {
         height: 54,
         rotation: 0,
         deinterlace: false,
+        field_order: None,
         matrix: "bt709".into(),
         full_range: false,
     }

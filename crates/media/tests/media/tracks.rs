@@ -79,9 +79,10 @@ fn a_bitrate_that_rises_is_seen_where_it_does() {
 #[test]
 fn what_a_film_says_of_high_dynamic_range_is_read() {
     let encoders = Command::new("ffmpeg").args(["-v", "error", "-encoders"]).output().unwrap().stdout;
-    if !String::from_utf8_lossy(&encoders).contains("libx265") {
-        return;
-    }
+    assert!(
+        String::from_utf8_lossy(&encoders).contains("libx265"),
+        "ffmpeg has no libx265: install one that has it (Debian's and Ubuntu's package ffmpeg)"
+    );
     let workspace = Workspace::new();
     let display = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)";
     for (name, parameters, expected) in [

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use reelfarm_media::{MediaError, encode_video};
-use reelfarm_model::qc::VideoConclusion;
+use reelfarm_model::qc::{FieldOrder, VideoConclusion};
 
 use crate::support::{Workspace, conclusion, decode, encode_one, probe, real_clip, rung, video_spec};
 
@@ -290,6 +290,19 @@ fn interlaced_fields_are_blended_only_where_deinterlacing_is_asked_for() {
     let video = VideoConclusion { deinterlace: true, ..conclusion(25, 25) };
     let blended = comb(&encode_one(&workspace, &source, video, rung(25, 160, 96)));
     assert!(woven > 200 && blended * 10 < woven, "{woven} comb samples woven, {blended} deinterlaced");
+
+    let unflagged = workspace.make(
+        "unflagged.mp4",
+        &format!(
+            "-f lavfi -i color=black:s=160x96:r=50:d=1,format=yuv420p,geq=lum='if(between(mod(X-8*N,160),0,30),235,16)':cb=128:cr=128 \
+             -vf tinterlace=interleave_top,setfield=prog {X264} -qp 4"
+        ),
+    );
+    let by_flags = VideoConclusion { deinterlace: true, ..conclusion(25, 25) };
+    let woven = comb(&encode_one(&workspace, &unflagged, by_flags.clone(), rung(25, 160, 96)));
+    let by_sight = VideoConclusion { field_order: Some(FieldOrder::TopFirst), ..by_flags };
+    let blended = comb(&encode_one(&workspace, &unflagged, by_sight, rung(25, 160, 96)));
+    assert!(woven > 200 && blended * 10 < woven, "{woven} comb samples by flags, {blended} by sight");
 }
 
 #[test]

@@ -17,6 +17,9 @@ const SYSTEMS: [(&[&str], &[&str]); 3] = [
 ];
 /// Transfer functions of cameras, computers and cinemas, which are no finished television picture's.
 const NOT_OF_TELEVISION: [&str; 4] = ["linear", "log100", "log316", "smpte428"];
+/// Static metadata of high dynamic range: SMPTE ST 2086, and MaxCLL with MaxFALL of CTA-861.3.
+const MASTERING_DISPLAY: &str = "mastering display";
+const CONTENT_LIGHT_LEVEL: &str = "content light level";
 /// From so many lines on a picture is of high definition.
 const HD_LINES: u32 = 720;
 
@@ -41,6 +44,8 @@ pub(crate) fn colour_description(policy: &ColourDescription, video: &VideoMeasur
     }
     value.extend(high_dynamic_range(video));
     value.extend(contradictions.iter().cloned());
+    let missing_metadata = missing_metadata(video);
+    value.extend(missing_metadata.clone());
     let limit = if policy.required.is_empty() {
         "no contradictions".to_owned()
     } else {
@@ -56,6 +61,11 @@ pub(crate) fn colour_description(policy: &ColourDescription, video: &VideoMeasur
         finding.fail(
             policy.verdict,
             "Ask for an export that states its colour; until then the farm goes by the size.",
+        )
+    } else if missing_metadata.is_some() {
+        finding.fail(
+            policy.verdict,
+            "Ask for an export with the metadata of HDR10 (SMPTE ST 2086, MaxCLL and MaxFALL): without it each screen guesses how bright the highlights are.",
         )
     } else {
         finding.pass()
@@ -97,26 +107,35 @@ fn contradictions(video: &VideoMeasurement) -> Vec<String> {
     found
 }
 
-/// What is said of high dynamic range, and what is missing of it.
+/// What is said of high dynamic range.
 fn high_dynamic_range(video: &VideoMeasurement) -> Option<String> {
     let hdr = &video.hdr;
     let mut named = Vec::new();
     for (is_there, name) in [
-        (hdr.mastering_display, "mastering display"),
-        (hdr.content_light_level, "content light level"),
+        (hdr.mastering_display, MASTERING_DISPLAY),
+        (hdr.content_light_level, CONTENT_LIGHT_LEVEL),
         (hdr.dolby_vision, "Dolby Vision"),
     ] {
         if is_there {
             named.push(name);
         }
     }
-    if !named.is_empty() {
-        Some(format!("HDR metadata: {}", named.join(", ")))
-    } else if video.colour.transfer == "smpte2084" {
-        Some("PQ without HDR metadata".to_owned())
-    } else {
-        None
+    (!named.is_empty()).then(|| format!("HDR metadata: {}", named.join(", ")))
+}
+
+/// What a picture in PQ should say of its highlights and does not: players need it to fit them to a screen. Dolby Vision says
+/// it in its own way; hybrid log-gamma needs none.
+fn missing_metadata(video: &VideoMeasurement) -> Option<String> {
+    let hdr = &video.hdr;
+    if video.colour.transfer != "smpte2084" || hdr.dolby_vision {
+        return None;
     }
+    let missing: Vec<_> =
+        [(hdr.mastering_display, MASTERING_DISPLAY), (hdr.content_light_level, CONTENT_LIGHT_LEVEL)]
+            .into_iter()
+            .filter_map(|(is_there, name)| (!is_there).then_some(name))
+            .collect();
+    (!missing.is_empty()).then(|| format!("PQ without {}", missing.join(" and ")))
 }
 
 fn is_high_dynamic_range(transfer: &str) -> bool {
@@ -128,13 +147,13 @@ fn is_grey(video: &VideoMeasurement) -> bool {
 }
 
 /// How colour is sampled, from the pixel format's name.
-fn chroma(video: &VideoMeasurement) -> &'static str {
+pub(super) fn chroma(video: &VideoMeasurement) -> &'static str {
     let format = video.pixel_format.as_str();
     if is_rgb(video) {
         return "RGB";
     }
     if is_grey(video) {
-        return "no colour";
+        return "4:0:0";
     }
     let semi_planar =
         [("nv12", "4:2:0"), ("nv21", "4:2:0"), ("p01", "4:2:0"), ("nv16", "4:2:2"), ("p21", "4:2:2")];
@@ -204,7 +223,18 @@ mod tests {
                 (Verdict::Warn, "HDR metadata: mastering display; HDR metadata with transfer bt709", &|m| {
                     m.video[0].hdr.mastering_display = true;
                 }),
-                (Verdict::Pass, "PQ without HDR metadata", &|m| stated(m, "bt2020", "smpte2084", "bt2020nc")),
+                (Verdict::Warn, "PQ without mastering display and content light level", &|m| {
+                    stated(m, "bt2020", "smpte2084", "bt2020nc");
+                }),
+                (Verdict::Warn, "mastering display; PQ without content light level", &|m| {
+                    stated(m, "bt2020", "smpte2084", "bt2020nc");
+                    m.video[0].hdr.mastering_display = true;
+                }),
+                (Verdict::Pass, "HDR metadata: Dolby Vision", &|m| {
+                    stated(m, "bt2020", "smpte2084", "bt2020nc");
+                    m.video[0].hdr.dolby_vision = true;
+                }),
+                (Verdict::Pass, "8 bit", &|m| stated(m, "bt2020", "arib-std-b67", "bt2020nc")),
                 (Verdict::Pass, "HDR metadata: mastering display, content light level", &|m| {
                     stated(m, "bt2020", "smpte2084", "bt2020nc");
                     m.video[0].hdr.mastering_display = true;
@@ -240,7 +270,7 @@ mod tests {
             ("yuva444p12le", "4:4:4"),
             ("uyvy422", "4:2:2"),
             ("yuv411p", "4:1:1"),
-            ("gray10le", "no colour"),
+            ("gray10le", "4:0:0"),
             ("bgr24", "RGB"),
             ("xyz12le", "sampling not known"),
         ] {

@@ -3,6 +3,7 @@
 mod bars;
 mod black;
 mod compression;
+mod deinterlacing;
 mod detail;
 mod fields;
 mod flashes;
@@ -19,6 +20,7 @@ use super::frame_rate::Cadence;
 use crate::policy::Policy;
 
 pub(crate) use compression::bits_per_pixel;
+pub(crate) use deinterlacing::{Deinterlacing, deinterlacing};
 
 /// Judges what the pictures of a track hold.
 pub(crate) fn content(

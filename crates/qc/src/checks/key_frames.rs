@@ -1,4 +1,4 @@
-//! Does the film begin with a key frame, and are there enough of them.
+//! Does the film begin with a key frame, can its first frames be decoded, and are there enough key frames.
 
 use reelfarm_model::Code;
 use reelfarm_model::measurement::{Span, VideoMeasurement};
@@ -20,6 +20,10 @@ pub(crate) fn key_frames(
     let times = &video.key_frame_times;
     let late =
         times.first().map(|first| first - video.first_time).filter(|late| is_late(*late, video, picture));
+    let lost = video
+        .first_packet_time
+        .map(|first| video.first_time - first)
+        .filter(|lost| is_late(*lost, video, picture));
     let all_are_known = times.len() as u64 == video.key_frames;
     let end = Some(picture.1).filter(|_| all_are_known);
     let between: Vec<Span> = times
@@ -34,12 +38,16 @@ pub(crate) fn key_frames(
     if let Some(late) = late {
         value.push_str(&format!("; the first one {} late", span(late)));
     }
+    if let Some(lost) = lost {
+        value.push_str(&format!("; {} before the first frame cannot be decoded", span(lost)));
+    }
     let limit = format!("one at the start, at most {} apart", span(policy.max_distance_s));
     let far = longer_than(&between, policy.max_distance_s);
-    let beginning = late.map(|late| Span { start: video.first_time, end: video.first_time + late });
+    let beginning =
+        late.or(lost.map(|_| 0.0)).map(|late| Span { start: video.first_time, end: video.first_time + late });
     let finding = Finding::new(Code::QcKeyFrames, "key frames", value, limit)
         .at(timeline.places(beginning.iter().chain(&far)));
-    if late.is_some() || video.key_frames == 0 {
+    if late.is_some() || lost.is_some() || video.key_frames == 0 {
         finding.fail(
             policy.verdict,
             "Watch the first seconds: frames before the first key frame hang on one that was cut away. Ask for an export that begins with a key frame.",
@@ -108,6 +116,13 @@ mod tests {
                 (Verdict::Warn, "the first one 40 ms late", &|m| m.video[0].key_frame_times[0] += 0.04),
                 (Verdict::Pass, "up to 3 s apart", &|m| m.video[0].key_frame_times[0] -= 1.0),
                 (Verdict::Warn, "0 key frames", &|m| at(m, &[])),
+                (Verdict::Pass, "up to 2 s apart", &|m| m.video[0].first_packet_time = Some(0.0)),
+                (Verdict::Pass, "up to 2 s apart", &|m| m.video[0].first_packet_time = Some(-0.02)),
+                (Verdict::Warn, "40 ms before the first frame cannot be decoded", &|m| {
+                    m.video[0].first_packet_time = Some(-0.04);
+                }),
+                (Verdict::Pass, "up to 2 s apart", &|m| m.video[0].first_packet_time = Some(0.04)),
+                (Verdict::Pass, "up to 2 s apart", &|m| m.video[0].first_packet_time = Some(f64::NAN)),
             ],
         );
     }

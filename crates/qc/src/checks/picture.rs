@@ -1,4 +1,4 @@
-//! Proportions and size of the picture, and whether it is interlaced.
+//! Proportions and size of the picture, and whether it is flagged as interlaced.
 //!
 //! Ladders are judged against the upright picture in square pixels. Square pixels are reached by shortening the side
 //! that has more samples than it shows, never by stretching the other: samples wider than high keep the width and
@@ -9,9 +9,11 @@ use reelfarm_model::Code;
 use reelfarm_model::measurement::{Ratio, VideoMeasurement};
 use reelfarm_model::qc::Check;
 
+use super::colour_description::chroma;
+use super::content::{Deinterlacing, deinterlacing};
 use super::{Finding, Timeline, exceeds};
-use crate::policy::{Picture, Proportions};
-use crate::text::{count, decimal};
+use crate::policy::{Picture, Policy, Proportions};
+use crate::text::{count, decimal, list};
 
 /// Width over height of one sample; square where nothing usable is stated.
 fn sample_aspect(video: &VideoMeasurement) -> f64 {
@@ -45,7 +47,7 @@ pub(crate) fn upright(video: &VideoMeasurement) -> Option<(u32, u32)> {
     (width > 0 && height > 0).then_some((width, height))
 }
 
-/// Whether the picture is to be deinterlaced.
+/// Whether the picture is flagged as interlaced.
 pub(crate) fn is_interlaced(policy: &Picture, video: &VideoMeasurement) -> bool {
     interlaced_percent(video) > policy.interlaced_share_percent
 }
@@ -104,15 +106,21 @@ fn contradicting_aspect(policy: &Proportions, video: &VideoMeasurement) -> Optio
 }
 
 /// Whether the picture is large enough, not too large, and one size throughout.
-pub(crate) fn size(policy: &Picture, video: &VideoMeasurement, timeline: Timeline) -> Check {
+pub(crate) fn size(policy: &Policy, video: &VideoMeasurement, timeline: Timeline) -> Check {
     let upright = upright(video);
     let mut value = format!("{}x{}", video.width, video.height);
     if let Some((width, height)) = upright.filter(|size| *size != (video.width, video.height)) {
         value.push_str(&format!(", upright in square pixels {width}x{height}"));
     }
-    if is_interlaced(policy, video) {
-        value.push_str(&format!("; {} % interlaced, deinterlaced", decimal(interlaced_percent(video), 0)));
+    let flagged = decimal(interlaced_percent(video), 0);
+    match deinterlacing(policy, video) {
+        Deinterlacing::None => {}
+        Deinterlacing::Flagged => value.push_str(&format!("; {flagged} % interlaced, deinterlaced")),
+        Deinterlacing::All(_) => {
+            value.push_str(&format!("; {flagged} % flagged interlaced, all deinterlaced"));
+        }
     }
+    let policy = &policy.picture;
     if video.format_changes > 0 {
         value.push_str(&format!("; {}", count(video.format_changes, "change")));
     }
@@ -128,6 +136,19 @@ pub(crate) fn size(policy: &Picture, video: &VideoMeasurement, timeline: Timelin
         finding.at(timeline.moment(video.first_format_change)).reject(
             "The picture changes its size or format on the way: ask for one export of the whole film.",
         )
+    } else {
+        finding.pass()
+    }
+}
+
+/// Whether depth and chroma are such as make a picture of the right colours.
+pub(crate) fn samples(policy: &Picture, video: &VideoMeasurement) -> Check {
+    let chroma = chroma(video);
+    let value = format!("{chroma}, {} bit", video.bit_depth);
+    let limit = format!("at least {} bit, {}", policy.min_bit_depth, list(&policy.chroma, "or"));
+    let finding = Finding::new(Code::QcSamples, "samples", value, limit);
+    if video.bit_depth < policy.min_bit_depth || !policy.chroma.iter().any(|accepted| accepted == chroma) {
+        finding.reject("Ask for an export in 4:2:0 or 4:2:2 with 8 or 10 bits.")
     } else {
         finding.pass()
     }
@@ -213,6 +234,43 @@ mod tests {
     }
 
     #[test]
+    fn samples_are_of_an_accepted_depth_and_chroma() {
+        let film = |m: &mut reelfarm_model::Measurements, format: &str, bits: u32| {
+            m.video[0].pixel_format = format.to_owned();
+            m.video[0].bit_depth = bits;
+        };
+        sample::table(
+            "samples",
+            &[
+                (Verdict::Pass, "4:2:0, 8 bit", &|_| {}),
+                (Verdict::Pass, "4:4:4, 12 bit", &|m| film(m, "yuv444p12le", 12)),
+                (Verdict::Pass, "RGB, 8 bit", &|m| film(m, "bgr24", 8)),
+                (Verdict::Pass, "4:0:0, 10 bit", &|m| film(m, "gray10le", 10)),
+                (Verdict::Reject, "RGB, 5 bit", &|m| film(m, "rgb555le", 5)),
+                (Verdict::Reject, "sampling not known, 12 bit", &|m| film(m, "xyz12le", 12)),
+                (Verdict::Reject, "sampling not known, 8 bit", &|m| film(m, "pal8", 8)),
+            ],
+        );
+        let mut policy = sample::policy();
+        (policy.picture.min_bit_depth, policy.picture.chroma) = (10, vec!["4:2:2".to_owned()]);
+        for (format, bits, verdict) in [
+            ("yuv422p10le", 10, Verdict::Pass),
+            ("yuv422p", 8, Verdict::Reject),
+            ("yuv420p10le", 10, Verdict::Reject),
+        ] {
+            let mut measurements = sample::clean();
+            film(&mut measurements, format, bits);
+            let report = crate::evaluate(&policy, &measurements, &sample::ladder(), None);
+            let check = sample::check(&report, "samples");
+            assert_eq!(
+                (check.verdict, check.limit.as_str()),
+                (verdict, "at least 10 bit, 4:2:2"),
+                "{format}"
+            );
+        }
+    }
+
+    #[test]
     fn square_pixels_are_reached_without_scaling_anything_up() {
         for (size, aspect, rotation, expected) in [
             ((1440, 1080), (4, 3), 0, (1440, 810)),
@@ -234,6 +292,7 @@ mod tests {
     #[test]
     fn more_than_a_share_of_interlaced_frames_is_deinterlaced() {
         let mut measurements = sample::clean();
+        measurements.video[0].fields = None;
         let frames = measurements.video[0].frames;
         for (interlaced, expected) in
             [(0, false), (frames / 20, false), (frames / 20 + 1, true), (frames, true)]

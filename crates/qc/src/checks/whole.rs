@@ -20,20 +20,31 @@ pub(crate) fn picture_span(video: &VideoMeasurement, cadence: Cadence) -> (f64, 
     (video.first_time, video.last_time + distance)
 }
 
-/// From the first to the last of everything decoded, in seconds. Subtitles that stay longer than the picture count as well:
-/// the header's duration counts them.
-pub(crate) fn decoded_duration(measurements: &Measurements, picture: Option<(f64, f64)>) -> f64 {
+/// When the first and the last of picture and sound that were decoded begin and end, in seconds on the container's timeline;
+/// `None` where nothing was.
+fn extent(measurements: &Measurements, picture: Option<(f64, f64)>) -> Option<(f64, f64)> {
     let sound = measurements
         .audio
         .iter()
         .filter(|track| track.samples > 0)
         .map(|track| (track.first_time, track.end_time));
+    picture.into_iter().chain(sound).reduce(|(begin, end), (first, last)| (begin.min(first), end.max(last)))
+}
+
+/// From the first to the last of picture and sound that were decoded, in seconds.
+pub(crate) fn decoded_duration(measurements: &Measurements, picture: Option<(f64, f64)>) -> f64 {
+    extent(measurements, picture).map_or(0.0, |(begin, end)| end - begin)
+}
+
+/// Whether what was decoded ends where a header has an end, or the header counts subtitles that stay longer. Headers
+/// count from zero, and a film may begin later; and they count tracks that are no picture and no sound.
+fn is_explained(policy: &Truncation, measurements: &Measurements, stated: f64, end: f64) -> bool {
+    // Either way: what ends elsewhere than the header says was not written with it.
+    let is_near = |one: f64, other: f64| to_milliseconds((one - other).abs()) <= policy.max_missing_s;
     let texts = measurements.subtitles.iter().filter(|track| track.events > 0).map(|track| track.end_time);
-    picture
-        .into_iter()
-        .chain(sound)
-        .reduce(|(begin, end), (first, last)| (begin.min(first), end.max(last)))
-        .map_or(0.0, |(begin, end)| texts.fold(end, f64::max) - begin)
+    is_near(stated, end)
+        || measurements.header_end.is_some_and(|header_end| is_near(header_end, end))
+        || texts.reduce(f64::max).is_some_and(|last| is_near(stated, last))
 }
 
 /// What sums of binary fractions are off by must not decide a limit.
@@ -73,10 +84,16 @@ pub(crate) fn completeness(
     policy: &Truncation,
     measurements: &Measurements,
     video: Option<&VideoMeasurement>,
-    decoded: f64,
+    picture: Option<(f64, f64)>,
 ) -> Check {
     let stated = measurements.header_duration.filter(|seconds| seconds.is_finite() && *seconds > 0.0);
-    let missing = to_milliseconds(stated.map_or(0.0, |stated| stated - decoded));
+    let decoded = decoded_duration(measurements, picture);
+    let end = extent(measurements, picture).map(|(_, end)| end);
+    let missing = match (stated, end) {
+        (Some(stated), Some(end)) if is_explained(policy, measurements, stated, end) => 0.0,
+        (Some(stated), _) => to_milliseconds(stated - decoded),
+        (None, _) => 0.0,
+    };
     let missing_frames = video
         .and_then(|video| video.header_frames.map(|stated| stated.saturating_sub(video.frames)))
         .unwrap_or(0);
@@ -114,7 +131,7 @@ pub(crate) fn completeness(
 
 #[cfg(test)]
 mod tests {
-    use reelfarm_model::measurement::Ratio;
+    use reelfarm_model::measurement::{Measurements, Ratio};
     use reelfarm_model::qc::Verdict;
 
     use crate::sample;
@@ -149,10 +166,15 @@ mod tests {
                 (Verdict::Pass, "00:00:10.000 of 00:00:10.500", &|m| m.header_duration = Some(10.5)),
                 (Verdict::Reject, "00:00:10.000 of 00:00:10.600", &|m| m.header_duration = Some(10.6)),
                 (Verdict::Pass, "00:00:10.000 of 00:00:09.000", &|m| m.header_duration = Some(9.0)),
-                (Verdict::Pass, "00:00:10.900 of 00:00:10.900", &|m| {
+                (Verdict::Pass, "00:00:10.000 of 00:00:10.900", &|m| {
                     m.header_duration = Some(10.9);
                     m.subtitles = vec![sample::subtitles(2)];
                     m.subtitles[0].end_time = 10.9;
+                }),
+                (Verdict::Reject, "00:00:10.000 of 00:00:20.000", &|m| {
+                    m.header_duration = Some(20.0);
+                    m.subtitles = vec![sample::subtitles(2)];
+                    m.subtitles[0].end_time = 15.0;
                 }),
                 (Verdict::Pass, "no duration stated", &|m| m.header_duration = None),
                 (Verdict::Pass, "no duration stated", &|m| m.header_duration = Some(f64::NAN)),
@@ -160,6 +182,72 @@ mod tests {
                 (Verdict::Pass, "00:00:10.000 of", &|m| m.video[0].header_frames = Some(252)),
                 (Verdict::Warn, "3 frames fewer than stated", &|m| m.video[0].header_frames = Some(253)),
                 (Verdict::Pass, "00:00:10.000 of", &|m| m.video[0].header_frames = Some(200)),
+            ],
+        );
+    }
+
+    /// Both tracks begin so late.
+    fn delay(film: &mut Measurements, seconds: f64) {
+        let video = &mut film.video[0];
+        video.first_time += seconds;
+        video.last_time += seconds;
+        video.key_frame_times.iter_mut().for_each(|time| *time += seconds);
+        film.audio[0].first_time += seconds;
+        film.audio[0].end_time += seconds;
+    }
+
+    #[test]
+    fn a_late_start_is_not_missing_from_the_end() {
+        sample::table(
+            "completeness",
+            &[
+                (Verdict::Pass, "00:00:10.000 of 00:00:11.500", &|m| {
+                    delay(m, 1.5);
+                    m.header_duration = Some(11.5);
+                }),
+                (Verdict::Pass, "00:00:10.000 of 00:00:12.000", &|m| {
+                    delay(m, 1.5);
+                    m.header_duration = Some(12.0);
+                }),
+                (Verdict::Reject, "00:00:10.000 of 00:00:12.010", &|m| {
+                    delay(m, 1.5);
+                    m.header_duration = Some(12.01);
+                }),
+                (Verdict::Reject, "00:00:07.500 of 00:00:11.500", &|m| {
+                    *m = sample::at_rate(Ratio::new(24, 1), 7.5);
+                    delay(m, 1.5);
+                    m.header_duration = Some(11.5);
+                }),
+                // Half of a film that begins late: its length is far from its end, and its end from the header's.
+                (Verdict::Reject, "00:00:10.000 of 00:02:00.000", &|m| {
+                    delay(m, 60.0);
+                    m.header_duration = Some(120.0);
+                    m.header_end = Some(120.0);
+                }),
+            ],
+        );
+    }
+
+    #[test]
+    fn chapters_and_data_may_outlive_the_film() {
+        sample::table(
+            "completeness",
+            &[
+                (Verdict::Pass, "00:00:10.000 of 00:01:00.000", &|m| {
+                    (m.header_duration, m.header_end) = (Some(60.0), Some(10.0));
+                }),
+                (Verdict::Pass, "00:00:10.000 of 00:01:00.000", &|m| {
+                    (m.header_duration, m.header_end) = (Some(60.0), Some(10.5));
+                }),
+                (Verdict::Reject, "00:00:10.000 of 00:01:00.000", &|m| {
+                    (m.header_duration, m.header_end) = (Some(60.0), Some(10.51));
+                }),
+                (Verdict::Reject, "00:00:10.000 of 00:01:00.000", &|m| {
+                    (m.header_duration, m.header_end) = (Some(60.0), Some(9.49));
+                }),
+                (Verdict::Reject, "1 read error", &|m| {
+                    (m.header_duration, m.header_end, m.read_errors) = (Some(60.0), Some(10.0), 1);
+                }),
             ],
         );
     }

@@ -54,8 +54,8 @@ pub(super) struct Row {
     pub(super) count: u64,
     /// How long they are together, in seconds.
     pub(super) seconds: f64,
-    /// From when on some are missing, because only the first were kept.
-    pub(super) cut_at: Option<f64>,
+    /// Some are missing, because no more were kept.
+    pub(super) is_cut: bool,
     /// What stands in the place of marks: that it was not measured, or that marks would be too many. Else empty.
     pub(super) instead: String,
     /// What else there is to say, for a row of a single moment.
@@ -70,7 +70,7 @@ impl Row {
             stretches: Vec::new(),
             count: 0,
             seconds: 0.0,
-            cut_at: None,
+            is_cut: false,
             instead: String::new(),
             note: String::new(),
         }
@@ -94,11 +94,7 @@ impl Row {
         };
         self.stretches.extend(spans.first.iter().filter_map(own));
         self.sort();
-        if spans.count > spans.first.len() as u64 {
-            let ends = spans.first.iter().filter_map(|span| film.time(span.end));
-            let last = ends.max_by(f64::total_cmp).unwrap_or(film.from);
-            self.cut_at = Some(self.cut_at.map_or(last, |earlier| earlier.min(last)));
-        }
+        self.is_cut |= spans.count > spans.first.len() as u64;
     }
 
     fn add_moment(&mut self, time: f64) {

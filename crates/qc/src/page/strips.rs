@@ -35,11 +35,9 @@ pub(super) fn draw(film: &Film<'_>, rows: &[Row], top: f64, pitch: f64, markup: 
             continue;
         }
         rectangle(markup, "strip", (LEFT, WIDTH), (top + 2.0, height), "");
-        let cut = row.cut_at.map(|time| across(film, time)).filter(|left| *left < LEFT + WIDTH);
-        if let Some(left) = cut {
-            let sentence =
-                format!("{} in all, of which the first {} are shown", row.count, row.stretches.len());
-            rectangle(markup, "cut", (left, LEFT + WIDTH - left), (top + 2.0, height), &sentence);
+        if row.is_cut {
+            let sentence = format!("{} in all, of which {} are shown", row.count, row.stretches.len());
+            rectangle(markup, "cut", (LEFT, WIDTH), (top + 2.0, height), &sentence);
         }
         for mark in marks {
             let sentence = sentence(film, row, &mark);

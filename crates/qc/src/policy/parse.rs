@@ -13,7 +13,7 @@ use super::texts::{PolicyText, PolicyTexts};
 use super::{
     Accepted, Audio, AudioVideoLength, Bars, Black, Channels, Checksum, Clipping, ColourDescription,
     ColourLimits, Compression, DcOffset, Decode, Detail, Duration, Fields, FileSize, Flashes, FrameRate,
-    Freeze, INTEGRAL_RATES, KeyFrames, Loudness, LumaRange, MonoProgramme, Phase, Picture, Policy,
+    Freeze, Header, INTEGRAL_RATES, KeyFrames, Loudness, LumaRange, MonoProgramme, Phase, Picture, Policy,
     PolicyError, Proportions, RepeatedFrames, Rule, SampleRate, Silence, SoundTiming, Subtitles, TimeStamps,
     Truncation,
 };
@@ -30,6 +30,7 @@ struct File {
     frame_rate: Spanned<FrameRate>,
     proportions: Spanned<Proportions>,
     picture: Spanned<Picture>,
+    header: Header,
     colour: ColourLimits,
     duration: Spanned<Duration>,
     truncation: Spanned<Truncation>,
@@ -162,6 +163,7 @@ impl File {
             frame_rate: self.frame_rate.into_inner(),
             proportions: self.proportions.into_inner(),
             picture: self.picture.into_inner(),
+            header: self.header,
             colour: self.colour,
             duration: self.duration.into_inner(),
             truncation: self.truncation.into_inner(),
@@ -259,7 +261,19 @@ impl Proportions {
 }
 
 impl Picture {
+    /// How colour can be sampled, by usual names: luma alone is `4:0:0`.
+    pub const CHROMA: [&str; 7] = ["4:0:0", "4:1:1", "4:2:0", "4:2:2", "4:4:0", "4:4:4", "RGB"];
+
     fn fault(&self) -> Option<String> {
+        if let Some(unknown) = self.chroma.iter().find(|name| !Self::CHROMA.contains(&name.as_str())) {
+            return Some(format!("chroma can hold {}, not {unknown:?}", Self::CHROMA.join(", ")));
+        }
+        if self.chroma.is_empty() {
+            return Some("chroma must name at least one".to_owned());
+        }
+        if !(1..=16).contains(&self.min_bit_depth) {
+            return Some(format!("min_bit_depth is 1 to 16, not {}", self.min_bit_depth));
+        }
         let Self { min_long_side_px: long, min_short_side_px: short, max_side_px: most, .. } = self;
         if *short < 2 {
             return Some(format!("min_short_side_px is at least 2, as 4:2:0 needs, not {short}"));

@@ -14,6 +14,7 @@ use super::fixtures::{
 use crate::changes::TitleChange;
 use crate::error::StoreError;
 use crate::records::{Expedite, Expedited, Ruling};
+use crate::report::RetryDecision;
 use crate::store::Store;
 
 fn policy() -> Digest {
@@ -150,7 +151,7 @@ pub async fn an_approved_title_is_checked_again<S: Store>(store: &S) {
     assert!(record.why.is_some_and(|why| why.ends_with(" night scene")));
     assert!(record.decided_ms >= waits.review.and_then(|review| review.asked_ms).expect("asked"));
     // That it was asked about stays with the submission, and nobody is waited for any more.
-    let change = to(TitleState::Preparing);
+    let change = TitleChange { policy_digest: Some(policy()), ..to(TitleState::Preparing) };
     store.advance(&film, 1, TitleState::Checking, change).await.expect("asked").expect("changed");
     assert_eq!(now(store, &film).await.review, waits.review);
     assert_eq!(store.counts().await.expect("asked").asked_ms, None);
@@ -266,6 +267,13 @@ pub async fn a_title_that_waits_for_a_person_is_checked_again_where_something_ch
     assert_eq!((rechecked.state, rechecked.generation), (TitleState::Checking, 1));
     assert_eq!(rechecked, now(store, &film).await);
     assert_eq!(store.recheck(&film, 1).await.expect("asked"), None, "it waits for nobody");
+    // What asks nothing of it leaves no trace of what did.
+    let unasked = submit(store, "unasked").await;
+    ask(store, &unasked).await;
+    store.recheck(&unasked, 1).await.expect("asked").expect("it waited");
+    let change = to(TitleState::Preparing);
+    store.advance(&unasked, 1, TitleState::Checking, change).await.expect("asked").expect("changed");
+    assert_eq!(now(store, &unasked).await.review, None);
     ask(store, &film).await;
     // A task that is done again may change what was asked.
     let retried = store.retry_task(&film, &key(1)).await.expect("asked").expect("one of its tasks");
@@ -274,3 +282,45 @@ pub async fn a_title_that_waits_for_a_person_is_checked_again_where_something_ch
     dispatch(store, 1, LONG).await;
     assert_eq!(decided(store, "film").await, []);
 }
+
+/// Titles as QC and people leave them, with a failure of one's task: what an older program cannot read all of.
+pub async fn what_an_older_program_knows_nothing_of<S: Store>(store: &S) {
+    submit(store, "asked").await;
+    ask(store, &title("asked")).await;
+    for (name, ends) in [("made", false), ("online", true)] {
+        let film = submit(store, name).await;
+        ask(store, &film).await;
+        let approved = store.approve(&film, 1, TitleState::Review, &ruling("a")).await;
+        approved.expect("asked").expect("it waited");
+        let planned = TitleChange { to: Some(TitleState::Preparing), ..asking() };
+        store.advance(&film, 1, TitleState::Checking, planned).await.expect("asked").expect("changed");
+        if ends {
+            let published = store.advance(&film, 1, TitleState::Preparing, to(TitleState::Published)).await;
+            published.expect("asked").expect("changed");
+        }
+    }
+    let refused = submit(store, "refused").await;
+    ask(store, &refused).await;
+    let rejected = store.reject(&refused, 1, TitleState::Review, &ruling("a"), rejecting()).await;
+    rejected.expect("asked").expect("it waited");
+    let failed = submit_and_plan(store, "failed", &[planned(1, &[])]).await;
+    let fence = start(store, 1).await;
+    let otherwise = Failure::new(Code::EncodeNotAsReported, "another film");
+    let ended = store.fail(&fence, &otherwise, RetryDecision::Never).await;
+    ended.expect("asked").expect("it was under way");
+    let change = TitleChange { failure: Some(otherwise), ..to(TitleState::Failed) };
+    store.advance(&failed, 1, TitleState::Checking, change).await.expect("asked").expect("changed");
+    let older = submit(store, "older").await;
+    let change = TitleChange { failure: Some(failure("older")), ..to(TitleState::Failed) };
+    store.advance(&older, 1, TitleState::Checking, change).await.expect("asked").expect("changed");
+}
+
+/// The state of each of those titles after the way down, whether it has a report, and its failure's code.
+pub const AS_AN_OLDER_PROGRAM_READS: [(&str, &str, bool, Option<&str>); 6] = [
+    ("asked", "checking", false, None),
+    ("failed", "failed", false, Some("RF-INT-001")),
+    ("made", "checking", false, None),
+    ("older", "failed", false, Some("RF-ENC-001")),
+    ("online", "published", false, None),
+    ("refused", "rejected", false, Some("RF-INT-001")),
+];

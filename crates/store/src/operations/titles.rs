@@ -29,8 +29,8 @@ pub(super) async fn advance(
         "UPDATE titles SET state = COALESCE($4, state), source_digest = COALESCE($5, source_digest), \
          report = COALESCE($6, report), changed_ms = $8, leftovers = COALESCE($9, leftovers), \
          failure = CASE WHEN $4 = 'published' THEN NULL ELSE COALESCE($7, failure) END, \
-         policy_digest = COALESCE($10, policy_digest), \
-         asked_ms = CASE WHEN $4 = 'review' THEN $8 ELSE asked_ms END, \
+         policy_digest = CASE WHEN $4 = 'preparing' THEN $10 ELSE COALESCE($10, policy_digest) END, \
+         asked_ms = CASE WHEN $4 = 'review' THEN $8 WHEN $4 = 'preparing' AND $10 IS NULL THEN NULL ELSE asked_ms END, \
          expedited_ms = CASE WHEN $4 IN ('published', 'cancelled') THEN NULL ELSE expedited_ms END \
          WHERE title = $1 AND generation = $2 AND state = $3",
     )

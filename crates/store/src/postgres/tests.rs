@@ -12,6 +12,7 @@ use super::*;
 use crate::conformance::fixtures::{
     LONG, dispatch, finish, key, planned, start, state, submission, submit, submit_and_plan, title,
 };
+use crate::conformance::reviews;
 use crate::leadership::{Candidate, Election, Leadership as _};
 use crate::store::Store as _;
 
@@ -304,6 +305,39 @@ async fn attempts_under_way_and_their_messages_survive_the_way_down_and_up() {
         .await
         .unwrap();
     assert_eq!(length, Some(3_600_000));
+}
+
+/// What is read of titles whose program has become an older one: no code, verdict or state that it does not know.
+#[tokio::test]
+async fn an_older_program_reads_what_people_decided_about() {
+    let (store, ()) = store().await;
+    reviews::what_an_older_program_knows_nothing_of(&store).await;
+    MIGRATIONS.undo(&store.writer, 7).await.unwrap();
+    let titles: Vec<(String, String, Option<String>, Option<String>)> =
+        sqlx::query_as("SELECT title, state, report, failure FROM titles ORDER BY title")
+            .fetch_all(&store.writer)
+            .await
+            .unwrap();
+    let code = |failure: &str| {
+        let failure: serde_json::Value = serde_json::from_str(failure).unwrap();
+        failure["code"].as_str().unwrap().to_owned()
+    };
+    let read: Vec<_> = titles
+        .iter()
+        .map(|(title, state, report, failure)| {
+            (&**title, &**state, report.is_some(), failure.as_deref().map(code))
+        })
+        .collect();
+    let expected = reviews::AS_AN_OLDER_PROGRAM_READS
+        .map(|(title, state, has_report, code)| (title, state, has_report, code.map(str::to_owned)));
+    assert_eq!(read, expected);
+    for of_tasks in ["SELECT last_failure FROM tasks", "SELECT failure FROM attempts"] {
+        let failures: Vec<String> = sqlx::query_scalar(of_tasks).fetch_all(&store.writer).await.unwrap();
+        assert_eq!(failures.iter().map(|failure| code(failure)).collect::<Vec<_>>(), ["RF-INT-001"]);
+        assert!(failures[0].contains("another film"), "{}", failures[0]);
+    }
+    MIGRATIONS.run(&store.writer).await.unwrap();
+    assert_eq!(store.titles().await.unwrap().len(), titles.len());
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use crate::changes::SubmitOutcome;
 use crate::conformance::fixtures::{
     LONG, dispatch, finish, key, planned, start, state, submission, submit, submit_and_plan, title, to,
 };
-use crate::conformance::publications;
+use crate::conformance::{publications, reviews};
 use crate::store::Store as _;
 
 async fn store() -> (SqliteStore, tempfile::TempDir) {
@@ -335,6 +335,39 @@ async fn titles_of_an_older_program_keep_their_keys() {
         store.submit(&encrypted(name, b"b")).await.unwrap();
         assert_eq!(store.standing(&title(name)).await.unwrap().protection(), Some(&of(expected)), "{name}");
     }
+}
+
+/// What is read of titles whose program has become an older one: no code, verdict or state that it does not know.
+#[tokio::test]
+async fn an_older_program_reads_what_people_decided_about() {
+    let (store, _folder) = store().await;
+    reviews::what_an_older_program_knows_nothing_of(&store).await;
+    MIGRATIONS.undo(&store.writer, 10).await.unwrap();
+    let titles: Vec<(String, String, Option<String>, Option<String>)> =
+        sqlx::query_as("SELECT title, state, report, failure FROM titles ORDER BY title")
+            .fetch_all(&store.writer)
+            .await
+            .unwrap();
+    let code = |failure: &str| {
+        let failure: serde_json::Value = serde_json::from_str(failure).unwrap();
+        failure["code"].as_str().unwrap().to_owned()
+    };
+    let read: Vec<_> = titles
+        .iter()
+        .map(|(title, state, report, failure)| {
+            (&**title, &**state, report.is_some(), failure.as_deref().map(code))
+        })
+        .collect();
+    let expected = reviews::AS_AN_OLDER_PROGRAM_READS
+        .map(|(title, state, has_report, code)| (title, state, has_report, code.map(str::to_owned)));
+    assert_eq!(read, expected);
+    for of_tasks in ["SELECT last_failure FROM tasks", "SELECT failure FROM attempts"] {
+        let failures: Vec<String> = sqlx::query_scalar(of_tasks).fetch_all(&store.writer).await.unwrap();
+        assert_eq!(failures.iter().map(|failure| code(failure)).collect::<Vec<_>>(), ["RF-INT-001"]);
+        assert!(failures[0].contains("another film"), "{}", failures[0]);
+    }
+    MIGRATIONS.run(&store.writer).await.unwrap();
+    assert_eq!(store.titles().await.unwrap().len(), titles.len());
 }
 
 #[tokio::test]

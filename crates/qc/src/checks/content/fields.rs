@@ -1,33 +1,18 @@
 //! Are the pictures' fields what the file says: one moment or two, and which first.
 //!
-//! What the lines themselves show is held against the flags. The flags decide whether the farm deinterlaces; where they are
-//! wrong, moving edges stay combed, or detail is given away for nothing.
+//! What the lines themselves show is held against the flags. The farm deinterlaces by what they show; whoever else goes
+//! by wrong flags leaves moving edges combed, or gives detail away for nothing.
 
 use reelfarm_model::Code;
 use reelfarm_model::measurement::VideoMeasurement;
 use reelfarm_model::measurement::sampled::FieldMeasurement;
-use reelfarm_model::qc::Check;
+use reelfarm_model::qc::{Check, FieldOrder};
 
-use super::percent;
+use super::deinterlacing::{Deinterlacing, Told, deinterlacing};
 use crate::checks::picture::is_interlaced;
 use crate::checks::{Finding, Timeline, exceeds};
 use crate::policy::Policy;
 use crate::text::decimal;
-
-/// Fewer pictures that can be told prove nothing: two seconds of movement.
-const LEAST_TOLD: u64 = 50;
-/// An order of fields that so many pictures have is the film's, in per cent.
-const CLEAR_ORDER: f64 = 80.0;
-
-/// What the pictures show of their fields.
-struct Told {
-    /// How many can be told.
-    pictures: u64,
-    /// Those of them with two moments, in per cent.
-    interlaced: f64,
-    /// Those of these with the upper field first, in per cent.
-    top_first: f64,
-}
 
 /// Whether pictures are interlaced where the flags say so, and only there, in the order that they say.
 pub(super) fn interlacing(
@@ -36,16 +21,16 @@ pub(super) fn interlacing(
     fields: &FieldMeasurement,
     timeline: Timeline,
 ) -> Check {
-    let told = told(fields);
+    let told = Told::of(fields);
     let most = policy.fields.max_contradicting_percent;
     let limit = format!("as flagged, at most {} % otherwise", decimal(most, 1));
     let finding = |value: String, with_places: bool| {
         let places = if with_places { timeline.places(&fields.interlaced.first) } else { Vec::new() };
         Finding::new(Code::QcInterlacing, "interlacing", value, limit.clone()).at(places)
     };
-    if told.pictures < LEAST_TOLD {
+    let Some(told) = told else {
         return finding("too little movement to tell".to_owned(), false).pass();
-    }
+    };
     let shown = format!("{} % of what moves is interlaced", decimal(told.interlaced, 1));
     let is_flagged = is_interlaced(&policy.picture, video);
     let flagged = if is_flagged { "flagged interlaced" } else { "flagged progressive" };
@@ -56,46 +41,35 @@ pub(super) fn interlacing(
         (false, false, _) => finding(value, false).pass(),
         (false, true, _) => finding(value, true).fail(
             verdict,
-            "Moving edges are combed there, and the farm will not deinterlace: ask for an export that is flagged as it is, or a progressive one.",
+            "Moving edges are combed there. The farm deinterlaces every picture, whatever is flagged, which costs whole ones detail: ask for an export that is flagged as it is, or a progressive one.",
         ),
-        (true, false, _) => finding(value, false).fail(
+        (true, false, _) if deinterlacing(policy, video) == Deinterlacing::None => finding(value, false).fail(
             verdict,
-            "The pictures are whole (progressive, segmented frames), yet the farm will deinterlace, which costs detail: ask for an export flagged as progressive.",
+            "The pictures are whole (progressive, segmented frames), and the farm leaves them so. Whoever else goes by the flags loses detail: ask for an export flagged as progressive.",
+        ),
+        (true, false, _) => finding(value, true).fail(
+            verdict,
+            "Most pictures are whole, some are not, and the farm deinterlaces all that are flagged, which costs detail: ask for an export flagged as it is, or a progressive one.",
         ),
         (true, true, false) => finding(format!("{value}: mixed"), true).fail(
             verdict,
             "Interlaced and progressive parts are cut together: watch the places named after deinterlacing, or ask for a progressive export.",
         ),
-        (true, true, true) => match wrong_order(video, &told) {
-            Some(order) => finding(format!("{value}; {order}"), true).fail(
+        (true, true, true) => match told.other_order(video) {
+            Some(order) => finding(format!("{value}; {}", other_order(order)), true).fail(
                 verdict,
-                "Movement goes back and forth: ask for an export whose field order is flagged as it is.",
+                "By the flags movement goes back and forth; the farm deinterlaces in the order that the pictures show. Ask for an export whose field order is flagged as it is.",
             ),
             None => finding(value, false).pass(),
         },
     }
 }
 
-fn told(fields: &FieldMeasurement) -> Told {
-    let interlaced = fields.top_field_first.saturating_add(fields.bottom_field_first);
-    let pictures = interlaced.saturating_add(fields.progressive);
-    Told {
-        pictures,
-        interlaced: percent(interlaced as f64, pictures as f64),
-        top_first: percent(fields.top_field_first as f64, interlaced as f64),
-    }
-}
-
-/// The order of fields that is flagged and the one that is shown, where they clearly differ.
-fn wrong_order(video: &VideoMeasurement, told: &Told) -> Option<&'static str> {
-    let flagged = percent(video.top_field_first_frames as f64, video.interlaced_frames as f64);
-    let bottom = 100.0 - CLEAR_ORDER;
-    if flagged >= CLEAR_ORDER && told.top_first <= bottom {
-        Some("bottom field first, flagged top field first")
-    } else if flagged <= bottom && told.top_first >= CLEAR_ORDER {
-        Some("top field first, flagged bottom field first")
-    } else {
-        None
+/// The order of fields that is shown and the one that is flagged, where they differ.
+fn other_order(shown: FieldOrder) -> &'static str {
+    match shown {
+        FieldOrder::TopFirst => "top field first, flagged bottom field first",
+        FieldOrder::BottomFirst => "bottom field first, flagged top field first",
     }
 }
 

@@ -14,14 +14,17 @@ use crate::text::decimal;
 /// The true peak whose first exceeding is measured, in dBTP.
 const MEASURED_PEAK_DBTP: f64 = -1.0;
 
-/// Whether each programme's loudness is near the target; `None` where none was measured.
+/// Whether each programme's loudness is near the target; `None` where no sound was measured. Mono tracks that were measured one
+/// by one and not together are named: how loud they are is not known.
 pub(super) fn loudness(policy: &Loudness, combined: &[CombinedTracks], mixes: &[Mix<'_>]) -> Option<Check> {
     let measured: Vec<(&str, &ProgrammeLoudness)> =
         mixes.iter().filter_map(|mix| Some((mix.name.as_str(), of_mix(combined, mix)?))).collect();
-    if measured.is_empty() {
+    let apart: Vec<_> = mixes.iter().filter(|mix| is_apart(combined, mix)).collect();
+    if measured.is_empty() && apart.is_empty() {
         return None;
     }
-    let named: Vec<_> = measured.iter().map(|(name, loudness)| describe(name, loudness)).collect();
+    let mut named: Vec<_> = measured.iter().map(|(name, loudness)| describe(name, loudness)).collect();
+    named.extend(apart.iter().map(|mix| format!("{}: not measured together", mix.name)));
     // Not below the gate is too quiet by any measure.
     let away = measured
         .iter()
@@ -42,6 +45,8 @@ pub(super) fn loudness(policy: &Loudness, combined: &[CombinedTracks], mixes: &[
             policy.verdict,
             format!("Viewers will turn the volume up or down: ask for the mix at {target} LUFS. A mix for another target is no fault where all of a service are alike."),
         )
+    } else if !apart.is_empty() {
+        finding.warn("Mono tracks are measured together where all name their language alike, as two, six or eight: measure these by ear or meter, phase and dual mono as well, or ask for one track with all channels.")
     } else if exceeds(away, policy.tolerance_lu) {
         finding.warn(format!("Near the target, but not at it: ask for the mix at {target} LUFS next time. For live programmes this is as it should be."))
     } else {
@@ -61,6 +66,13 @@ fn of_mix<'a>(combined: &'a [CombinedTracks], mix: &Mix<'a>) -> Option<&'a Progr
             combined.iter().find(is_wanted).map(|combined| &combined.loudness)
         }
     }
+}
+
+/// Whether a mix is of mono tracks that have sound, and nobody knows how they sound together.
+fn is_apart(combined: &[CombinedTracks], mix: &Mix<'_>) -> bool {
+    matches!(mix.source, AudioSource::MonoTracks { .. })
+        && mix.tracks.iter().any(|track| track.sound.is_some())
+        && of_mix(combined, mix).is_none()
 }
 
 fn describe(name: &str, loudness: &ProgrammeLoudness) -> String {
@@ -153,7 +165,14 @@ mod tests {
         film.audio = (1..=2).map(|index| sample::audio(index, 1)).collect();
         loud(&mut film, Some(-26.0));
         let report = sample::report(&film);
-        assert!(report.checks.iter().all(|check| check.name != "loudness"), "not measured together");
+        let check = sample::check(&report, "loudness");
+        assert_eq!((check.verdict, check.value.as_str()), (Verdict::Warn, "en: not measured together"));
+        let mut older = film.clone();
+        older.audio.iter_mut().for_each(|track| track.sound = None);
+        assert!(
+            sample::report(&older).checks.iter().all(|check| check.name != "loudness"),
+            "not measured at all"
+        );
         let loudness = ProgrammeLoudness { integrated_lufs: Some(-23.2), ..Default::default() };
         let tracks = vec![(1, Position::FrontLeft), (2, Position::FrontRight)];
         film.combined = vec![

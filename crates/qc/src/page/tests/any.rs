@@ -220,6 +220,7 @@ impl Source {
             height: 1080,
             rotation: 90,
             deinterlace: true,
+            field_order: None,
             matrix: self.text(),
             full_range: false,
         };

@@ -32,6 +32,8 @@ fn a_bad_policy_is_refused_with_its_line() {
         ("min_short_side_px = 180", "min_short_side_px = 400", "[picture]", "above min_long_side_px"),
         ("min_short_side_px = 180", "min_short_side_px = 0", "[picture]", "at least 2"),
         ("max_side_px = 8192", "max_side_px = 100", "[picture]", "above max_side_px"),
+        ("min_bit_depth = 8", "min_bit_depth = 17", "[picture]", "1 to 16"),
+        (r#""4:0:0", "4:1:1""#, r#""4:0:0", "411""#, "[picture]", "chroma can hold 4:0:0"),
         ("min_s = 1.0", "min_s = 1e9", "[duration]", "above max_s"),
         ("max_missing_s = 0.5", "max_missing_s = -1.0", "[truncation]", "from 0 up"),
         ("silence_dbfs = -80.0", "silence_dbfs = 80.0", "[audio]", "silence_dbfs is"),

@@ -4,6 +4,7 @@
 //! bytes, and no film that has one is measured.
 
 use reelfarm_model::key::digest_of;
+use reelfarm_model::qc::Verdict;
 use reelfarm_model::source::Fingerprint;
 use reelfarm_model::title::Submission;
 use reelfarm_model::{
@@ -96,6 +97,7 @@ pub fn judged_by(submission: &Submission, policy: &FarmPolicy) -> Digest {
     if says_of_a_checksum || !submission.checksums.is_empty() {
         return digest_of("external QC report", report);
     }
-    let checksum = format!("{:?}", policy.policy().checksum);
-    digest_of("external QC report", &(report, checksum))
+    let checksum = &policy.policy().checksum;
+    let asked = (checksum.required, Verdict::from(checksum.missing_verdict));
+    digest_of("external QC report", &(report, asked))
 }

@@ -124,11 +124,9 @@ impl MediaProcess {
                     Ok(Response::Result(value)) => answer = Some(Ok(value)),
                     Ok(Response::Failure(failure)) => answer = Some(Err(failure)),
                     Err(error) => {
-                        let failure = Failure::new(
-                            Code::Internal,
-                            format!("the media process wrote an unreadable line: {error}"),
-                        );
-                        answer = Some(Err(failure));
+                        kill(child).await;
+                        let message = format!("the media process wrote an unreadable line: {error}");
+                        return Err(Failure::new(Code::Internal, message));
                     }
                 },
                 None => break,

@@ -123,7 +123,7 @@ impl Pass {
             Err(error) => return Err(error),
         };
         Ok(match pass.read_all(threads > 1, &capture, note)? {
-            End::Whole => Some(pass.finish(&capture)),
+            End::Whole => Some(pass.finish(&capture)?),
             End::Damaged => None,
             End::TooMuchWork => Some(pass.broken_off(&capture)),
         })
@@ -260,8 +260,8 @@ impl Pass {
         }
     }
 
-    fn finish(mut self, capture: &Capture) -> Measurements {
-        let edit_lists = edit_lists(&self.source);
+    fn finish(mut self, capture: &Capture) -> Result<Measurements, MediaError> {
+        let edit_lists = edit_lists(&self.source)?;
         let mut audio = Vec::new();
         for track in self.tracks {
             match track {
@@ -278,7 +278,7 @@ impl Pass {
         self.measurements.combined = combined::sets(&audio, &self.pairs.finish());
         self.measurements.audio = audio.into_iter().map(|(measurement, _)| measurement).collect();
         self.measurements.error_lines = capture.log().error_lines;
-        self.measurements
+        Ok(self.measurements)
     }
 }
 
@@ -357,20 +357,19 @@ fn header_end(source: &Source) -> Option<f64> {
     streams.filter_map(|stream| track::stated_end(&stream)).reduce(f64::max)
 }
 
-/// The edit lists of a file's tracks, by the tracks' indexes. What cannot be read is none: the packets were read of the
-/// same file, and told of it.
-fn edit_lists(source: &Source) -> Vec<(u32, EditList)> {
+/// The edit lists of a file's tracks, by the tracks' indexes.
+fn edit_lists(source: &Source) -> Result<Vec<(u32, EditList)>, MediaError> {
     if !source.container().starts_with("mov,") {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let file = fs_err::File::open(source.path());
-    let lists = file.and_then(edits::edit_lists).unwrap_or_default();
+    let lists = file.and_then(edits::edit_lists).map_err(MediaError::SourceFile)?;
     let of = |stream: Stream| {
         let id = u32::try_from(stream.id()).ok()?;
         let (_, list) = lists.iter().find(|(track, _)| *track == id)?;
         Some((u32::try_from(stream.index()).ok()?, *list))
     };
-    source.input().streams().filter_map(of).collect()
+    Ok(source.input().streams().filter_map(of).collect())
 }
 
 fn empty(size: u64) -> Measurements {

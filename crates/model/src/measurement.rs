@@ -248,13 +248,14 @@ pub struct EditList {
     /// How much of the media lies before what is shown first, in seconds. Where pictures are stored in another order than they
     /// are shown in, a few frames of it are no pictures.
     pub trimmed_head: f64,
-    /// How much of it is hidden in the middle and at the end, in seconds.
+    /// How much of it is hidden in the middle and at the end, in seconds. Where pictures are stored in another order than they are
+    /// shown in, a few frames less are counted at the end.
     pub hidden: f64,
     /// How much of it is shown again, in seconds.
     pub repeated: f64,
     /// Whether parts are shown in another order than they are stored in.
     pub is_reordered: bool,
-    /// Whether parts are shown faster, slower or standing still.
+    /// Whether parts are shown faster, slower or standing still, or nothing is shown between them.
     pub has_other_speeds: bool,
 }
 

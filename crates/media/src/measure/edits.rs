@@ -13,8 +13,8 @@ use reelfarm_model::measurement::EditList;
 const MOST_BOXES: u32 = 20_000;
 /// Entries of a list that are read.
 const MOST_ENTRIES: usize = 4_096;
-/// An edit's speed, in 16.16, where it is that of the media.
-const NORMAL_RATE: u64 = 0x1_0000;
+/// The media's own speed in 16.16.
+const NORMAL_RATE: f64 = 65_536.0;
 
 /// One entry of a list, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,7 +23,8 @@ struct Edit {
     start: Option<f64>,
     /// How long it is shown; 0 to the media's end.
     duration: f64,
-    is_normal_speed: bool,
+    /// How much faster than the media it is shown.
+    speed: f64,
 }
 
 /// The edit lists of a file's tracks, by the tracks' identifiers. ISO/IEC 14496-12, 8.6.6.
@@ -142,14 +143,16 @@ fn entries(list: &[u8], movie_timescale: f64, timescale: f64) -> Option<Vec<Edit
         .map(|index| {
             let at = 8 + index * (2 * width + 4);
             let duration = number(list, at, width)?;
-            let start = number(list, at + width, width)?;
-            // -1 in either width: an empty edit.
-            let is_empty = start == if width == 8 { u64::MAX } else { u64::from(u32::MAX) };
-            Some(Edit {
-                start: (!is_empty).then_some(start as f64 / timescale),
-                duration: duration as f64 / movie_timescale,
-                is_normal_speed: number(list, at + 2 * width, 4)? == NORMAL_RATE,
-            })
+            let unsigned = number(list, at + width, width)?;
+            let start = if width == 8 { unsigned as i64 } else { i64::from(unsigned as u32 as i32) };
+            // -1 is an empty edit; nothing else lies before the media.
+            let start = match start {
+                -1 => None,
+                0.. => Some(start as f64 / timescale),
+                _ => return None,
+            };
+            let speed = number(list, at + 2 * width, 4)? as f64 / NORMAL_RATE;
+            Some(Edit { start, duration: duration as f64 / movie_timescale, speed })
         })
         .collect()
 }
@@ -163,15 +166,20 @@ fn summary(edits: &[Edit], media: f64) -> EditList {
         .iter()
         .filter_map(|edit| {
             let start = edit.start?;
-            let end = if edit.duration > 0.0 { start + edit.duration } else { media.max(start) };
+            let end = if edit.duration > 0.0 { start + edit.duration * edit.speed } else { media.max(start) };
             Some((start, end))
         })
         .collect();
     let is_reordered = !shown.is_sorted_by(|one, next| one.0 <= next.0);
-    let has_other_speeds = edits.iter().any(|edit| edit.start.is_some() && !edit.is_normal_speed);
+    let pauses = edits.iter().skip_while(|edit| edit.start.is_none()).any(|edit| edit.start.is_none());
+    let has_other_speeds = pauses || edits.iter().any(|edit| edit.start.is_some() && edit.speed != 1.0);
     shown.sort_by(|one, other| one.0.total_cmp(&other.0));
     let mut list = EditList { delay, is_reordered, has_other_speeds, ..EditList::default() };
     let Some((first, mut reached)) = shown.first().copied() else { return list };
+    if first >= media && media > 0.0 {
+        list.hidden = media;
+        return list;
+    }
     list.trimmed_head = first;
     for (start, end) in shown.into_iter().skip(1) {
         list.hidden += (start - reached).max(0.0);
@@ -189,11 +197,11 @@ mod tests {
     use super::*;
 
     fn edit(start: f64, duration: f64) -> Edit {
-        Edit { start: Some(start), duration, is_normal_speed: true }
+        Edit { start: Some(start), duration, speed: 1.0 }
     }
 
     fn pause(duration: f64) -> Edit {
-        Edit { start: None, duration, is_normal_speed: true }
+        Edit { start: None, duration, speed: 1.0 }
     }
 
     #[test]
@@ -212,10 +220,14 @@ mod tests {
             (vec![edit(0.0, 10.0), edit(4.0, 2.0)], EditList { repeated: 2.0, ..none }),
             (vec![edit(1.0, 2.0), edit(6.0, 1.0)], EditList { trimmed_head: 1.0, hidden: 6.0, ..none }),
             (vec![edit(5.0, 5.0), edit(0.0, 5.0)], EditList { is_reordered: true, ..none }),
+            (vec![Edit { speed: 2.0, ..edit(0.0, 5.0) }], EditList { has_other_speeds: true, ..none }),
+            // It stands still for three seconds, or nothing is shown.
             (
-                vec![Edit { is_normal_speed: false, ..edit(0.0, 10.0) }],
+                vec![edit(0.0, 5.0), Edit { speed: 0.0, ..edit(5.0, 3.0) }, edit(5.0, 5.0)],
                 EditList { has_other_speeds: true, ..none },
             ),
+            (vec![edit(0.0, 5.0), pause(3.0), edit(5.0, 5.0)], EditList { has_other_speeds: true, ..none }),
+            (vec![edit(11.0, 5.0)], EditList { hidden: 10.0, ..none }),
         ] {
             assert_eq!(summary(&edits, 10.0), expected, "{edits:?}");
         }
@@ -265,7 +277,12 @@ mod tests {
         for length in 0..whole.len() - 4 {
             assert!(edit_lists(Cursor::new(&whole[..length])).unwrap().is_empty(), "{length}");
         }
-        for list in [words(&[0, u32::MAX, 1, 2, 3]), words(&[0, 2, 10_000, 0, 0x1_0000]), Vec::new()] {
+        for list in [
+            words(&[0, 1, 10_000, -1_024_i32 as u32, 0x1_0000]),
+            words(&[0, u32::MAX, 1, 2, 3]),
+            words(&[0, 2, 10_000, 0, 0x1_0000]),
+            Vec::new(),
+        ] {
             assert!(edit_lists(Cursor::new(file(&list))).unwrap().is_empty(), "{list:?}");
         }
         // Boxes of no length would never end.

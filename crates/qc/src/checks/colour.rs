@@ -63,7 +63,7 @@ pub(crate) fn is_full_range(video: &VideoMeasurement) -> bool {
 }
 
 pub(super) fn is_rgb(video: &VideoMeasurement) -> bool {
-    ["gbr", "rgb", "bgr", "argb", "abgr", "0rgb", "0bgr"]
+    ["gbr", "rgb", "bgr", "argb", "abgr", "0rgb", "0bgr", "x2rgb", "x2bgr"]
         .iter()
         .any(|beginning| video.pixel_format.starts_with(beginning))
 }

@@ -10,9 +10,10 @@ use crate::policy::ColourDescription;
 use crate::text::{list, plain};
 
 /// Primaries and matrices that belong together: ITU-R BT.709, BT.601 in its two kinds with their forerunners, and BT.2020.
-const SYSTEMS: [(&[&str], &[&str]); 3] = [
+const SYSTEMS: [(&[&str], &[&str]); 4] = [
     (&["bt709"], &["bt709"]),
-    (&["smpte170m", "bt470bg", "bt470m", "smpte240m"], &["smpte170m", "bt470bg", "fcc", "smpte240m"]),
+    (&["smpte170m", "bt470bg", "bt470m"], &["smpte170m", "bt470bg", "fcc"]),
+    (&["smpte240m"], &["smpte240m"]),
     (&["bt2020"], &["bt2020nc", "bt2020c", "ictcp"]),
 ];
 /// Transfer functions of cameras, computers and cinemas, which are no finished television picture's.
@@ -88,7 +89,7 @@ fn contradictions(video: &VideoMeasurement) -> Vec<String> {
     if is_stated(&colour.matrix) && is_of_rgb != is_rgb(video) && !is_grey(video) {
         found.push(format!("matrix {} with {}", plain(&colour.matrix), plain(&video.pixel_format)));
     }
-    if video.height >= HD_LINES && of_system(false, &colour.matrix) == Some(1) {
+    if video.height.min(video.width) >= HD_LINES && of_system(false, &colour.matrix) == Some(1) {
         found.push(format!("matrix {} in a picture of {} lines", plain(&colour.matrix), video.height));
     }
     if video.height < HD_LINES && video.width < HD_LINES && colour.primaries == "bt2020" {
@@ -143,7 +144,7 @@ fn is_high_dynamic_range(transfer: &str) -> bool {
 }
 
 fn is_grey(video: &VideoMeasurement) -> bool {
-    video.pixel_format.starts_with("gray")
+    ["gray", "ya8", "ya16"].iter().any(|beginning| video.pixel_format.starts_with(beginning))
 }
 
 /// How colour is sampled, from the pixel format's name.
@@ -155,9 +156,27 @@ pub(super) fn chroma(video: &VideoMeasurement) -> &'static str {
     if is_grey(video) {
         return "4:0:0";
     }
-    let semi_planar =
-        [("nv12", "4:2:0"), ("nv21", "4:2:0"), ("p01", "4:2:0"), ("nv16", "4:2:2"), ("p21", "4:2:2")];
-    let packed = [("uyvy", "4:2:2"), ("yuyv", "4:2:2"), ("y210", "4:2:2"), ("v210", "4:2:2")];
+    let semi_planar = [
+        ("nv12", "4:2:0"),
+        ("nv21", "4:2:0"),
+        ("p01", "4:2:0"),
+        ("nv16", "4:2:2"),
+        ("nv20", "4:2:2"),
+        ("p21", "4:2:2"),
+        ("nv24", "4:4:4"),
+        ("nv42", "4:4:4"),
+        ("p41", "4:4:4"),
+    ];
+    let packed = [
+        ("uyvy", "4:2:2"),
+        ("yuyv", "4:2:2"),
+        ("yvyu", "4:2:2"),
+        ("y21", "4:2:2"),
+        ("v210", "4:2:2"),
+        ("ayuv", "4:4:4"),
+        ("vuy", "4:4:4"),
+        ("xv", "4:4:4"),
+    ];
     let planar = [("420", "4:2:0"), ("422", "4:2:2"), ("444", "4:4:4"), ("440", "4:4:0"), ("411", "4:1:1")];
     let begins = semi_planar.iter().chain(&packed).find(|(name, _)| format.starts_with(name));
     begins
@@ -198,6 +217,8 @@ mod tests {
                     m.video[0].bit_depth = 10;
                 }),
                 (Verdict::Pass, "limited range, 4:2:0", &|m| of_601(m, 720, 576)),
+                (Verdict::Pass, "limited range", &|m| of_601(m, 576, 1024)),
+                (Verdict::Pass, "limited range", &|m| stated(m, "smpte240m", "smpte240m", "smpte240m")),
                 (Verdict::Warn, "matrix smpte170m in a picture of 1080 lines", &|m| of_601(m, 1920, 1080)),
                 (Verdict::Warn, "primaries bt709 with matrix bt470bg", &|m| {
                     sample::size(m, 720, 576);
@@ -271,6 +292,13 @@ mod tests {
             ("uyvy422", "4:2:2"),
             ("yuv411p", "4:1:1"),
             ("gray10le", "4:0:0"),
+            ("ya16le", "4:0:0"),
+            ("y212le", "4:2:2"),
+            ("p416le", "4:4:4"),
+            ("ayuv64le", "4:4:4"),
+            ("vuyx", "4:4:4"),
+            ("xv36le", "4:4:4"),
+            ("x2rgb10le", "RGB"),
             ("bgr24", "RGB"),
             ("xyz12le", "sampling not known"),
         ] {

@@ -9,11 +9,11 @@ use super::frame_rate::Cadence;
 use crate::policy::Truncation;
 use crate::text::{count, span};
 
-/// Whether the edit list does no more than trim the head or delay the start; `None` where it does nothing, there is none,
-/// or frames have no steady length.
+/// Whether the edit list does no more than trim the head or delay the start; `None` where it does nothing, or there is none.
 pub(crate) fn edit_list(policy: &Truncation, video: &VideoMeasurement, cadence: Cadence) -> Option<Check> {
     let list = video.edit_list?;
-    let rate = cadence.rate()?;
+    let mean = video.frames.saturating_sub(1) as f64 / (video.last_time - video.first_time);
+    let rate = cadence.rate().or_else(|| mean.is_finite().then_some(mean))?;
     let most = policy.max_missing_frames;
     let frames = |seconds: f64| (seconds * rate).round() as u64;
     let mut value = Vec::new();

@@ -10,6 +10,9 @@ use crate::policy::Header;
 
 /// Codecs store whole blocks: a header may state the picture with the last of them, or without.
 const LARGEST_BLOCK: u32 = 16;
+/// IMX (SMPTE 356M) codes the lines of the vertical interval above the picture, which headers leave out: width, and lines as they
+/// are stated and as they are decoded.
+const WITH_VERTICAL_INTERVAL: [(u32, u32, u32); 3] = [(720, 576, 608), (720, 486, 512), (720, 480, 512)];
 /// MP4's headers state two channels of whatever they leave to the codec. ISO/IEC 14496-12, 12.2.3.2, gives the field that
 /// default; ETSI TS 102 366, F.4, has it ignored.
 const DEFAULT_CHANNELS: u32 = 2;
@@ -37,7 +40,10 @@ pub(crate) fn header(policy: &Header, measurements: &Measurements) -> Check {
 fn size(track: &VideoMeasurement) -> Option<String> {
     let stated = track.header_size?;
     let is_near = |stated: u32, decoded: u32| stated.abs_diff(decoded) < LARGEST_BLOCK;
-    let agrees = is_near(stated.0, track.width) && is_near(stated.1, track.height);
+    let is_imx = track.codec == "mpeg2video"
+        && stated.0 == track.width
+        && WITH_VERTICAL_INTERVAL.contains(&(track.width, stated.1, track.height));
+    let agrees = is_imx || (is_near(stated.0, track.width) && is_near(stated.1, track.height));
     (!agrees).then(|| {
         format!(
             "stream {}: {}x{} stated, {}x{} decoded",
@@ -80,6 +86,15 @@ mod tests {
                 (Verdict::Pass, "no contradictions", &|m| m.video[0].header_size = Some((1920, 1088))),
                 (Verdict::Warn, "stream 0: 1920x1096 stated, 1920x1080 decoded", &|m| {
                     m.video[0].header_size = Some((1920, 1096));
+                }),
+                (Verdict::Pass, "no contradictions", &|m| {
+                    sample::size(m, 720, 608);
+                    m.video[0].codec = "mpeg2video".into();
+                    m.video[0].header_size = Some((720, 576));
+                }),
+                (Verdict::Warn, "stream 0: 720x576 stated, 720x608 decoded", &|m| {
+                    sample::size(m, 720, 608);
+                    m.video[0].header_size = Some((720, 576));
                 }),
                 (Verdict::Warn, "stream 0: 1280x720 stated, 1920x1080 decoded", &|m| {
                     m.video[0].header_size = Some((1280, 720));

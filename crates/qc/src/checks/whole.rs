@@ -36,15 +36,18 @@ pub(crate) fn decoded_duration(measurements: &Measurements, picture: Option<(f64
     extent(measurements, picture).map_or(0.0, |(begin, end)| end - begin)
 }
 
-/// Whether what was decoded ends where a header has an end, or the header counts subtitles that stay longer. Headers
-/// count from zero, and a film may begin later; and they count tracks that are no picture and no sound.
+/// Whether what was decoded ends where a header has an end, or the header counts subtitles that stay longer and says nothing of
+/// picture and sound alone. Headers count from zero, and a film may begin later; and they count tracks that are no picture and
+/// no sound.
 fn is_explained(policy: &Truncation, measurements: &Measurements, stated: f64, end: f64) -> bool {
     // Either way: what ends elsewhere than the header says was not written with it.
     let is_near = |one: f64, other: f64| to_milliseconds((one - other).abs()) <= policy.max_missing_s;
     let texts = measurements.subtitles.iter().filter(|track| track.events > 0).map(|track| track.end_time);
     is_near(stated, end)
-        || measurements.header_end.is_some_and(|header_end| is_near(header_end, end))
-        || texts.reduce(f64::max).is_some_and(|last| is_near(stated, last))
+        || match measurements.header_end {
+            Some(header_end) => is_near(header_end, end),
+            None => texts.reduce(f64::max).is_some_and(|last| is_near(stated, last)),
+        }
 }
 
 /// What sums of binary fractions are off by must not decide a limit.
@@ -175,6 +178,12 @@ mod tests {
                     m.header_duration = Some(20.0);
                     m.subtitles = vec![sample::subtitles(2)];
                     m.subtitles[0].end_time = 15.0;
+                }),
+                // The header says that the picture goes on as well.
+                (Verdict::Reject, "00:00:10.000 of 00:00:20.000", &|m| {
+                    (m.header_duration, m.header_end) = (Some(20.0), Some(20.0));
+                    m.subtitles = vec![sample::subtitles(2)];
+                    m.subtitles[0].end_time = 20.0;
                 }),
                 (Verdict::Pass, "no duration stated", &|m| m.header_duration = None),
                 (Verdict::Pass, "no duration stated", &|m| m.header_duration = Some(f64::NAN)),

@@ -84,7 +84,9 @@ pub(crate) fn deinterlacing(policy: &Policy, video: &VideoMeasurement) -> Deinte
     };
     let most = policy.fields.max_contradicting_percent;
     if !exceeds(told.interlaced, most) {
-        let is_whole = !is_flagged || !exceeds(told.interlaced, FEW_INTERLACED);
+        // An insert or the credits may be a small part of a film, and longer than idet errs.
+        let has_parts = video.fields.as_ref().is_some_and(|fields| fields.interlaced.count > 0);
+        let is_whole = !is_flagged || !(has_parts || exceeds(told.interlaced, FEW_INTERLACED));
         return if is_whole { Deinterlacing::None } else { Deinterlacing::Flagged };
     }
     let are_missed = !is_flagged || exceeds(told.interlaced - interlaced_percent(video), most);
@@ -97,6 +99,8 @@ pub(crate) fn deinterlacing(policy: &Policy, video: &VideoMeasurement) -> Deinte
 
 #[cfg(test)]
 mod tests {
+    use reelfarm_model::measurement::Spans;
+
     use super::*;
     use crate::sample;
 
@@ -146,6 +150,23 @@ mod tests {
                 (expected != None, expected.field_order()),
                 "{case}"
             );
+        }
+    }
+
+    #[test]
+    fn a_short_part_of_two_moments_keeps_its_flags() {
+        let mut film = sample::clean();
+        let video = &mut film.video[0];
+        (video.interlaced_frames, video.top_field_first_frames) = (video.frames, video.frames);
+        for (count, expected) in [(0, Deinterlacing::None), (1, Deinterlacing::Flagged)] {
+            let interlaced = Spans { count, seconds: 2.0 * count as f64, first: Vec::new() };
+            video.fields = Some(FieldMeasurement {
+                progressive: 9_990,
+                top_field_first: 10,
+                interlaced,
+                ..FieldMeasurement::default()
+            });
+            assert_eq!(deinterlacing(&sample::policy(), video), expected, "{count}");
         }
     }
 

@@ -316,7 +316,7 @@ pub async fn what_an_older_program_knows_nothing_of<S: Store>(store: &S) {
 }
 
 /// The state of each of those titles after the way down, whether it has a report, and its failure's code.
-pub const AS_AN_OLDER_PROGRAM_READS: [(&str, &str, bool, Option<&str>); 6] = [
+const AS_AN_OLDER_PROGRAM_READS: [(&str, &str, bool, Option<&str>); 6] = [
     ("asked", "checking", false, None),
     ("failed", "failed", false, Some("RF-INT-001")),
     ("made", "checking", false, None),
@@ -324,3 +324,27 @@ pub const AS_AN_OLDER_PROGRAM_READS: [(&str, &str, bool, Option<&str>); 6] = [
     ("online", "published", false, None),
     ("refused", "rejected", false, Some("RF-INT-001")),
 ];
+
+/// A title's name, state, report and failure, as its row holds them.
+pub type TitleRow = (String, String, Option<String>, Option<String>);
+
+/// Those titles after the way down, in the order of their names, with the failures that the rows of tasks and of attempts hold.
+pub fn are_read_by_an_older_program(titles: &[TitleRow], failures: [Vec<String>; 2]) {
+    let code = |failure: &str| {
+        let failure: serde_json::Value = serde_json::from_str(failure).expect("a failure");
+        failure["code"].as_str().expect("a code").to_owned()
+    };
+    let read: Vec<_> = titles
+        .iter()
+        .map(|(title, state, report, failure)| {
+            (&**title, &**state, report.is_some(), failure.as_deref().map(code))
+        })
+        .collect();
+    let expected = AS_AN_OLDER_PROGRAM_READS
+        .map(|(title, state, has_report, code)| (title, state, has_report, code.map(str::to_owned)));
+    assert_eq!(read, expected);
+    for failures in failures {
+        assert_eq!(failures.iter().map(|failure| code(failure)).collect::<Vec<_>>(), ["RF-INT-001"]);
+        assert!(failures[0].contains("another film"), "{}", failures[0]);
+    }
+}

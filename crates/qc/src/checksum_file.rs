@@ -66,29 +66,35 @@ pub fn parse(bytes: &[u8], algorithm: ChecksumAlgorithm) -> Result<Vec<Line>, Ch
 }
 
 fn parse_line(line: &str, algorithm: ChecksumAlgorithm) -> Result<Line, String> {
-    if let Some(tagged) = tagged(line) {
-        return tagged;
-    }
     // GNU's tools begin a line with a backslash where the name in it is escaped.
     let (line, is_escaped) = line.strip_prefix('\\').map_or((line, false), |line| (line, true));
     let (value, name) = line.split_once([' ', '\t']).unwrap_or((line, ""));
-    let checksum = Checksum::new(algorithm, value).map_err(|error| {
-        let shown: String = crate::text::printable(line).chars().take(SHOWN).collect();
-        format!("{shown:?} is no checksum with the name of a file ({error})")
-    })?;
-    let name = name.trim_start();
-    let name = name.strip_prefix('*').unwrap_or(name);
+    let (checksum, name) = match Checksum::new(algorithm, value) {
+        // A name may look like the rest of a line with a tag: the checksum in front of it decides.
+        Ok(checksum) => {
+            let name = name.trim_start();
+            (checksum, name.strip_prefix('*').unwrap_or(name))
+        }
+        Err(error) => tagged(line).unwrap_or_else(|| {
+            let shown: String = crate::text::printable(line).chars().take(SHOWN).collect();
+            Err(format!("{shown:?} is no checksum with the name of a file ({error})"))
+        })?,
+    };
     let name = if is_escaped { unescaped(name) } else { name.to_owned() };
     Ok(Line { checksum, file: (!name.is_empty()).then(|| base(&name)) })
 }
 
-/// `MD5 (name) = value`, and `MD5(name)= value` as OpenSSL writes it; `None` where a line is nothing like it.
-fn tagged(line: &str) -> Option<Result<Line, String>> {
+/// The checksum and the name of `MD5 (name) = value`, and of `MD5(name)= value` as OpenSSL writes it; `None` where a line is
+/// nothing like it.
+fn tagged(line: &str) -> Option<Result<(Checksum, &str), String>> {
     let (tag, rest) = line.split_once('(')?;
     // The name may hold parentheses itself.
     let (name, value) = rest.rsplit_once(')')?;
     let value = value.trim_start().strip_prefix('=')?.trim();
     let tag = tag.trim().to_ascii_lowercase();
+    if tag.contains(char::is_whitespace) {
+        return None;
+    }
     let algorithm = match tag.as_str() {
         "md5" => ChecksumAlgorithm::Md5,
         "sha1" => ChecksumAlgorithm::Sha1,
@@ -98,8 +104,7 @@ fn tagged(line: &str) -> Option<Result<Line, String>> {
             return Some(Err(format!("{shown:?} is none of MD5, SHA1 and SHA256")));
         }
     };
-    let line = Checksum::new(algorithm, value).map(|checksum| Line { checksum, file: Some(base(name)) });
-    Some(line.map_err(|error| error.to_string()))
+    Some(Checksum::new(algorithm, value).map(|checksum| (checksum, name)).map_err(|error| error.to_string()))
 }
 
 /// A name as it was before GNU's tools escaped it.
@@ -161,6 +166,9 @@ mod tests {
             (format!("{MD5} *D:\\out\\film.mov"), Some("film.mov")),
             (format!("\\{MD5}  new\\nline\\\\back.mov"), Some("back.mov")),
             (format!("\\{MD5}  new\\nline.mov"), Some("new\nline.mov")),
+            (format!("\\MD5 (new\\nline.mov) = {MD5}"), Some("new\nline.mov")),
+            (format!("{MD5} *(a) = b"), Some("(a) = b")),
+            (format!("{MD5}  (a) = {MD5}"), Some("(a) = d41d8cd98f00b204e9800998ecf8427e")),
             (MD5.to_owned(), None),
             (format!("\u{feff}{MD5}\n"), None),
             (format!("# made by a tool\n; and another\n\n{MD5}  film.mov"), Some("film.mov")),
@@ -195,6 +203,7 @@ mod tests {
             (format!("{sha1}  film.mov"), "line 1: "),
             (format!("{MD5}  film.mov\n\nfilm.mov {MD5}"), "line 3: \"film.mov d41d"),
             (format!("MD5 (film.mov) = {sha1}"), "line 1: md5 has 32 hexadecimal digits"),
+            (format!("{sha1} *(film.mov) = 1"), "md5 has 32 hexadecimal digits"),
             (format!("CRC32 (film.mov) = {MD5}"), "line 1: \"crc32\" is none of MD5, SHA1 and SHA256"),
             ("\0\u{1b}[2J".to_owned(), "line 1: \"??[2J\""),
             (format!("{MD5}x  film.mov"), "md5 has 32 hexadecimal digits"),
@@ -224,7 +233,7 @@ mod tests {
         }
 
         #[test]
-        fn what_md5sum_writes_comes_back(name in "[ -\\[\\]-~]{1,30}", binary in any::<bool>()) {
+        fn what_md5sum_writes_comes_back(name in "[ -\\[\\]-~]{1,30}|[ ()=*a-c]{1,12}", binary in any::<bool>()) {
             prop_assume!(!name.starts_with([' ', '*']) && !name.ends_with([' ', '/']));
             let text = format!("{MD5} {}{name}\n", if binary { '*' } else { ' ' });
             let base = name.rsplit('/').next().unwrap_or_default().to_owned();

@@ -59,7 +59,7 @@ impl Scheduler {
         again: Again,
         reply: oneshot::Sender<Result<Retried, Failure>>,
     ) {
-        let (task, outputs) = match self.part_of(&title, &again).await {
+        let (tasks, outputs) = match self.part_of(&title, &again).await {
             Ok(part) => part,
             Err(failure) => return drop(reply.send(Err(failure))),
         };
@@ -72,7 +72,7 @@ impl Scheduler {
                 Ok(())
             };
             let removed = in_time(removing).await;
-            Returned::Removed { title, again, task, outputs, removed, reply }
+            Returned::Removed { title, again, tasks, outputs, removed, reply }
         });
     }
 
@@ -80,7 +80,7 @@ impl Scheduler {
         &self,
         id: &TitleId,
         again: &Again,
-    ) -> Result<(TaskKey, BTreeSet<ArtifactKey>), Failure> {
+    ) -> Result<(BTreeSet<TaskKey>, BTreeSet<ArtifactKey>), Failure> {
         let known = self.known_title(id).await?;
         if known.state == TitleState::Withdrawing {
             return Err(wrong_state(&known, "tried again until that is done"));
@@ -94,9 +94,9 @@ impl Scheduler {
         &mut self,
         id: &TitleId,
         again: &Again,
-        task: &TaskKey,
+        tasks: &BTreeSet<TaskKey>,
     ) -> Result<Retried, Failure> {
-        let Some(retried) = self.store.retry_task(id, task).await? else {
+        let Some(retried) = self.store.retry_tasks(id, tasks).await? else {
             return Err(wrong_state(&self.known_title(id).await?, "tried again"));
         };
         self.titles_outdated = true;
@@ -152,27 +152,37 @@ fn nothing_such(again: &Again) -> String {
     }
 }
 
-/// The task to do again, and the artifacts that must not be found when it is.
-fn part(tasks: &[TaskRecord], again: &Again) -> Option<(TaskKey, BTreeSet<ArtifactKey>)> {
-    let found = match again {
-        Again::Task(task) => tasks.iter().find(|record| record.task.key == *task)?,
-        Again::Rendition(name) => tasks.iter().find(|record| {
-            let kind = record.task.spec.kind();
-            matches!(kind, TaskKind::EncodeVideo | TaskKind::EncodeAudio)
-                && record.task.output(name).is_some()
-        })?,
+/// What encodes a rendition: one task, or one for each of its chunks.
+fn encodes<'a>(tasks: &'a [TaskRecord], rendition: &'a str) -> impl Iterator<Item = &'a TaskRecord> {
+    tasks.iter().filter(move |record| {
+        let kind = record.task.spec.kind();
+        matches!(kind, TaskKind::EncodeVideo | TaskKind::EncodeAudio)
+            && record.task.output(rendition).is_some()
+    })
+}
+
+/// The tasks to do again, and the artifacts that must not be found when they are.
+fn part(tasks: &[TaskRecord], again: &Again) -> Option<(BTreeSet<TaskKey>, BTreeSet<ArtifactKey>)> {
+    let (found, mut outputs): (BTreeSet<TaskKey>, BTreeSet<ArtifactKey>) = match again {
+        Again::Task(task) => {
+            let found = tasks.iter().find(|record| record.task.key == *task)?;
+            ([*task].into(), found.task.outputs.iter().map(|output| output.key).collect())
+        }
+        Again::Rendition(name) => {
+            let made = |record: &TaskRecord| Some((record.task.key, record.task.output(name)?));
+            encodes(tasks, name).filter_map(made).unzip()
+        }
     };
-    let mut outputs: BTreeSet<ArtifactKey> = match again {
-        Again::Task(_) => found.task.outputs.iter().map(|output| output.key).collect(),
-        Again::Rendition(name) => found.task.output(name).into_iter().collect(),
-    };
+    if found.is_empty() {
+        return None;
+    }
     // What was made from them: their readers, and those that need a task whose outputs go.
     loop {
         let readers = tasks.iter().filter(|record| !record.task.spec.inputs().is_disjoint(&outputs));
         let made: BTreeSet<_> =
             readers.flat_map(|record| record.task.outputs.iter().map(|output| output.key)).collect();
         if made.is_subset(&outputs) {
-            return Some((found.task.key, outputs));
+            return Some((found, outputs));
         }
         outputs.extend(made);
     }
@@ -223,8 +233,8 @@ mod tests {
         let (of_first, of_other) = (upload(&first), upload(&other));
         let output = |record: &TaskRecord| record.task.only_output().unwrap();
         let tasks = [first.clone(), other, of_first.clone(), of_other];
-        let (task, outputs) = part(&tasks, &Again::Task(first.task.key)).unwrap();
-        assert_eq!(task, first.task.key);
+        let (again, outputs) = part(&tasks, &Again::Task(first.task.key)).unwrap();
+        assert_eq!(again, BTreeSet::from([first.task.key]));
         assert_eq!(outputs, BTreeSet::from([output(&first), output(&of_first)]));
         assert_eq!(part(&tasks, &Again::Rendition("720p".to_owned())), None);
     }

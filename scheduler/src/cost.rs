@@ -52,6 +52,9 @@ pub fn cost(task: &Task) -> f64 {
     START
         + match &task.spec {
             TaskSpec::EncodeVideo(spec) => encode_video(spec),
+            TaskSpec::AssembleVideo(spec) => {
+                spec.frame_count() as f64 / f64::from(spec.frame_rate.max(1)) / PACKAGE_SPEED
+            }
             TaskSpec::EncodeAudio(spec) => {
                 let seconds = spec.frame_count as f64 / f64::from(spec.frame_rate.max(1));
                 seconds * spec.renditions.len() as f64 / AUDIO_SPEED
@@ -70,14 +73,15 @@ pub fn cost(task: &Task) -> f64 {
 }
 
 fn encode_video(spec: &EncodeVideoSpec) -> f64 {
-    let frames = spec.video.frame_count as f64;
+    let before = spec.chunk.map_or(0, |chunk| chunk.first_frame.saturating_sub(chunk.decoding.key_frame));
+    let frames = spec.frame_count() as f64;
     let source = f64::from(spec.video.width) * f64::from(spec.video.height);
     let encode: f64 = spec
         .rungs
         .iter()
         .map(|rung| f64::from(rung.width) * f64::from(rung.height) / encode_rate(&rung.rung.preset))
         .sum();
-    frames * (source / DECODE_RATE + encode)
+    (frames + before as f64) * source / DECODE_RATE + frames * encode
 }
 
 /// Picture elements a second that one thread of x264 encodes.

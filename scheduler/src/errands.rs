@@ -34,11 +34,11 @@ pub(crate) enum Returned {
         online: Box<Result<Online, Failure>>,
         reply: oneshot::Sender<Result<Title, Failure>>,
     },
-    /// The artifacts are gone that a task of a title is to make again.
+    /// The artifacts are gone that tasks of a title are to make again.
     Removed {
         title: TitleId,
         again: Again,
-        task: TaskKey,
+        tasks: BTreeSet<TaskKey>,
         outputs: BTreeSet<ArtifactKey>,
         removed: Result<(), Failure>,
         reply: oneshot::Sender<Result<Retried, Failure>>,
@@ -73,11 +73,11 @@ impl Scheduler {
             Returned::NameLookedUp { submission, online, reply } => {
                 self.on_submission(*submission, Some(*online), reply).await
             }
-            Returned::Removed { title, again, task, outputs, removed, reply } => {
+            Returned::Removed { title, again, tasks, outputs, removed, reply } => {
                 // However far it came.
                 self.tell_surveys(outputs, false);
                 let answer = match removed {
-                    Ok(()) => self.retry_removed(&title, &again, &task).await,
+                    Ok(()) => self.retry_removed(&title, &again, &tasks).await,
                     Err(failure) => Err(failure),
                 };
                 let accepted = answer.is_ok();

@@ -46,7 +46,7 @@ impl Fewer {
             return None;
         }
         let all: usize = specs().filter(|spec| matches!(spec, TaskSpec::Verify(_))).count();
-        let (narrowed, up_to) = records.iter().find_map(lower_rungs).unzip();
+        let up_to = lower_rungs(records);
         if all <= profiles.len() && up_to.is_none() {
             return None;
         }
@@ -58,7 +58,7 @@ impl Fewer {
                 .filter(|record| matches!(record.task.spec, TaskSpec::Verify(_)))
                 .map(|record| record.task.key)
                 .collect(),
-            narrowed,
+            up_to,
             cost_ms,
             paths: HashMap::new(),
             work_ms: BTreeMap::new(),
@@ -91,27 +91,37 @@ fn choose<'a>(verifications: impl Iterator<Item = &'a VerifySpec>) -> Vec<&'a Ve
     hls.into_iter().chain(dash).copied().collect()
 }
 
-/// The encode of the lower half of the rungs, and the largest of them, where no encode has begun.
-fn lower_rungs(record: &TaskRecord) -> Option<(Task, u32)> {
-    let TaskSpec::EncodeVideo(spec) = &record.task.spec else { return None };
-    if record.attempt > 0 || record.state == TaskState::Done || spec.rungs.len() < 2 {
-        return None;
+/// The largest picture of the lower half of the rungs, by its height in lines, where no encode has begun.
+fn lower_rungs(records: &[TaskRecord]) -> Option<u32> {
+    let encodes = records.iter().filter_map(|record| match &record.task.spec {
+        TaskSpec::EncodeVideo(spec) => Some((record, spec)),
+        _ => None,
+    });
+    let mut heights = BTreeSet::new();
+    for (record, spec) in encodes {
+        if record.attempt > 0 || record.state == TaskState::Done {
+            return None;
+        }
+        heights.extend(spec.rungs.iter().map(|rung| rung.height));
     }
-    let mut heights: Vec<u32> = spec.rungs.iter().map(|rung| rung.height).collect();
-    heights.sort_unstable();
-    let up_to = heights[heights.len() / 2 - 1];
+    let heights: Vec<u32> = heights.into_iter().collect();
+    heights.get((heights.len() / 2).checked_sub(1)?).copied()
+}
+
+/// The encode of the rungs up to a height alone.
+fn narrowed(task: &Task, up_to: u32) -> Task {
+    let TaskSpec::EncodeVideo(spec) = &task.spec else { return task.clone() };
     let names: BTreeSet<&str> =
         spec.rungs.iter().filter(|rung| rung.height <= up_to).map(|rung| rung.rung.name.as_str()).collect();
-    let narrowed = record.task.spec.narrowed(|name| names.contains(name));
-    Some((Task::new(narrowed, &record.task.tools), up_to))
+    Task::new(task.spec.narrowed(|name| names.contains(name)), &task.tools)
 }
 
 /// The way to what would go first.
 struct Way<'a, C> {
     tasks: HashMap<TaskKey, &'a TaskRecord>,
     verified: BTreeSet<TaskKey>,
-    /// The encode that would do.
-    narrowed: Option<Task>,
+    /// The largest picture that would do.
+    up_to: Option<u32>,
     cost_ms: C,
     paths: HashMap<TaskKey, i64>,
     work_ms: BTreeMap<Pool, i64>,
@@ -128,8 +138,8 @@ impl<C: Fn(&Task) -> i64> Way<'_, C> {
             self.paths.insert(key, 0);
             return 0;
         }
-        let cost_ms = match (&self.narrowed, &record.task.spec) {
-            (Some(narrowed), TaskSpec::EncodeVideo(_)) => (self.cost_ms)(narrowed),
+        let cost_ms = match (self.up_to, &record.task.spec) {
+            (Some(up_to), TaskSpec::EncodeVideo(_)) => (self.cost_ms)(&narrowed(&record.task, up_to)),
             _ => (self.cost_ms)(&record.task),
         };
         *self.work_ms.entry(record.task.spec.pool()).or_default() += cost_ms;

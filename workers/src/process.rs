@@ -79,9 +79,10 @@ impl MediaProcess {
             Request::Measure { .. } | Request::Thumbnails { .. } => {
                 self.memory_bytes.min(UNCHECKED_MEMORY_BYTES)
             }
-            Request::EncodeVideo { .. } | Request::EncodeAudio { .. } | Request::MuxProgressive { .. } => {
-                self.memory_bytes
-            }
+            Request::EncodeVideo { .. }
+            | Request::AssembleVideo { .. }
+            | Request::EncodeAudio { .. }
+            | Request::MuxProgressive { .. } => self.memory_bytes,
         }
     }
 

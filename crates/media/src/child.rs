@@ -7,12 +7,12 @@
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
-use reelfarm_model::task::{EncodeAudioSpec, EncodeVideoSpec};
+use reelfarm_model::task::{AssembleVideoSpec, EncodeAudioSpec, EncodeVideoSpec};
 use reelfarm_model::{Code, Failure, Progress};
 use serde::{Deserialize, Serialize};
 
 use crate::ffmpeg::log;
-use crate::{MediaError, encode_audio, encode_video, measure, mux_progressive, thumbnails};
+use crate::{MediaError, assemble_video, encode_audio, encode_video, measure, mux_progressive, thumbnails};
 
 /// What a child is to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,15 @@ pub enum Request {
         spec: EncodeVideoSpec,
         /// A file for each rung.
         outputs: Vec<PathBuf>,
+    },
+    /// [`assemble_video`]; the result is null.
+    AssembleVideo {
+        /// What to make.
+        spec: AssembleVideoSpec,
+        /// A file for each chunk.
+        chunks: Vec<PathBuf>,
+        /// The file to make.
+        output: PathBuf,
     },
     /// [`encode_audio`]; the result is null.
     EncodeAudio {
@@ -117,6 +126,9 @@ fn run(request: Request, on_progress: &mut dyn FnMut(Progress)) -> Result<serde_
         }
         Request::EncodeVideo { path, spec, outputs } => {
             encode_video(&path, &spec, &outputs, on_progress).map(|()| serde_json::Value::Null)
+        }
+        Request::AssembleVideo { spec, chunks, output } => {
+            assemble_video(&spec, &chunks, &output, on_progress).map(|()| serde_json::Value::Null)
         }
         Request::EncodeAudio { path, spec, outputs } => {
             encode_audio(&path, &spec, &outputs, on_progress).map(|()| serde_json::Value::Null)

@@ -86,6 +86,24 @@ pub enum MediaError {
         /// How many there were.
         found: u64,
     },
+    /// A frame that QC saw does not come out of the decoder.
+    #[error("{subject}: frame {frame}, at {seconds:.2} s of the film, does not come out of the decoder")]
+    FrameMissing {
+        /// The track.
+        subject: String,
+        /// The frame's number; that of the film's first one is 0.
+        frame: u64,
+        /// When it is shown, in seconds from the first one.
+        seconds: f64,
+    },
+    /// A rendition's chunks do not make one.
+    #[error("{subject}: {reason}")]
+    NotJoined {
+        /// The rendition or the chunk.
+        subject: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// The source is not what QC's report says. The farm's own report is drawn from the same decoding; one that was made
     /// elsewhere may be wrong.
     #[error("{subject} {found}, and not {expected} as the QC report says")]
@@ -131,6 +149,9 @@ impl MediaError {
             Self::Write { .. } => failure(Code::EncodeFailed).with_class(FailureClass::Environment),
             Self::Call { .. } => failure(Code::EncodeFailed),
             Self::Count { .. } => failure(Code::EncodeFrameCount),
+            // A reading error may be over the next time.
+            Self::FrameMissing { .. } => failure(Code::EncodeFrameCount).with_class(FailureClass::Transient),
+            Self::NotJoined { .. } => failure(Code::EncodeFrameCount),
             Self::NotAsReported { .. } => failure(Code::EncodeNotAsReported),
             Self::Track { .. }
             | Self::OptionNotTaken { .. }

@@ -10,16 +10,22 @@
 //! more threads would only take the processor from the one that all wait for.
 //!
 //! A frame's place in time is its number: frame `n` is shown at `n / frame_rate`, in every rung.
+//!
+//! A long film is encoded in chunks, by any number of hosts, and each rung's chunks are then joined without encoding them again
+//! ([`assemble_video`]): the same frames enter the encoders, and the rendition keeps to the rung's rate and buffer.
 
+mod assemble;
+mod bucket;
 mod convert;
 mod decode;
 mod lane;
+mod numbered;
 mod reported;
 mod x264;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ffmpeg_next::frame;
 use reelfarm_model::Progress;
@@ -27,9 +33,12 @@ use reelfarm_model::task::EncodeVideoSpec;
 
 use self::decode::FrameSource;
 use self::lane::Lane;
+use self::x264::Extent;
 use crate::MediaError;
 use crate::ffmpeg::log;
 use crate::progress::{Count, Done, watch};
+
+pub use self::assemble::assemble_video;
 
 /// The most bytes of decoded frames between the decoder and the slowest rung.
 const QUEUED_BYTES: u64 = 64 << 20;
@@ -68,10 +77,12 @@ fn take_in<T>(input: &Receiver<Option<T>>, mut each: impl FnMut(T) -> Result<(),
     Ok(())
 }
 
-/// Encodes all rungs of `spec` from one decode of `source`, each into the MP4 file of the same place in `outputs`.
+/// Encodes all rungs of `spec` from one decode of `source`, or of a chunk of it, each into the MP4 file of the same place in
+/// `outputs`.
 ///
-/// Each file has exactly `spec.video.frame_count` frames, with an IDR that starts a closed group of pictures every
-/// `gop_frames`. A rung's bytes depend on the source, `spec.video` and the rung alone.
+/// Each file has exactly [`EncodeVideoSpec::frame_count`] frames, with an IDR that starts a closed group of pictures every
+/// `gop_frames`. A rung's bytes depend on the source, `spec.video`, the chunk's frames and the rung alone. Chunks one after the
+/// other fit through the buffer of the rung's decoder: where one does not, it is encoded again with less of the rate.
 ///
 /// # Errors
 /// See [`MediaError`]; the outputs are then of no use.
@@ -89,35 +100,73 @@ pub fn encode_video(
             outputs.len()
         )));
     }
+    if let Some(chunk) = &spec.chunk {
+        let end = chunk.first_frame.saturating_add(chunk.frame_count);
+        let is_on_grid =
+            spec.rungs.iter().all(|rung| chunk.first_frame.is_multiple_of(rung.gop_frames.into()));
+        if chunk.frame_count == 0 || end > spec.video.frame_count || !is_on_grid {
+            return Err(MediaError::Unsupported(format!(
+                "frames {} to {end} are no chunk of a film of {} frames",
+                chunk.first_frame, spec.video.frame_count
+            )));
+        }
+    }
+    let expected = spec.frame_count();
     let handled = Count::default();
-    let packets: Vec<Count> = spec.rungs.iter().map(|_| Count::default()).collect();
+    // The packets of encodes that were too large, and those of each rung since.
+    let packets = Mutex::new((0, Vec::<Count>::new()));
     let done = || {
-        let frames = packets.iter().map(Count::get).min().unwrap_or(0);
+        let packets = packets.lock().unwrap_or_else(PoisonError::into_inner);
+        let slowest = packets.1.iter().map(Count::get).min().unwrap_or(0);
         Done {
-            steps: handled.get() + packets.iter().map(Count::get).sum::<u64>(),
-            fraction: frames as f64 / spec.video.frame_count.max(1) as f64,
-            frames,
-            seconds: frames as f64 / f64::from(spec.video.frame_rate),
+            steps: handled.get() + packets.0 + packets.1.iter().map(Count::get).sum::<u64>(),
+            fraction: slowest as f64 / expected.max(1) as f64,
+            frames: slowest,
+            seconds: slowest as f64 / f64::from(spec.video.frame_rate),
         }
     };
     watch(on_progress, done, || {
-        let frames = FrameSource::open(source, &spec.video)?;
-        let picture = frames.picture();
-        let lanes = Lane::open_all(&picture, spec, outputs, &packets)?;
-        let queued = (QUEUED_BYTES / picture.bytes().max(1)).clamp(2, 8) as usize;
-        run(frames, lanes, queued, spec.video.frame_count, &handled)
+        let (mut spec, mut outputs) = (spec.clone(), outputs.to_vec());
+        let extents = match spec.chunk {
+            None => vec![Extent::Film],
+            Some(chunk) => Extent::of_a_chunk(chunk.first_frame == 0),
+        };
+        for extent in extents {
+            let counts: Vec<Count> = spec.rungs.iter().map(|_| Count::default()).collect();
+            {
+                let mut packets = packets.lock().unwrap_or_else(PoisonError::into_inner);
+                packets.0 += packets.1.iter().map(Count::get).sum::<u64>();
+                packets.1.clone_from(&counts);
+            }
+            let source = FrameSource::open(source, &spec.video, spec.chunk)?;
+            let picture = source.picture();
+            let lanes = Lane::open_all(&picture, &spec, extent, &outputs, &counts)?;
+            let queued = (QUEUED_BYTES / picture.bytes().max(1)).clamp(2, 8) as usize;
+            let too_large = run(source, lanes, queued, expected, &handled)?;
+            let mut places = spec.rungs.iter().map(|rung| too_large.contains(&rung.rung.name));
+            outputs.retain(|_| places.next().unwrap_or(false));
+            spec.rungs.retain(|rung| too_large.contains(&rung.rung.name));
+            if spec.rungs.is_empty() {
+                break;
+            }
+        }
+        // What is too large even so stays so, as it would in one piece: no quantiser is coarse enough for it.
+        Ok(())
     })
 }
 
-/// Runs all stages to their end. `handled` counts the frames that any of them has dealt with.
+/// Runs all stages to their end; the names of the rungs that other chunks can't be joined to. `handled` counts the frames that
+/// any of them has dealt with.
 fn run(
     frames: FrameSource,
     lanes: Vec<Lane>,
     queued: usize,
     expected: u64,
     handled: &Count,
-) -> Result<(), MediaError> {
+) -> Result<Vec<String>, MediaError> {
+    let too_large = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
+        let too_large = &too_large;
         let mut stages = Vec::new();
         let mut inputs = Vec::new();
         for lane in lanes {
@@ -147,13 +196,19 @@ fn run(
                     }
                     Ok(())
                 })?;
-                Ok(encoders.into_iter().try_for_each(|encoder| encoder.finish(expected))?)
+                for encoder in encoders {
+                    let name = encoder.name().to_owned();
+                    if !encoder.finish(expected)? {
+                        too_large.lock().unwrap_or_else(PoisonError::into_inner).push(name);
+                    }
+                }
+                Ok(())
             }));
         }
         stages.insert(
             0,
             scope.spawn(move || {
-                frames.decode_all(expected, |frame| {
+                frames.decode_all(|frame| {
                     handled.add(1);
                     let frame = Arc::new(frame);
                     inputs.iter().try_for_each(|input| hand_on(input, Arc::clone(&frame)))
@@ -167,5 +222,6 @@ fn run(
             Ok(_) => Ok(()),
             Err(panic) => std::panic::resume_unwind(panic),
         })
-    })
+    })?;
+    Ok(too_large.into_inner().unwrap_or_else(PoisonError::into_inner))
 }

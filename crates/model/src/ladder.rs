@@ -21,6 +21,9 @@ pub struct Ladder {
     pub rungs: Vec<Rung>,
     /// Audio renditions to make of each programme.
     pub audio: Vec<AudioRung>,
+    /// How long the chunks are that films are encoded in, in seconds; chosen by the film's length and size where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chunk_seconds: Option<u32>,
 }
 
 /// One video rung.
@@ -106,10 +109,13 @@ pub struct LadderError {
 struct File {
     name: Spanned<String>,
     description: String,
+    chunk_seconds: Option<Spanned<u32>>,
     rung: Vec<Spanned<Rung>>,
     audio: Vec<Spanned<AudioRung>>,
 }
 
+/// How long chunks may be, in seconds. Beyond, a host that is lost loses too much.
+const CHUNK_SECONDS: std::ops::RangeInclusive<u32> = 2..=600;
 const PRESETS: [&str; 9] =
     ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"];
 const H264_PROFILES: [&str; 3] = ["baseline", "main", "high"];
@@ -131,6 +137,14 @@ impl Ladder {
 
         if !is_name(parsed.name.get_ref()) {
             return Err(refuse(parsed.name.span(), name_rule("a ladder", parsed.name.get_ref())));
+        }
+        if let Some(seconds) = &parsed.chunk_seconds
+            && (!CHUNK_SECONDS.contains(seconds.get_ref()) || !seconds.get_ref().is_multiple_of(GOP_SECONDS))
+        {
+            return Err(refuse(
+                seconds.span(),
+                format!("chunk_seconds is an even number from 2 to 600, not {}", seconds.get_ref()),
+            ));
         }
         if parsed.rung.is_empty() {
             return Err(refuse(0..0, "a ladder needs at least one [[rung]]".to_owned()));
@@ -177,6 +191,7 @@ impl Ladder {
             description: parsed.description,
             rungs: parsed.rung.into_iter().map(Spanned::into_inner).collect(),
             audio: parsed.audio.into_iter().map(Spanned::into_inner).collect(),
+            chunk_seconds: parsed.chunk_seconds.map(Spanned::into_inner),
         })
     }
 }

@@ -120,12 +120,27 @@ pub struct DecodingStarts {
     pub key_frames: Vec<KeyFrameRun>,
     /// Whether pictures that follow a key frame in the file may be shown before it: who begins there drops them.
     pub open_groups: bool,
+    /// When the film's first frame is shown, in microseconds on the container's timeline: the others' numbers follow from
+    /// their times. Absent where that is not known: then nothing is decoded but from the film's beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub film_start_us: Option<i64>,
 }
 
 impl DecodingStarts {
     /// Whether nothing is known: decoding begins with the film.
     pub fn is_unknown(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// The number of the last key frame at or before a frame; `None` where none is known.
+    pub fn last_before(&self, frame: u64) -> Option<u64> {
+        let within = self.key_frames.iter().filter(|run| run.first <= frame);
+        within
+            .map(|run| {
+                let passed = (frame - run.first).checked_div(run.distance).unwrap_or(0);
+                run.first + passed.min(run.count.saturating_sub(1)) * run.distance
+            })
+            .max()
     }
 }
 

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 /// Our own code, a number a kind of work. Raise one with any change of the bytes that this work gives: artifacts made
 /// with the old number are then made again, and workers of the old program no longer take such tasks.
-const RECIPES: [(&str, u32); 9] = [
+const RECIPES: [(&str, u32); 10] = [
     (ToolVersions::MEASURE_RECIPE, 1),
     (ToolVersions::QC_RECIPE, 1),
     (ToolVersions::ENCODE_RECIPE, 1),
+    (ToolVersions::ASSEMBLE_RECIPE, 1),
     (ToolVersions::SUBTITLES_RECIPE, 2),
     (ToolVersions::KEYS_RECIPE, 2),
     (ToolVersions::PACKAGE_RECIPE, 1),
@@ -36,8 +37,10 @@ impl ToolVersions {
     pub const MEASURE_RECIPE: &'static str = "measure-recipe";
     /// Our own part in measurements, and in fingerprints that hold more than older workers know of.
     pub const QC_RECIPE: &'static str = "qc-recipe";
-    /// Our own part in renditions.
+    /// Our own part in renditions, and in chunks of them.
     pub const ENCODE_RECIPE: &'static str = "encode-recipe";
+    /// Our own part in renditions that are made of chunks.
+    pub const ASSEMBLE_RECIPE: &'static str = "assemble-recipe";
     /// How subtitles are read and written.
     pub const SUBTITLES_RECIPE: &'static str = "subtitles-recipe";
     /// How keys are derived, and what players are told of them.

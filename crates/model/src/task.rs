@@ -3,7 +3,10 @@
 //! A specification says everything that shapes the outputs, and nothing else: no path, no attempt, no time. What a
 //! worker also needs to find the source travels beside it in the [`TaskMessage`](crate::message::TaskMessage).
 
+mod chunk;
 mod material;
+
+pub use chunk::{AssembleVideoSpec, Chunk, DecodingStart, VideoChunk};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,8 +58,10 @@ pub enum TaskSpec {
     Fingerprint(FingerprintSpec),
     /// One pass of measurements over the source.
     Qc(QcSpec),
-    /// One decode of the source, all rungs encoded from it.
+    /// One decode of the source, or of a chunk of it, all rungs encoded from it.
     EncodeVideo(EncodeVideoSpec),
+    /// One rung's rendition from its chunks, without encoding anything again.
+    AssembleVideo(AssembleVideoSpec),
     /// One decode of the source's sound, all audio renditions encoded from it.
     EncodeAudio(EncodeAudioSpec),
     /// One track of subtitles, from the file that was delivered.
@@ -86,6 +91,7 @@ pub enum TaskKind {
     Fingerprint,
     Qc,
     EncodeVideo,
+    AssembleVideo,
     EncodeAudio,
     Subtitles,
     Keys,
@@ -99,10 +105,11 @@ pub enum TaskKind {
 
 impl TaskKind {
     /// Every kind, in the order in which a title needs them.
-    pub const ALL: [TaskKind; 12] = [
+    pub const ALL: [TaskKind; 13] = [
         Self::Fingerprint,
         Self::Qc,
         Self::EncodeVideo,
+        Self::AssembleVideo,
         Self::EncodeAudio,
         Self::Subtitles,
         Self::Keys,
@@ -120,6 +127,7 @@ impl TaskKind {
             Self::Fingerprint => "fingerprint",
             Self::Qc => "qc",
             Self::EncodeVideo => "encode-video",
+            Self::AssembleVideo => "assemble-video",
             Self::EncodeAudio => "encode-audio",
             Self::Subtitles => "subtitles",
             Self::Keys => "keys",
@@ -167,6 +175,16 @@ pub struct EncodeVideoSpec {
     pub video: VideoConclusion,
     /// The rungs to make, from large to small. Each is an output of its own, so a changed rung leaves the others be.
     pub rungs: Vec<RungSpec>,
+    /// The stretch to encode; all of the film where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chunk: Option<Chunk>,
+}
+
+impl EncodeVideoSpec {
+    /// Frames of each output.
+    pub fn frame_count(&self) -> u64 {
+        self.chunk.map_or(self.video.frame_count, |chunk| chunk.frame_count)
+    }
 }
 
 /// One rung with the picture's size in it.
@@ -475,6 +493,7 @@ impl TaskSpec {
             Self::Fingerprint(_) => TaskKind::Fingerprint,
             Self::Qc(_) => TaskKind::Qc,
             Self::EncodeVideo(_) => TaskKind::EncodeVideo,
+            Self::AssembleVideo(_) => TaskKind::AssembleVideo,
             Self::EncodeAudio(_) => TaskKind::EncodeAudio,
             Self::Subtitles(_) => TaskKind::Subtitles,
             Self::Keys(_) => TaskKind::Keys,
@@ -491,7 +510,7 @@ impl TaskSpec {
     pub const fn pool(&self) -> Pool {
         match self {
             Self::Qc(_) | Self::EncodeVideo(_) | Self::EncodeAudio(_) => Pool::Cpu,
-            Self::Package(_) => Pool::Package,
+            Self::AssembleVideo(_) | Self::Package(_) => Pool::Package,
             Self::Fingerprint(_)
             | Self::Subtitles(_)
             | Self::Keys(_)
@@ -508,6 +527,12 @@ impl TaskSpec {
         let kind = self.kind().as_str();
         match self {
             Self::Fingerprint(spec) => format!("{kind} {}", spec.source.file_name()),
+            Self::EncodeVideo(EncodeVideoSpec { chunk: Some(chunk), video, .. }) => {
+                let second = |frame: u64| frame / u64::from(video.frame_rate.max(1));
+                let end = second(chunk.first_frame + chunk.frame_count);
+                format!("{kind} {} to {end} s", second(chunk.first_frame))
+            }
+            Self::AssembleVideo(spec) => format!("{kind} {}", spec.rung.rung.name),
             Self::Subtitles(spec) => format!("{kind} {}", spec.source.short()),
             Self::Keys(spec) => format!("{kind} {}", spec.scheme.as_str()),
             Self::Package(spec) => format!("{kind} {}", spec.media_set),
@@ -542,6 +567,7 @@ impl TaskSpec {
             | Self::Subtitles(_)
             | Self::Keys(_)
             | Self::Withdraw(_) => BTreeSet::new(),
+            Self::AssembleVideo(spec) => spec.chunks.iter().map(|chunk| chunk.artifact).collect(),
             Self::Package(spec) => {
                 let keys = spec.encryption.as_ref().map(|encryption| encryption.keys);
                 match spec.base {

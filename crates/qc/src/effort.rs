@@ -6,9 +6,31 @@ use reelfarm_model::qc::{Complexity, DecodingStarts, KeyFrameRun};
 /// The largest number of frames that is told: those of a day at 100 a second are a tenth of it.
 const MOST_FRAMES: f64 = 1e8;
 
+/// How far a frame may lie from its place for its time to say its number, in frames.
+const MOST_DEVIATION: f64 = 0.4;
+
+/// Whether packets of a container say when they are decoded, and not when they are shown.
+fn has_no_times(container: &str) -> bool {
+    container.split(',').any(|name| name == "avi")
+}
+
 /// Where decoding can begin: the key frames, by the numbers of their frames at a constant rate in frames a second. Key frames
-/// before the first frame or after the last one are none of the film's.
-pub(crate) fn decoding_starts(video: &VideoMeasurement, rate: u32) -> DecodingStarts {
+/// before the first frame or after the last one are none of the film's. Nothing is told where frames can't be known by their
+/// times, or where damage may decode otherwise from another place.
+pub(crate) fn decoding_starts(container: &str, video: &VideoMeasurement, rate: u32) -> DecodingStarts {
+    let faults = [
+        video.missing_times,
+        video.backward_times,
+        video.decode_errors,
+        video.format_changes,
+        video.gaps.count,
+    ];
+    let film_start_us = (video.first_time * 1e6).round();
+    let is_on_grid = video.mean_deviation.is_some_and(|most| most * f64::from(rate) <= MOST_DEVIATION);
+    let is_known = film_start_us.is_finite() && is_on_grid && !has_no_times(container);
+    if faults.iter().any(|fault| *fault > 0) || !is_known {
+        return DecodingStarts::default();
+    }
     let number = |time: &f64| {
         let number = ((time - video.first_time) * f64::from(rate)).round();
         (0.0..MOST_FRAMES).contains(&number).then_some(number as u64)
@@ -17,7 +39,11 @@ pub(crate) fn decoding_starts(video: &VideoMeasurement, rate: u32) -> DecodingSt
         video.key_frame_times.iter().filter_map(number).filter(|number| *number < video.frames).collect();
     numbers.sort_unstable();
     numbers.dedup();
-    DecodingStarts { key_frames: runs(&numbers), open_groups: video.leading_pictures > 0 }
+    DecodingStarts {
+        key_frames: runs(&numbers),
+        open_groups: video.leading_pictures > 0,
+        film_start_us: Some(film_start_us as i64),
+    }
 }
 
 /// Rising numbers as runs of an equal distance.
@@ -64,7 +90,7 @@ mod tests {
         video.first_time = 1.4;
         video.key_frame_times = times.iter().map(|time| time + 1.4).collect();
         video.leading_pictures = leading_pictures;
-        decoding_starts(&video, 25)
+        decoding_starts("mov,mp4", &video, 25)
     }
 
     #[test]
@@ -80,11 +106,46 @@ mod tests {
         ] {
             assert_eq!(
                 of(times, 0),
-                DecodingStarts { key_frames: expected.to_vec(), open_groups: false },
+                DecodingStarts {
+                    key_frames: expected.to_vec(),
+                    open_groups: false,
+                    film_start_us: Some(1_400_000)
+                },
                 "{times:?}"
             );
         }
         assert!(of(&[0.0], 3).open_groups);
+    }
+
+    #[test]
+    fn nothing_is_told_of_frames_that_are_not_known_by_their_times() {
+        let told = |bend: &dyn Fn(&mut VideoMeasurement)| {
+            let mut video = sample::clean().video.remove(0);
+            bend(&mut video);
+            !decoding_starts("mov,mp4", &video, 25).is_unknown()
+        };
+        assert!(told(&|_| {}));
+        assert!(!told(&|video| video.missing_times = 1));
+        assert!(!told(&|video| video.backward_times = 1));
+        assert!(!told(&|video| video.decode_errors = 1));
+        assert!(!told(&|video| video.format_changes = 1));
+        assert!(!told(&|video| video.first_time = f64::NAN));
+        assert!(!told(&|video| video.gaps.count = 1));
+        assert!(told(&|video| video.mean_deviation = Some(0.016)));
+        assert!(!told(&|video| video.mean_deviation = Some(0.017)));
+        let video = sample::clean().video.remove(0);
+        assert!(decoding_starts("avi", &video, 25).is_unknown());
+    }
+
+    #[test]
+    fn decoding_begins_at_the_last_key_frame_before_a_frame() {
+        let starts = of(&[0.0, 1.999, 4.001, 4.68, 6.68, 8.68], 0);
+        for (frame, expected) in
+            [(0, 0), (49, 0), (50, 50), (116, 100), (117, 117), (166, 117), (167, 167), (9_999, 217)]
+        {
+            assert_eq!(starts.last_before(frame), Some(expected), "{frame}");
+        }
+        assert_eq!(of(&[0.4], 0).last_before(9), None);
     }
 
     #[test]

@@ -103,7 +103,7 @@ fn judge(
         },
         rungs,
         audio: programmes.list.iter().map(|programme| programme.conclusion()).collect(),
-        decoding: effort::decoding_starts(video, cadence.integral()?),
+        decoding: effort::decoding_starts(&measurements.container, video, cadence.integral()?),
         complexity: effort::complexity(video),
     })
 }

@@ -62,7 +62,7 @@ pub struct Planned {
     pub stopped: Vec<Fence>,
 }
 
-/// What [`Store::retry_task`](crate::Store::retry_task) did.
+/// What [`Store::retry_tasks`](crate::Store::retry_tasks) did.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Retried {
     /// The title as it stands now: of a new generation where it had ended.

@@ -156,16 +156,20 @@ pub trait Store: Access {
     /// The database.
     async fn retry_title(&self, title: &TitleId) -> Result<Option<Submitted>, StoreError>;
 
-    /// Has a task of a title's current generation done again, with all of the title's tasks that need it, directly or
+    /// Has tasks of a title's current generation done again, with all of the title's tasks that need them, directly or
     /// not: those of them that are finished start afresh, their artifacts are forgotten, and one that is in a back-off
     /// may be dispatched at once. Attempts under way go on. A title that is final is submitted anew, as it was
     /// submitted, and has these tasks done again once they are planned; one that waits for a person's decision is checked
-    /// again. `None`, and nothing changed, where there is no such title, it is withdrawing, or the task is not one of its
-    /// tasks.
+    /// again. `None`, and nothing changed, where there is no such title, it is withdrawing, or none of the tasks is one of
+    /// its own.
     ///
     /// # Errors
     /// The database.
-    async fn retry_task(&self, title: &TitleId, task: &TaskKey) -> Result<Option<Retried>, StoreError>;
+    async fn retry_tasks(
+        &self,
+        title: &TitleId,
+        tasks: &BTreeSet<TaskKey>,
+    ) -> Result<Option<Retried>, StoreError>;
 
     /// Ready tasks, those in a back-off included, in the order of their keys. One that only held titles want is none.
     ///

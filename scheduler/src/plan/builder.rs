@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use reelfarm_model::ladder::{self, AudioRung, ChannelLayout, GOP_SECONDS};
 use reelfarm_model::profile::{MediaFormat, MediaSetId, Scheme};
-use reelfarm_model::qc::{AudioProgramme, AudioSource};
+use reelfarm_model::qc::{AudioProgramme, AudioSource, VideoConclusion};
 use reelfarm_model::subtitles::SubtitleTrack;
 use reelfarm_model::task::{
-    AudioRendition, AudioRenditionSpec, EncodeAudioSpec, EncodeVideoSpec, Encryption, KeysSpec, PackageSpec,
-    RungSpec, SubtitlesSpec, VideoRendition,
+    AssembleVideoSpec, AudioRendition, AudioRenditionSpec, Chunk, EncodeAudioSpec, EncodeVideoSpec,
+    Encryption, KeysSpec, PackageSpec, RungSpec, SubtitlesSpec, VideoChunk, VideoRendition,
 };
 use reelfarm_model::title::SubtitleFile;
-use reelfarm_model::{ArtifactKey, Digest, KeyDivision, Profile, Task, TaskKey, TaskSpec};
+use reelfarm_model::{ArtifactKey, Digest, KeyDivision, Profile, Task, TaskKey, TaskKind, TaskSpec};
 use reelfarm_packaging::manifest::carries_subtitles;
 
+use super::chunks::chunks;
 use super::graph::{Node, PlanError, PlanInput};
 
 /// A graph that is being built.
@@ -95,31 +96,74 @@ impl<'a> Builder<'a> {
                 height: video.height,
             });
         }
+        let chunks = chunks(video, &conclusion.decoding, ladder.chunk_seconds);
         // A rung is the same artifact whatever is encoded beside it: what goes first does not wait for the others.
-        let mut makers = BTreeMap::new();
+        let mut artifacts = BTreeMap::new();
         let first = self.goes_first(&rungs.iter().map(|rung| rung.height).collect::<Vec<_>>());
         for of_first in [true, false] {
             let together = rungs.iter().zip(&first).filter(|(_, first)| **first == of_first);
             let together: Vec<RungSpec> = together.map(|(rung, _)| rung.clone()).collect();
-            if together.is_empty() {
-                continue;
+            if !together.is_empty() {
+                artifacts.extend(self.encode_rungs(source, video, &chunks, &together)?);
             }
-            let spec = EncodeVideoSpec { source, video: video.clone(), rungs: together };
-            let task = self.add(TaskSpec::EncodeVideo(spec), BTreeSet::new());
-            makers.insert(of_first, task);
         }
-        let made = rungs.into_iter().zip(first).filter_map(|(rung, first)| Some((rung, makers.get(&first)?)));
-        made.map(|(rung, task)| {
-            Ok(VideoRendition {
-                artifact: output(task, &rung.rung.name)?,
-                name: rung.rung.name,
-                width: rung.width,
-                height: rung.height,
-                frame_rate: video.frame_rate,
-                frame_count: video.frame_count,
+        rungs
+            .into_iter()
+            .map(|rung| {
+                let name = rung.rung.name;
+                let artifact = artifacts.get(&name).copied().ok_or_else(|| PlanError::MissingOutput {
+                    task: TaskKind::EncodeVideo.as_str().to_owned(),
+                    output: name.clone(),
+                })?;
+                Ok(VideoRendition {
+                    artifact,
+                    name,
+                    width: rung.width,
+                    height: rung.height,
+                    frame_rate: video.frame_rate,
+                    frame_count: video.frame_count,
+                })
             })
-        })
-        .collect()
+            .collect()
+    }
+
+    /// The renditions of rungs that are encoded from one decode, by the rungs' names.
+    fn encode_rungs(
+        &mut self,
+        source: Digest,
+        video: &VideoConclusion,
+        chunks: &[Chunk],
+        rungs: &[RungSpec],
+    ) -> Result<BTreeMap<String, ArtifactKey>, PlanError> {
+        let mut encode = |chunk: Option<Chunk>| {
+            let spec = EncodeVideoSpec { source, video: video.clone(), rungs: rungs.to_vec(), chunk };
+            self.add(TaskSpec::EncodeVideo(spec), BTreeSet::new())
+        };
+        let named = |task: &Task, rung: &RungSpec| {
+            let name = rung.rung.name.clone();
+            output(task, &name).map(|artifact| (name, artifact))
+        };
+        if chunks.is_empty() {
+            let task = encode(None);
+            return rungs.iter().map(|rung| named(&task, rung)).collect();
+        }
+        let encodes: Vec<(u64, Task)> =
+            chunks.iter().map(|chunk| (chunk.frame_count, encode(Some(*chunk)))).collect();
+        rungs
+            .iter()
+            .map(|rung| {
+                let chunk = |(frame_count, task): &(u64, Task)| {
+                    let artifact = output(task, &rung.rung.name)?;
+                    Ok(VideoChunk { artifact, frame_count: *frame_count })
+                };
+                let spec = AssembleVideoSpec {
+                    rung: rung.clone(),
+                    frame_rate: video.frame_rate,
+                    chunks: encodes.iter().map(chunk).collect::<Result<_, PlanError>>()?,
+                };
+                named(&self.add(TaskSpec::AssembleVideo(spec), BTreeSet::new()), rung)
+            })
+            .collect()
     }
 
     /// Which of some pictures of these heights, from large to small, go first: all where nothing is said of that.

@@ -5,6 +5,7 @@
 //! after all that it needs; every key is known before anything runs.
 
 mod builder;
+mod chunks;
 mod graph;
 mod publication;
 mod reduce;

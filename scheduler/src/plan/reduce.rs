@@ -64,6 +64,7 @@ impl Reduction {
     }
 
     fn with(graph: &Graph, facts: &Facts, tools: &ToolVersions, running: &BTreeSet<TaskKey>) -> Self {
+        let unjoined = unjoined(graph, facts);
         let mut renamed: BTreeMap<TaskKey, TaskKey> = BTreeMap::new();
         let mut steps: Vec<Step> = Vec::new();
         for node in &graph.nodes {
@@ -71,7 +72,7 @@ impl Reduction {
             if !run && !facts.done.contains(&node.task.key) {
                 continue;
             }
-            let task = if run { narrowed(node, facts, tools) } else { node.task.clone() };
+            let task = if run { narrowed(node, facts, &unjoined, tools) } else { node.task.clone() };
             // A need that is neither done nor run is one whose outputs are there all the same.
             let needs = node.needs.iter().filter_map(|need| renamed.get(need).copied()).collect();
             renamed.insert(node.task.key, task.key);
@@ -147,8 +148,9 @@ fn must_run(
         facts.available.contains(key)
             && (!matches!(task.spec, TaskSpec::Upload(_)) || facts.at_origin.contains(key))
     };
-    if task.outputs.iter().any(|output| wanted_artifacts.contains(&output.key) && !there(&output.key)) {
-        return true;
+    let mut read = task.outputs.iter().filter(|output| wanted_artifacts.contains(&output.key)).peekable();
+    if read.peek().is_some() {
+        return read.any(|output| !there(&output.key));
     }
     // Wanted for its order alone: it is enough that it was done once, or that its outputs are there.
     wanted_tasks.contains(&task.key)
@@ -156,13 +158,23 @@ fn must_run(
         && !task.outputs.iter().all(|output| there(&output.key))
 }
 
-/// An encode of the renditions that are missing; each is an artifact of its own, so the others need not be made again.
-fn narrowed(node: &Node, facts: &Facts, tools: &ToolVersions) -> Task {
+/// The chunks of renditions that are not there.
+fn unjoined(graph: &Graph, facts: &Facts) -> BTreeSet<ArtifactKey> {
+    let is_there = |node: &Node| node.task.outputs.iter().all(|output| facts.available.contains(&output.key));
+    let joins = graph.nodes.iter().filter(|node| matches!(node.task.spec, TaskSpec::AssembleVideo(_)));
+    joins.filter(|node| !is_there(node)).flat_map(|node| node.task.spec.inputs()).collect()
+}
+
+/// An encode of the renditions that are missing; each is an artifact of its own, so the others need not be made again. Nor are
+/// chunks of renditions that are there.
+fn narrowed(node: &Node, facts: &Facts, unjoined: &BTreeSet<ArtifactKey>, tools: &ToolVersions) -> Task {
+    let is_of_chunk = matches!(&node.task.spec, TaskSpec::EncodeVideo(spec) if spec.chunk.is_some());
     let missing: BTreeSet<&str> = node
         .task
         .outputs
         .iter()
         .filter(|output| !facts.available.contains(&output.key))
+        .filter(|output| !is_of_chunk || unjoined.contains(&output.key))
         .map(|output| output.name.as_str())
         .collect();
     if missing.is_empty() {

@@ -11,6 +11,7 @@ use reelfarm_model::{Digest, Ladder, Profile, Rung, SourceReference, TaskKind, T
 
 use super::{Facts, First, Graph, PlanError, PlanInput, Reduction};
 
+mod chunked;
 mod first;
 
 struct World {
@@ -79,6 +80,7 @@ fn world() -> World {
         ladder: Ladder {
             name: "test".into(),
             description: String::new(),
+            chunk_seconds: None,
             rungs: vec![
                 rung("1080p", 1920, 1080, 21),
                 rung("720p", 1280, 720, 21),
@@ -414,14 +416,16 @@ proptest! {
     /// is made before it, and nothing that is there is made again.
     #[test]
     fn a_reduced_plan_is_sound(
-        made in proptest::collection::vec(any::<bool>(), 64),
-        done in proptest::collection::vec(any::<bool>(), 64),
+        made in proptest::collection::vec(any::<bool>(), 160),
+        done in proptest::collection::vec(any::<bool>(), 160),
+        in_chunks: bool,
         first in proptest::option::of(proptest::option::of(100..800u32)),
         first_published: bool,
     ) {
         let first = first.map(|up_to| (vec!["dash-clr-2s".to_owned(), "ts-clr-2s".to_owned()], up_to));
-        let world = World { first, ..world() };
+        let world = World { first, ..if in_chunks { chunked::film() } else { world() } };
         let graph = world.graph();
+        prop_assert!(graph.nodes.len() < 80);
         let facts = Facts {
             available: graph.artifacts().zip(&made).filter_map(|(key, made)| made.then_some(key)).collect(),
             done: graph.nodes.iter().zip(&done).filter_map(|(node, done)| done.then_some(node.task.key)).collect(),

@@ -3,6 +3,7 @@
 //! Each writes the files of its outputs into a folder per output inside the attempt's staging folder; taking them
 //! over as artifacts, reporting and retrying are not theirs.
 
+mod assemble_video;
 mod encode_audio;
 mod encode_video;
 mod fingerprint;
@@ -58,6 +59,7 @@ pub(crate) async fn execute(execution: &Execution) -> Result<Option<serde_json::
         TaskSpec::Fingerprint(spec) => fingerprint::run(execution, spec).await.map(Some),
         TaskSpec::Qc(_) => qc::run(execution).await.map(Some),
         TaskSpec::EncodeVideo(spec) => encode_video::run(execution, spec).await.map(|()| None),
+        TaskSpec::AssembleVideo(spec) => assemble_video::run(execution, spec).await.map(|()| None),
         TaskSpec::EncodeAudio(spec) => encode_audio::run(execution, spec).await.map(|()| None),
         TaskSpec::Subtitles(spec) => subtitles::run(execution, spec).await.map(|()| None),
         TaskSpec::Keys(spec) => keys::run(execution, spec).await.map(|()| None),

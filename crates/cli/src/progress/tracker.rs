@@ -112,7 +112,9 @@ impl Tracker {
         let kinds = self.running.iter().filter_map(|(task, _)| self.work.get(task)).map(|work| work.kind);
         match kinds.min_by_key(|kind| *kind as u8) {
             None => "waiting".to_owned(),
-            Some(TaskKind::EncodeVideo | TaskKind::EncodeAudio) => "encoding".to_owned(),
+            Some(TaskKind::EncodeVideo | TaskKind::AssembleVideo | TaskKind::EncodeAudio) => {
+                "encoding".to_owned()
+            }
             Some(TaskKind::Package) => "packaging".to_owned(),
             Some(TaskKind::Manifest | TaskKind::Verify) => "verifying".to_owned(),
             Some(TaskKind::Upload) => "uploading".to_owned(),

@@ -57,6 +57,19 @@ impl Encoder {
         Ok(Self { raw: RawEncoder(context), subject })
     }
 
+    /// The headers that it has chosen, where it keeps them apart from its packets.
+    pub(crate) fn headers(&self) -> &[u8] {
+        // SAFETY: the context is open, and its data is as long as it says and lives as long as the encoder.
+        unsafe {
+            let context = self.raw.0.as_ptr();
+            let length = usize::try_from((*context).extradata_size).unwrap_or(0);
+            if (*context).extradata.is_null() || length == 0 {
+                return &[];
+            }
+            std::slice::from_raw_parts((*context).extradata, length)
+        }
+    }
+
     /// The codec's context, for a muxer.
     pub(crate) fn context(&self) -> &Context {
         &self.raw.0

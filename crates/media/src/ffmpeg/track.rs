@@ -138,6 +138,19 @@ pub(crate) fn hdr(stream: &Stream) -> HdrMetadata {
     }
 }
 
+/// What a decoder must be told before the first packet: the codec's headers, as the container has them.
+pub(crate) fn parameter_sets(stream: &Stream) -> Vec<u8> {
+    // SAFETY: the parameters are valid while the stream is, and their data is as long as they say.
+    unsafe {
+        let parameters = (*stream.as_ptr()).codecpar;
+        let length = usize::try_from((*parameters).extradata_size).unwrap_or(0);
+        if (*parameters).extradata.is_null() || length == 0 {
+            return Vec::new();
+        }
+        std::slice::from_raw_parts((*parameters).extradata, length).to_vec()
+    }
+}
+
 /// Facts about a video track.
 pub(crate) fn video(stream: &Stream) -> VideoTrack {
     // SAFETY: the parameters are valid while the stream is; fields that hold enumerations are read through pointers

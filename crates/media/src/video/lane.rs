@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use reelfarm_model::task::{EncodeVideoSpec, RungSpec};
 
 use super::convert::{Converter, Picture};
-use super::x264::RungEncoder;
+use super::x264::{Extent, RungEncoder};
 use crate::MediaError;
 use crate::progress::Count;
 
@@ -23,6 +23,7 @@ impl Lane {
     pub(super) fn open_all(
         picture: &Picture,
         spec: &EncodeVideoSpec,
+        extent: Extent,
         outputs: &[PathBuf],
         packets: &[Count],
     ) -> Result<Vec<Self>, MediaError> {
@@ -34,7 +35,13 @@ impl Lane {
                 for ((rung, output), packets) in rungs.by_ref().take(count) {
                     lane.converters.push(Converter::new(picture, &spec.video, rung)?);
                     let frame_rate = spec.video.frame_rate;
-                    lane.encoders.push(RungEncoder::create(rung, frame_rate, output, packets.clone())?);
+                    lane.encoders.push(RungEncoder::create(
+                        rung,
+                        frame_rate,
+                        extent,
+                        output,
+                        packets.clone(),
+                    )?);
                 }
                 Ok(lane)
             })

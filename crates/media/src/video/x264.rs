@@ -6,6 +6,7 @@ use ffmpeg_next::format::Pixel;
 use ffmpeg_next::{Rational, frame, picture};
 use reelfarm_model::task::RungSpec;
 
+use super::bucket::{AT_JOINS, AT_START, Bucket};
 use crate::MediaError;
 use crate::ffmpeg::codec::Encoder;
 use crate::ffmpeg::frame::share;
@@ -23,28 +24,83 @@ pub(super) struct RungEncoder {
     time_base: Rational,
     gop_frames: i64,
     packets: Count,
+    /// Of a chunk.
+    bucket: Option<Bucket>,
+    /// The frames that lead in, until all of them are there.
+    lead_in: Option<Vec<frame::Video>>,
 }
+
+/// How a rung is encoded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Extent {
+    /// From its first frame to its last one.
+    Film,
+    /// A chunk.
+    Chunk {
+        /// Whether the film begins with it.
+        is_first: bool,
+        /// How much of the rung's rate it may take.
+        rate_share: f64,
+        /// Whether its first frames are encoded twice, and what comes of them the first time thrown away. x264 spends on a key
+        /// frame by the frames before it; on one that has none before it spends less, and it would be seen to.
+        leads_in: bool,
+    },
+}
+
+impl Extent {
+    /// In which ways a chunk is encoded, one after the other, until it leaves the decoder's buffer as full as it must. x264
+    /// knows how full the buffer is at its start only where nothing leads in; nothing leads in to a film either.
+    pub(super) fn of_a_chunk(is_first: bool) -> Vec<Self> {
+        let with = |leads_in: bool| move |rate_share: f64| Self::Chunk { is_first, rate_share, leads_in };
+        let led_in = if is_first { None } else { Some(with(true)(1.0)) };
+        led_in.into_iter().chain([1.0, 0.95, 0.9, 0.8].map(with(false))).collect()
+    }
+
+    /// How full the decoder's buffer is taken to be at the start.
+    const fn filled(self) -> f64 {
+        match self {
+            Self::Film | Self::Chunk { is_first: true, .. } => AT_START,
+            Self::Chunk { is_first: false, .. } => AT_JOINS,
+        }
+    }
+
+    const fn leads_in(self) -> bool {
+        matches!(self, Self::Chunk { leads_in: true, .. })
+    }
+}
+
+/// Frames that lead in: as many as x264 goes by, weighted by their distance.
+const LEAD_IN_FRAMES: usize = 12;
 
 impl RungEncoder {
     /// Opens the encoder and creates the file. The packets written are counted in `packets`.
     pub(super) fn create(
         rung: &RungSpec,
         frame_rate: u32,
+        extent: Extent,
         output: &Path,
         packets: Count,
     ) -> Result<Self, MediaError> {
         let time_base = Rational::new(1, i32::try_from(frame_rate).unwrap_or(i32::MAX));
         let mut writer = Mp4Writer::create(output, IndexPlace::End)?;
-        let encoder = Encoder::open(
-            "libx264",
-            format!("{}, encoding", rung.rung.name),
-            |context| {
-                context.set_time_base(time_base);
-                context.set_frame_rate(Some(time_base.invert()));
-                crate::ffmpeg::codec::set_picture(context, Pixel::YUV420P, rung.width, rung.height);
-            },
-            options(rung),
-        )?;
+        let open = |extent: Extent, level: Option<u8>| {
+            Encoder::open(
+                "libx264",
+                format!("{}, encoding", rung.rung.name),
+                |context| {
+                    context.set_time_base(time_base);
+                    context.set_frame_rate(Some(time_base.invert()));
+                    crate::ffmpeg::codec::set_picture(context, Pixel::YUV420P, rung.width, rung.height);
+                },
+                options(rung, extent, level),
+            )
+        };
+        // By a lower rate x264 might choose a lower level, and chunks of one rendition have one.
+        let level = match extent {
+            Extent::Chunk { rate_share, .. } if rate_share < 1.0 => level(&open(Extent::Film, None)?),
+            Extent::Film | Extent::Chunk { .. } => None,
+        };
+        let encoder = open(extent, level)?;
         let track = writer.add_encoder(encoder.context(), time_base)?;
         writer.start()?;
         Ok(Self {
@@ -56,22 +112,50 @@ impl RungEncoder {
             time_base,
             gop_frames: i64::from(rung.gop_frames),
             packets,
+            lead_in: extent.leads_in().then(Vec::new),
+            bucket: (extent != Extent::Film).then(|| Bucket::new(&rung.rung, frame_rate, extent.filled())),
         })
     }
 
     /// Encodes the next frame, whose time is its number.
     pub(super) fn encode(&mut self, frame: &frame::Video) -> Result<(), MediaError> {
         let mut frame = share(frame)?;
-        let starts_gop = frame.pts().is_some_and(|number| number % self.gop_frames == 0);
-        frame.set_kind(if starts_gop { picture::Type::I } else { picture::Type::None });
-        self.write(Some(&frame))
+        if let Some(lead_in) = &mut self.lead_in {
+            lead_in.push(frame);
+            return if lead_in.len() < LEAD_IN_FRAMES { Ok(()) } else { self.lead_in() };
+        }
+        self.encode_next(&mut frame)
     }
 
-    /// Encodes what the encoder still holds and completes the file.
+    /// Encodes the frames that lead in, and then once more as those that they are.
+    fn lead_in(&mut self) -> Result<(), MediaError> {
+        let mut frames = self.lead_in.take().unwrap_or_default();
+        let count = i64::try_from(frames.len()).unwrap_or(0);
+        for (number, frame) in (-count..0).zip(&frames) {
+            let mut before = share(frame)?;
+            before.set_pts(Some(number));
+            self.encode_next(&mut before)?;
+        }
+        frames.iter_mut().try_for_each(|frame| self.encode_next(frame))
+    }
+
+    fn encode_next(&mut self, frame: &mut frame::Video) -> Result<(), MediaError> {
+        let starts_gop = frame.pts().is_some_and(|number| number % self.gop_frames == 0);
+        frame.set_kind(if starts_gop { picture::Type::I } else { picture::Type::None });
+        self.write(Some(frame))
+    }
+
+    /// The output's name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Encodes what the encoder still holds and completes the file; whether other chunks can be joined to it.
     ///
     /// # Errors
     /// Also where the file does not have exactly `expected` frames.
-    pub(super) fn finish(mut self, expected: u64) -> Result<(), MediaError> {
+    pub(super) fn finish(mut self, expected: u64) -> Result<bool, MediaError> {
+        self.lead_in()?;
         self.write(None)?;
         let found = self.packets.get();
         if found != expected {
@@ -82,27 +166,42 @@ impl RungEncoder {
                 found,
             });
         }
-        self.writer.finish()
+        self.writer.finish()?;
+        Ok(self.bucket.is_none_or(|bucket| bucket.holds()))
     }
 
     fn write(&mut self, frame: Option<&frame::Video>) -> Result<(), MediaError> {
-        let Self { encoder, writer, packets, track, time_base, .. } = self;
+        let Self { encoder, writer, packets, track, time_base, bucket, .. } = self;
         encoder.encode(frame.map(|frame| &**frame), |mut packet| {
+            if packet.pts().is_some_and(|time| time < 0) {
+                return Ok(());
+            }
             // FFmpeg before 6 leaves it at 0, and the last frame would have no length.
             packet.set_duration(1);
             packets.add(1);
+            if let Some(bucket) = bucket {
+                bucket.take(packet.size());
+            }
             writer.write(*track, packet, *time_base)
         })
     }
 }
 
 /// All that shapes the bytes, besides the frames.
-fn options(rung: &RungSpec) -> Options {
+fn options(rung: &RungSpec, extent: Extent, level: Option<u8>) -> Options {
     let settings = &rung.rung;
+    let mut parameters = "lookahead-threads=1:cpu-independent=1".to_owned();
+    let mut rate = u64::from(settings.maxrate_kbps) * 1000;
+    if let Extent::Chunk { rate_share, .. } = extent {
+        parameters.push_str(&format!(":vbv-init={}", extent.filled()));
+        rate = (rate as f64 * rate_share).round() as u64;
+    }
+    if let Some(level) = level {
+        parameters.push_str(&format!(":level={level}"));
+    }
     Options::new([
-        // One thread: with more, rate control depends on timing.
+        // One thread, and one of the lookahead's: with more, rate control depends on timing.
         ("threads", "1"),
-        ("x264-params", "lookahead-threads=1:cpu-independent=1"),
         // In closed groups a forced I frame is an IDR. FFmpeg's forced-idr gives the same bytes; but then, with presets
         // that have no mbtree, x264 warns at every group that it made the IDR an I frame, which it takes back later.
         ("flags", "+cgop+bitexact"),
@@ -112,11 +211,19 @@ fn options(rung: &RungSpec) -> Options {
         ("color_primaries", "bt709"),
         ("color_trc", "bt709"),
     ])
+    .with("x264-params", &parameters)
     .with("preset", &settings.preset)
     .with("profile", &settings.profile)
     .with("crf", &settings.crf)
-    .with("maxrate", &(u64::from(settings.maxrate_kbps) * 1000))
+    .with("maxrate", &rate)
     .with("bufsize", &(u64::from(settings.bufsize_kbps) * 1000))
     .with("g", &rung.gop_frames)
     .with("keyint_min", &rung.gop_frames)
+}
+
+/// The level that an encoder has chosen, times ten: of its sequence parameter set, the third byte. ITU-T H.264, 7.3.2.1.1.
+fn level(encoder: &Encoder) -> Option<u8> {
+    let headers = encoder.headers();
+    let start = headers.windows(4).position(|window| window[..3] == [0, 0, 1] && window[3] & 0x1F == 7)?;
+    headers.get(start + 6).copied()
 }

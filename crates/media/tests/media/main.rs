@@ -4,6 +4,7 @@
 
 mod audio;
 mod child;
+mod chunks;
 mod endless;
 mod measure;
 mod pictures;

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use super::{AudioRenditionSpec, EncodeAudioSpec, EncodeVideoSpec, RungSpec, TaskOutput, TaskSpec};
+use super::{
+    AssembleVideoSpec, AudioRenditionSpec, EncodeAudioSpec, EncodeVideoSpec, RungSpec, TaskOutput, TaskSpec,
+};
 use crate::key::{ArtifactKey, Digest, digest_of};
 use crate::ladder::Rung;
 use crate::profile::MediaFormat;
@@ -17,7 +19,12 @@ impl TaskSpec {
             Self::Fingerprint(spec) if spec.sha1 => &[T::QC_RECIPE],
             Self::Fingerprint(_) => &[T::MEASURE_RECIPE],
             Self::Qc(_) => &[T::FFMPEG, T::QC_RECIPE],
+            // An older worker would pass over the chunk without a word: it lacks this recipe.
+            Self::EncodeVideo(spec) if spec.chunk.is_some() => {
+                &[T::FFMPEG, T::X264, T::ENCODE_RECIPE, T::ASSEMBLE_RECIPE]
+            }
             Self::EncodeVideo(_) => &[T::FFMPEG, T::X264, T::ENCODE_RECIPE],
+            Self::AssembleVideo(_) => &[T::FFMPEG, T::ASSEMBLE_RECIPE],
             Self::EncodeAudio(_) => &[T::FFMPEG, T::ENCODE_RECIPE],
             Self::Subtitles(_) => &[T::SUBTITLES_RECIPE],
             Self::Keys(_) => &[T::KEYS_RECIPE],
@@ -42,6 +49,7 @@ impl TaskSpec {
             Self::EncodeVideo(spec) => {
                 spec.rungs.iter().map(|rung| video_output(spec, rung, tools)).collect()
             }
+            Self::AssembleVideo(spec) => vec![assembled_output(spec, tools)],
             Self::EncodeAudio(spec) => {
                 spec.renditions.iter().map(|rendition| audio_output(spec, rendition, tools)).collect()
             }
@@ -59,7 +67,20 @@ impl TaskSpec {
 
 fn video_output(spec: &EncodeVideoSpec, rung: &RungSpec, tools: &ToolVersions) -> TaskOutput {
     let material = (spec.source, &spec.video, RungMaterial::from(rung), tools);
-    TaskOutput { name: rung.rung.name.clone(), key: ArtifactKey(digest_of("video", &material)) }
+    let digest = match &spec.chunk {
+        None => digest_of("video", &material),
+        Some(chunk) => {
+            let frames = (chunk.first_frame, chunk.frame_count, chunk.decoding.film_start_us);
+            digest_of("video-chunk", &(frames, material))
+        }
+    };
+    TaskOutput { name: rung.rung.name.clone(), key: ArtifactKey(digest) }
+}
+
+fn assembled_output(spec: &AssembleVideoSpec, tools: &ToolVersions) -> TaskOutput {
+    let material = (&spec.chunks, RungMaterial::from(&spec.rung), spec.frame_rate, tools);
+    let key = ArtifactKey(digest_of("assembled-video", &material));
+    TaskOutput { name: spec.rung.rung.name.clone(), key }
 }
 
 fn audio_output(spec: &EncodeAudioSpec, rendition: &AudioRenditionSpec, tools: &ToolVersions) -> TaskOutput {

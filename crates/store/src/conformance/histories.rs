@@ -260,7 +260,7 @@ impl<S: Store> History<'_, S> {
                 assert_eq!(again.is_some(), self.model.retry_title(*title));
             }
             Operation::RetryTask { title, task } => {
-                let again = self.store.retry_task(&name(*title), &key(*task)).await.expect("asked");
+                let again = self.store.retry_tasks(&name(*title), &[key(*task)].into()).await.expect("asked");
                 let expected = self.model.retry_task(*title, *task);
                 assert_eq!(again.map(|again| again.tasks), expected.map(keys));
             }

@@ -104,7 +104,7 @@ pub async fn a_task_is_done_again_with_what_depends_on_it<S: Store>(store: &S) {
         make(store, number).await;
     }
     let running = start(store, 4).await;
-    let again = store.retry_task(&film, &key(1)).await.expect("asked").expect("one of its tasks");
+    let again = store.retry_tasks(&film, &[key(1)].into()).await.expect("asked").expect("one of its tasks");
     assert_eq!(again.tasks, keys(&[1, 3]));
     assert_eq!(again.title.generation, 1);
     assert_eq!(ready(store).await, [key(1)]);
@@ -126,11 +126,11 @@ pub async fn a_failed_task_and_one_in_a_back_off_are_tried_at_once<S: Store>(sto
     store.fail(&fence, &failure("a"), RetryDecision::Never).await.expect("asked").expect("current");
     let fence = start(store, 2).await;
     store.fail(&fence, &failure("a"), RetryDecision::After(LONG)).await.expect("asked").expect("current");
-    let again = store.retry_task(&film, &key(1)).await.expect("asked").expect("one of its tasks");
+    let again = store.retry_tasks(&film, &[key(1)].into()).await.expect("asked").expect("one of its tasks");
     assert_eq!(again.tasks, keys(&[1]));
     assert_eq!((record(store, 1).await.failures, record(store, 1).await.last_failure), (0, None));
     assert_eq!(ready(store).await, [key(1)]);
-    let again = store.retry_task(&film, &key(2)).await.expect("asked").expect("one of its tasks");
+    let again = store.retry_tasks(&film, &[key(2)].into()).await.expect("asked").expect("one of its tasks");
     assert_eq!((again.tasks, record(store, 2).await.failures), (keys(&[]), 1));
     assert_eq!(ready(store).await, [key(1), key(2)]);
 }
@@ -148,7 +148,7 @@ pub async fn a_task_of_a_final_title_is_done_again_once_it_is_planned<S: Store>(
     {
         store.advance(&film, 1, from, to(next)).await.expect("asked").expect("changed");
     }
-    let again = store.retry_task(&film, &key(1)).await.expect("asked").expect("one of its tasks");
+    let again = store.retry_tasks(&film, &[key(1)].into()).await.expect("asked").expect("one of its tasks");
     assert_eq!((again.title.generation, again.title.state), (2, TitleState::Checking));
     assert_eq!(again.tasks, keys(&[1, 2]));
     assert_eq!((state(store, 1).await, state(store, 2).await), (TaskState::Cancelled, TaskState::Cancelled));
@@ -165,12 +165,12 @@ pub async fn only_a_titles_own_task_is_tried_again<S: Store>(store: &S) {
     let one = submit_and_plan(store, "one", &[planned(1, &[])]).await;
     let two = submit_and_plan(store, "two", &[planned(2, &[1])]).await;
     finish(store, 1).await;
-    assert_eq!(store.retry_task(&one, &key(2)).await.expect("asked"), None);
-    assert_eq!(store.retry_task(&title("other"), &key(1)).await.expect("asked"), None);
-    assert_eq!(store.retry_task(&one, &key(7)).await.expect("asked"), None);
+    assert_eq!(store.retry_tasks(&one, &[key(2)].into()).await.expect("asked"), None);
+    assert_eq!(store.retry_tasks(&title("other"), &[key(1)].into()).await.expect("asked"), None);
+    assert_eq!(store.retry_tasks(&one, &[key(7)].into()).await.expect("asked"), None);
     assert_eq!(state(store, 1).await, TaskState::Done);
     // Who needs it waits for it again, and wants it, whoever asked.
-    store.retry_task(&one, &key(1)).await.expect("asked").expect("one of its tasks");
+    store.retry_tasks(&one, &[key(1)].into()).await.expect("asked").expect("one of its tasks");
     assert_eq!((state(store, 1).await, state(store, 2).await), (TaskState::Ready, TaskState::Waiting));
     assert_eq!(store.tasks_of(&two).await.expect("asked").len(), 2);
     store
@@ -184,7 +184,7 @@ pub async fn only_a_titles_own_task_is_tried_again<S: Store>(store: &S) {
         let from = store.title(&two).await.expect("asked").expect("known").state;
         store.advance(&two, 1, from, to(next)).await.expect("asked").expect("changed");
     }
-    assert_eq!(store.retry_task(&two, &key(2)).await.expect("asked"), None);
+    assert_eq!(store.retry_tasks(&two, &[key(2)].into()).await.expect("asked"), None);
 }
 
 /// Pages follow each other whatever happens between them, and every filter narrows.

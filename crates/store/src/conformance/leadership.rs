@@ -189,7 +189,7 @@ async fn every_write(
         ("advance", store.advance(&film, 1, TitleState::Checking, to(TitleState::Failed)).await.map(drop)),
         ("hold", store.hold(&film, true).await.map(drop)),
         ("retry a title", store.retry_title(&title("failed")).await.map(drop)),
-        ("retry a task", store.retry_task(&film, &key(1)).await.map(drop)),
+        ("retry a task", store.retry_tasks(&film, &[key(1)].into()).await.map(drop)),
         ("dispatch", store.dispatch(&key(3), LONG).await.map(drop)),
         ("mark sent", store.mark_sent(&[*dispatched]).await),
         ("started", store.started(dispatched, &worker("w")).await.map(drop)),

@@ -276,7 +276,7 @@ pub async fn a_title_that_waits_for_a_person_is_checked_again_where_something_ch
     assert_eq!(now(store, &unasked).await.review, None);
     ask(store, &film).await;
     // A task that is done again may change what was asked.
-    let retried = store.retry_task(&film, &key(1)).await.expect("asked").expect("one of its tasks");
+    let retried = store.retry_tasks(&film, &[key(1)].into()).await.expect("asked").expect("one of its tasks");
     assert_eq!((retried.title.state, retried.title.generation), (TitleState::Checking, 1));
     assert_eq!(retried.title, now(store, &film).await);
     dispatch(store, 1, LONG).await;

@@ -161,8 +161,12 @@ impl Store for Form {
         write!(self, "try a title again", retries::retry_title, title)
     }
 
-    async fn retry_task(&self, title: &TitleId, task: &TaskKey) -> Result<Option<Retried>, StoreError> {
-        write!(self, "try a task again", retries::retry_task, title, task)
+    async fn retry_tasks(
+        &self,
+        title: &TitleId,
+        tasks: &BTreeSet<TaskKey>,
+    ) -> Result<Option<Retried>, StoreError> {
+        write!(self, "try tasks again", retries::retry_tasks, title, tasks)
     }
 
     async fn ready(&self, of: ReadyOf<'_>) -> Result<Vec<ReadyTask>, StoreError> {

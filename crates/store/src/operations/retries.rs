@@ -30,18 +30,18 @@ pub(super) async fn retry_title(
     }
 }
 
-/// See [`Store::retry_task`](crate::Store::retry_task).
-pub(super) async fn retry_task(
+/// See [`Store::retry_tasks`](crate::Store::retry_tasks).
+pub(super) async fn retry_tasks(
     connection: &mut Connection,
     now: i64,
     title: &TitleId,
-    task: &TaskKey,
+    tasks: &BTreeSet<TaskKey>,
 ) -> Result<Option<Retried>, Fault> {
     let known = queries::title(connection, title).await?;
     let Some(mut known) = known.filter(|title| title.state != TitleState::Withdrawing) else {
         return Ok(None);
     };
-    let again = with_dependents(connection, title, task).await?;
+    let again = with_dependents(connection, title, tasks).await?;
     if again.is_empty() {
         return Ok(None);
     }
@@ -64,23 +64,24 @@ pub(super) async fn retry_task(
     Ok(Some(Retried { title: known, tasks: afresh }))
 }
 
-/// A task, and those of the title's tasks that need it, directly or not; nothing where it is not one of them.
+/// Those of the tasks that are the title's, and those of the title's that need them, directly or not.
 async fn with_dependents(
     connection: &mut Connection,
     title: &TitleId,
-    task: &TaskKey,
+    tasks: &BTreeSet<TaskKey>,
 ) -> Result<BTreeSet<TaskKey>, Fault> {
-    let tasks: Vec<String> = sqlx::query_scalar(
+    let tasks: Vec<String> = sqlx::query_scalar(concat!(
         "WITH RECURSIVE again (task) AS ( \
-             SELECT task FROM title_tasks WHERE title = $1 AND task = $2 \
-             UNION \
+             SELECT task FROM title_tasks WHERE title = $1 AND task ",
+        one_of!("$2"),
+        " UNION \
              SELECT task_needs.task FROM again JOIN task_needs ON task_needs.need = again.task \
              JOIN title_tasks ON title_tasks.task = task_needs.task AND title_tasks.title = $1 \
          ) \
          SELECT task FROM again",
-    )
+    ))
     .bind(title.as_str())
-    .bind(task.to_string())
+    .bind(to_json("task keys", tasks)?)
     .fetch_all(connection)
     .await?;
     Ok(to_keys(&tasks)?.into_iter().collect())

@@ -1,0 +1,176 @@
+//! A film that is encoded in chunks, from its submission to the origin.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::support::{Bench, clips, tree};
+
+const LADDER: &str = r#"
+name = "chunks"
+description = "Two rungs, in chunks of four seconds."
+chunk_seconds = 4
+
+[[rung]]
+name = "360p"
+width = 640
+height = 360
+min_source_kbps = 100
+crf = 28
+maxrate_kbps = 800
+bufsize_kbps = 1600
+preset = "ultrafast"
+profile = "main"
+
+[[rung]]
+name = "240p"
+width = 426
+height = 240
+min_source_kbps = 50
+crf = 28
+maxrate_kbps = 400
+bufsize_kbps = 800
+preset = "ultrafast"
+profile = "main"
+
+[[audio]]
+name = "stereo"
+layout = "stereo"
+bitrate_kbps = 128
+"#;
+
+const FIRST: &str = "encode-video 0 to 4 s";
+const SECOND: &str = "encode-video 4 to 8 s";
+const LAST: &str = "encode-video 8 to 13 s";
+
+fn run(profiles: &str) -> [&str; 7] {
+    ["run", "film.mp4", "--ladder", "chunks.toml", "--profiles", profiles, "--json"]
+}
+
+/// A farm with a film of 13 s and this ladder.
+fn bench(ladder: &str) -> Bench {
+    let bench = Bench::new();
+    clips::make(
+        &bench.path("film.mp4"),
+        "-f lavfi -i testsrc2=size=640x360:rate=25:duration=13 -f lavfi -i sine=frequency=440:sample_rate=48000:duration=13 \
+         -c:v libx264 -preset veryfast -b:v 1500k -g 30 -bf 3 -x264-params open-gop=1 -pix_fmt yuv420p -c:a aac -ac 2 \
+         -metadata:s:a:0 language=eng",
+    );
+    fs_err::write(bench.path("chunks.toml"), ladder).unwrap();
+    bench
+}
+
+/// How the attempts at each task that encodes or joins pictures ended. The same label may be that of several tasks, of other
+/// rungs.
+fn attempts(bench: &Bench) -> BTreeMap<String, Vec<String>> {
+    let status = bench.json(["status", "film", "--json"]);
+    let mut outcomes: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for task in status["tasks"].as_array().unwrap() {
+        let label = task["label"].as_str().unwrap();
+        if label.contains("-video") {
+            let attempts = task["attempts"].as_array().unwrap().iter();
+            let ended = attempts.map(|attempt| attempt["outcome"].as_str().unwrap_or("open").to_owned());
+            outcomes.entry(label.to_owned()).or_default().extend(ended);
+        }
+    }
+    outcomes
+}
+
+/// The keys of what each task of the title's present version makes, by the task's label and the output's name.
+fn outputs(bench: &Bench) -> BTreeMap<(String, String), String> {
+    let status = bench.json(["status", "film", "--json"]);
+    let mut outputs = BTreeMap::new();
+    for task in status["tasks"].as_array().unwrap() {
+        for output in task["task"]["outputs"].as_array().unwrap() {
+            let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+            outputs.insert((text(&task["label"]), text(&output["name"])), text(&output["key"]));
+        }
+    }
+    outputs
+}
+
+/// The folder of an artifact.
+fn folder(bench: &Bench, label: &str, output: &str) -> PathBuf {
+    let key = outputs(bench)[&(label.to_owned(), output.to_owned())].clone();
+    let artifacts = bench.path(".reelfarm/artifacts");
+    let file = tree(&artifacts).into_keys().find(|path| path.contains(&key) && path.ends_with("/video.mp4"));
+    artifacts.join(file.unwrap()).parent().unwrap().to_owned()
+}
+
+fn frames(path: &std::path::Path) -> u64 {
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-select_streams", "v", "-count_frames"])
+        .args(["-show_entries", "stream=nb_read_frames", "-of", "csv=p=0"])
+        .arg(path)
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+}
+
+#[test]
+fn a_film_in_chunks_is_published_whole_and_made_once() {
+    let bench = bench(LADDER);
+    bench.json(run("dash-clr-2s,mp4-clr"));
+    let before = attempts(&bench);
+    let labels: Vec<&str> = before.keys().map(String::as_str).collect();
+    assert_eq!(labels, ["assemble-video 240p", "assemble-video 360p", FIRST, SECOND, LAST]);
+    assert!(before.values().all(|outcomes| *outcomes == ["completed"]), "{before:?}");
+    let origin = tree(&bench.origin());
+    let film = origin.keys().find(|path| path.contains("prog-clear")).unwrap();
+    assert_eq!(frames(&bench.origin().join(film)), 325);
+    bench.json(run("dash-clr-2s,mp4-clr"));
+    assert_eq!((attempts(&bench), tree(&bench.origin())), (before, origin));
+}
+
+#[test]
+fn a_changed_rung_makes_its_own_chunks_again() {
+    let bench = bench(LADDER);
+    bench.json(run("dash-clr-2s"));
+    let before = outputs(&bench);
+    let changed = LADDER.replacen("maxrate_kbps = 400", "maxrate_kbps = 350", 1);
+    assert_ne!(changed, LADDER);
+    fs_err::write(bench.path("chunks.toml"), changed).unwrap();
+    bench.json(run("dash-clr-2s"));
+    let made: Vec<(String, String)> = outputs(&bench)
+        .into_iter()
+        .filter(|(output, key)| output.0.contains("-video") && before.get(output) != Some(key))
+        .map(|(output, _)| output)
+        .collect();
+    let of_240p = |label: &str| (label.to_owned(), "240p".to_owned());
+    assert_eq!(made, ["assemble-video 240p", FIRST, SECOND, LAST].map(of_240p));
+}
+
+#[test]
+fn a_chunk_that_the_disk_has_damaged_is_encoded_again_alone() {
+    let bench = bench(LADDER);
+    bench.json(run("dash-clr-2s"));
+    let before = attempts(&bench);
+    let rendition = folder(&bench, "assemble-video 360p", "360p");
+    let expected = fs_err::read(rendition.join("video.mp4")).unwrap();
+    fs_err::remove_dir_all(&rendition).unwrap();
+    let chunk = folder(&bench, SECOND, "360p").join("video.mp4");
+    let mut bytes = fs_err::read(&chunk).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs_err::write(&chunk, bytes).unwrap();
+
+    // What is read back is held against the renditions.
+    bench.json(run("dash-clr-2s,hls-clr-2s"));
+    let rendition = folder(&bench, "assemble-video 360p", "360p").join("video.mp4");
+    assert!(fs_err::read(rendition).unwrap() == expected, "the same bytes as before");
+    let after = attempts(&bench);
+    let more = |label: &str| after[label].len() - before[label].len();
+    assert_eq!([FIRST, SECOND, LAST, "assemble-video 240p"].map(more), [0, 1, 0, 0], "{after:?}");
+    let joined = &after["assemble-video 360p"];
+    assert_eq!(joined[joined.len() - 2..], ["failed", "completed"], "{after:?}");
+}
+
+#[test]
+fn a_ladder_that_changes_the_chunks_or_asks_for_odd_ones_is_told() {
+    let bench = bench(&LADDER.replace("chunk_seconds = 4", "chunk_seconds = 3"));
+    let output = bench.output(run("mp4-clr"));
+    assert_eq!(output.status.code(), Some(2));
+    let text =
+        String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("line 4: chunk_seconds is an even number from 2 to 600, not 3"), "{text}");
+}

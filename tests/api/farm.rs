@@ -110,6 +110,7 @@ fn media() -> MediaProcess {
         executable: env!("CARGO_BIN_EXE_reelfarm").into(),
         hang_after: Duration::from_secs(60),
         memory_bytes: 32 << 30,
+        encode_threads: 1,
     }
 }
 

@@ -14,7 +14,7 @@ const ARGUMENTS: [&str; 8] = [
     "run",
     "film.mp4",
     "--ladder",
-    "fast",
+    "chunks.toml",
     "--profiles",
     "*-clr-*,mp4-*,dash-wv-2s,hls-multi-4s,od-wv-2s,ts-aes-2s,ts-fp-2s,hss-pr-2s",
     "--keys",
@@ -33,6 +33,9 @@ fn seeded() -> StdRng {
 fn a_farm_killed_at_random_moments_ends_with_the_same_origin_and_repeats_nothing_finished() {
     let undisturbed = Bench::new();
     clips::film(&undisturbed.path("film.mp4"), 12);
+    // Three chunks of it.
+    let ladder = format!("chunk_seconds = 4\n{}", include_str!("../../ladders/fast.toml"));
+    fs_err::write(undisturbed.path("chunks.toml"), &ladder).unwrap();
     undisturbed.keys(KEY_ID, KEY);
     let start = Instant::now();
     assert!(undisturbed.output(ARGUMENTS).status.success());
@@ -45,6 +48,7 @@ fn a_farm_killed_at_random_moments_ends_with_the_same_origin_and_repeats_nothing
     while kills < KILLS {
         let bench = Bench::new();
         fs_err::copy(undisturbed.path("film.mp4"), bench.path("film.mp4")).unwrap();
+        fs_err::write(bench.path("chunks.toml"), &ladder).unwrap();
         bench.keys(KEY_ID, KEY);
         let mut finished = BTreeMap::new();
         loop {

@@ -36,6 +36,8 @@ pub struct MediaProcess {
     pub hang_after: Duration,
     /// Address space that the process may take, in bytes; less where it reads what nobody has checked.
     pub memory_bytes: u64,
+    /// Encoders that a process runs at once.
+    pub encode_threads: usize,
 }
 
 impl MediaProcess {

@@ -51,7 +51,12 @@ impl StandIn {
         let folder = tempfile::tempdir().unwrap();
         let own_id = format!("echo $$ > {}\n", folder.path().join("pid").display());
         fs_err::write(folder.path().join("script"), own_id + script).unwrap();
-        let process = MediaProcess { executable: STAND_IN.1.clone(), hang_after, memory_bytes: 1 << 30 };
+        let process = MediaProcess {
+            executable: STAND_IN.1.clone(),
+            hang_after,
+            memory_bytes: 1 << 30,
+            encode_threads: 1,
+        };
         Self { folder, process }
     }
 

@@ -93,12 +93,13 @@ impl Farm {
         };
         let (scheduler, handle) =
             Scheduler::new(store.clone(), broker.clone(), artifacts.clone(), metrics.clone(), options);
+        let encode_threads = encode_threads(&slots);
         let worker = Worker {
             id: WorkerId(format!("embedded-{}", std::process::id())),
             slots,
             broker,
             artifacts,
-            media: tools::media_process(),
+            media: tools::media_process(encode_threads),
             packager,
             keys: keys.ring.clone(),
             // A task that finds no room fails and says so, where a worker that waited for room would wait for ever.
@@ -223,17 +224,26 @@ pub fn lock(state: &Path) -> Result<fs_err::File, Failure> {
 
 /// Slots of these pools: as many of each as are asked for, otherwise as many as fit this machine.
 pub fn slots(pools: &[Pool], asked: Option<u16>) -> HashMap<Pool, usize> {
-    let fitting = fitting_slots(std::thread::available_parallelism().map_or(1, usize::from));
+    let fitting = fitting_slots(processors());
     let count = |pool: &Pool| asked.map(usize::from).or_else(|| fitting.get(pool).copied()).unwrap_or(1);
     pools.iter().map(|pool| (*pool, count(pool))).collect()
 }
 
-/// Slots by pool for a machine of this many processors. An encode keeps about as many threads busy as its ladder has
-/// rungs, so few run at once; two, so that sound is made beside the picture and one title's last rung does not leave
-/// processors idle.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The encoders that one encode runs at once, so that those of all slots together are as many as the processors.
+pub fn encode_threads(slots: &HashMap<Pool, usize>) -> usize {
+    let encodes = slots.get(&Pool::Cpu).copied().unwrap_or(1);
+    (processors() / encodes.max(1)).max(1)
+}
+
+/// Slots by pool for a machine of this many processors: an encode for each, of one thread, because chunks of a film are as many
+/// as there are processors, and encoders side by side that do not wait for one another get the most out of these.
 fn fitting_slots(processors: usize) -> HashMap<Pool, usize> {
     HashMap::from([
-        (Pool::Cpu, (processors / 4).max(2)),
+        (Pool::Cpu, processors.max(2)),
         (Pool::Package, (processors / 2).max(2)),
         (Pool::Light, processors.max(2)),
     ])

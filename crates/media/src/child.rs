@@ -31,6 +31,8 @@ pub enum Request {
         spec: EncodeVideoSpec,
         /// A file for each rung.
         outputs: Vec<PathBuf>,
+        /// Encoders that run at once.
+        threads: usize,
     },
     /// [`assemble_video`]; the result is null.
     AssembleVideo {
@@ -124,8 +126,8 @@ fn run(request: Request, on_progress: &mut dyn FnMut(Progress)) -> Result<serde_
             serde_json::to_value(thumbnails)
                 .map_err(|error| MediaError::Unsupported(format!("the thumbnails do not serialise: {error}")))
         }
-        Request::EncodeVideo { path, spec, outputs } => {
-            encode_video(&path, &spec, &outputs, on_progress).map(|()| serde_json::Value::Null)
+        Request::EncodeVideo { path, spec, outputs, threads } => {
+            encode_video(&path, &spec, &outputs, threads, on_progress).map(|()| serde_json::Value::Null)
         }
         Request::AssembleVideo { spec, chunks, output } => {
             assemble_video(&spec, &chunks, &output, on_progress).map(|()| serde_json::Value::Null)

@@ -4,10 +4,11 @@
 //! decode (+ deinterlace) ─┬─ frames ─ convert ─ pictures ─ encode ─ 1080p.mp4
 //!                         └─ frames ─ convert ─ pictures ─ encode ─ 720p.mp4, 480p.mp4, 360p.mp4, …
 //! ```
-//! Every stage is a thread, every edge a bounded channel of references to frames. x264 runs without threads of its
-//! own, because only then does rate control give the same bytes each time. So the largest rung's encoder sets the
-//! pace; the stages around it keep it fed, and rungs that together are no more work than the largest share a lane:
-//! more threads would only take the processor from the one that all wait for.
+//! x264 runs without threads of its own, because only then does rate control give the same bytes each time. A film in chunks
+//! keeps a host busy with a chunk for each processor, and each is encoded in one thread: stage by stage, frame by frame, so that
+//! nothing is handed between processors and nobody waits. With more threads every stage is one, every edge a bounded channel of
+//! references to frames, and rungs that together are no more work than the largest share a lane: the largest rung's encoder
+//! sets the pace, and the stages around it keep it fed. The bytes are the same either way.
 //!
 //! A frame's place in time is its number: frame `n` is shown at `n / frame_rate`, in every rung.
 //!
@@ -32,7 +33,7 @@ use reelfarm_model::Progress;
 use reelfarm_model::task::EncodeVideoSpec;
 
 use self::decode::FrameSource;
-use self::lane::Lane;
+use self::lane::{Lane, finish};
 use self::x264::Extent;
 use crate::MediaError;
 use crate::ffmpeg::log;
@@ -78,7 +79,7 @@ fn take_in<T>(input: &Receiver<Option<T>>, mut each: impl FnMut(T) -> Result<(),
 }
 
 /// Encodes all rungs of `spec` from one decode of `source`, or of a chunk of it, each into the MP4 file of the same place in
-/// `outputs`.
+/// `outputs`. As many encoders as `threads` run at once; with one, nothing runs beside it.
 ///
 /// Each file has exactly [`EncodeVideoSpec::frame_count`] frames, with an IDR that starts a closed group of pictures every
 /// `gop_frames`. A rung's bytes depend on the source, `spec.video`, the chunk's frames and the rung alone. Chunks one after the
@@ -90,6 +91,7 @@ pub fn encode_video(
     source: &Path,
     spec: &EncodeVideoSpec,
     outputs: &[PathBuf],
+    threads: usize,
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<(), MediaError> {
     log::install();
@@ -138,11 +140,15 @@ pub fn encode_video(
                 packets.0 += packets.1.iter().map(Count::get).sum::<u64>();
                 packets.1.clone_from(&counts);
             }
-            let source = FrameSource::open(source, &spec.video, spec.chunk)?;
+            let source = FrameSource::open(source, &spec.video, spec.chunk, threads)?;
             let picture = source.picture();
-            let lanes = Lane::open_all(&picture, &spec, extent, &outputs, &counts)?;
-            let queued = (QUEUED_BYTES / picture.bytes().max(1)).clamp(2, 8) as usize;
-            let too_large = run(source, lanes, queued, expected, &handled)?;
+            let lanes = Lane::open_all(&picture, &spec, extent, &outputs, &counts, threads)?;
+            let too_large = if threads < 2 {
+                run_alone(source, lanes, expected, &handled)?
+            } else {
+                let queued = (QUEUED_BYTES / picture.bytes().max(1)).clamp(2, 8) as usize;
+                run(source, lanes, queued, expected, &handled)?
+            };
             let mut places = spec.rungs.iter().map(|rung| too_large.contains(&rung.rung.name));
             outputs.retain(|_| places.next().unwrap_or(false));
             spec.rungs.retain(|rung| too_large.contains(&rung.rung.name));
@@ -153,6 +159,37 @@ pub fn encode_video(
         // What is too large even so stays so, as it would in one piece: no quantiser is coarse enough for it.
         Ok(())
     })
+}
+
+/// Does everything in the caller's thread; answers as [`run`] does.
+fn run_alone(
+    frames: FrameSource,
+    mut lanes: Vec<Lane>,
+    expected: u64,
+    handled: &Count,
+) -> Result<Vec<String>, MediaError> {
+    let decoded = frames.decode_all(|frame| {
+        handled.add(1);
+        for Lane { converters, encoders } in &mut lanes {
+            for (converter, encoder) in converters.iter_mut().zip(encoders) {
+                match converter {
+                    Some(converter) => encoder.encode(&converter.convert(&frame)?)?,
+                    None => encoder.encode(&frame)?,
+                }
+                handled.add(2);
+            }
+        }
+        Ok(())
+    });
+    // There is no other stage that could have gone.
+    if let Err(Stop::Failed(error)) = decoded {
+        return Err(error);
+    }
+    let mut too_large = Vec::new();
+    for lane in lanes {
+        too_large.extend(finish(lane.encoders, expected)?);
+    }
+    Ok(too_large)
 }
 
 /// Runs all stages to their end; the names of the rungs that other chunks can't be joined to. `handled` counts the frames that
@@ -196,12 +233,8 @@ fn run(
                     }
                     Ok(())
                 })?;
-                for encoder in encoders {
-                    let name = encoder.name().to_owned();
-                    if !encoder.finish(expected)? {
-                        too_large.lock().unwrap_or_else(PoisonError::into_inner).push(name);
-                    }
-                }
+                let names = finish(encoders, expected)?;
+                too_large.lock().unwrap_or_else(PoisonError::into_inner).extend(names);
                 Ok(())
             }));
         }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 const RECIPES: [(&str, u32); 10] = [
     (ToolVersions::MEASURE_RECIPE, 1),
     (ToolVersions::QC_RECIPE, 1),
-    (ToolVersions::ENCODE_RECIPE, 1),
+    (ToolVersions::ENCODE_RECIPE, 2),
     (ToolVersions::ASSEMBLE_RECIPE, 1),
     (ToolVersions::SUBTITLES_RECIPE, 2),
     (ToolVersions::KEYS_RECIPE, 2),
@@ -31,6 +31,8 @@ impl ToolVersions {
     pub const FFMPEG: &'static str = "ffmpeg";
     /// Name of x264.
     pub const X264: &'static str = "x264";
+    /// Name of zimg, FFmpeg's `zscale`.
+    pub const ZIMG: &'static str = "zimg";
     /// Name of Shaka Packager.
     pub const PACKAGER: &'static str = "packager";
     /// Our own part in fingerprints.

@@ -32,7 +32,7 @@ async fn taken(
     let Some(wanted) = wanted(report, measurements) else { return Ok(Vec::new()) };
     let times = wanted.moments.iter().map(|moment| moment.container_s).collect();
     let request = Request::Thumbnails { path: film.to_owned(), stream: wanted.stream, times };
-    let answer = tools::media_process().run(&request, |_| {}).await?;
+    let answer = tools::media_process(1).run(&request, |_| {}).await?;
     let thumbnails: Vec<Option<Thumbnail>> = serde_json::from_value(answer)
         .map_err(|error| Failure::new(Code::Internal, format!("the thumbnails cannot be read: {error}")))?;
     let of_moments = wanted.moments.iter().zip(thumbnails);

@@ -44,12 +44,13 @@ pub async fn run(verb: WorkerArguments, printer: &Printer) -> Result<Exit, Failu
     let broker: Arc<dyn Broker> = verb.broker.connect(Role::Worker, &id.0, &metrics).await?;
     let slots = farm::slots(&verb.pools, verb.slots);
     printer.line(&format!("worker {id}: {}", shown(&slots)));
+    let encode_threads = farm::encode_threads(&slots);
     let worker = Worker {
         id,
         slots,
         broker,
         artifacts,
-        media: tools::media_process(),
+        media: tools::media_process(encode_threads),
         packager,
         keys: keys.ring,
         disk_floor: verb.artifacts.disk_floor(),

@@ -14,8 +14,8 @@ use crate::ffmpeg::codec::{Encoder, set_picture};
 use crate::ffmpeg::log;
 use crate::ffmpeg::options::Options;
 
-/// The versions of FFmpeg's libraries and of x264, as they say themselves at run time. x264 is left out where FFmpeg
-/// has no such encoder.
+/// The versions of FFmpeg's libraries and of x264, as they say themselves at run time, and whether FFmpeg has zimg, of which
+/// it tells no version. x264 and zimg are left out where FFmpeg was built without them.
 pub fn versions() -> ToolVersions {
     static VERSIONS: OnceLock<ToolVersions> = OnceLock::new();
     VERSIONS
@@ -24,6 +24,9 @@ pub fn versions() -> ToolVersions {
             let mut versions = BTreeMap::from([(ToolVersions::FFMPEG.to_owned(), ffmpeg())]);
             if let Ok(Some(x264)) = x264() {
                 versions.insert(ToolVersions::X264.to_owned(), x264);
+            }
+            if ffmpeg_next::filter::find("zscale").is_some() {
+                versions.insert(ToolVersions::ZIMG.to_owned(), "within FFmpeg".to_owned());
             }
             ToolVersions(versions)
         })
@@ -97,12 +100,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_tools_tell_their_versions() {
+    fn the_tools_tell_their_versions() {
         let versions = versions().0;
         let ffmpeg = &versions[ToolVersions::FFMPEG];
         assert!(ffmpeg.contains("avcodec ") && ffmpeg.contains("swscale "), "{ffmpeg}");
         let x264 = &versions[ToolVersions::X264];
         assert!(x264.split(' ').next().unwrap().parse::<u32>().unwrap() > 100, "{x264}");
+        assert!(versions.contains_key(ToolVersions::ZIMG), "{versions:?}");
     }
 
     #[test]

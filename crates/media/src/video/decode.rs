@@ -19,7 +19,7 @@ use crate::ffmpeg::filter::FilterGraph;
 use crate::ffmpeg::source::{Read, Source};
 use crate::ffmpeg::track;
 
-/// Frames that are decoded at once. More than the encoders can use only costs memory.
+/// Frames that are decoded at once where several threads are at work. More than the encoders can use only costs memory.
 const THREADS: u32 = 3;
 /// Frames before and after a picture that the deinterlacer looks at.
 const DEINTERLACER_REACH: u64 = 2;
@@ -32,6 +32,7 @@ pub(super) struct FrameSource {
     path: PathBuf,
     video: VideoConclusion,
     chunk: Option<Chunk>,
+    threads: u32,
     opened: Opened,
 }
 
@@ -43,11 +44,11 @@ struct Opened {
 }
 
 impl Opened {
-    fn open(path: &Path, video: &VideoConclusion) -> Result<Self, MediaError> {
+    fn open(path: &Path, video: &VideoConclusion, threads: u32) -> Result<Self, MediaError> {
         let mut source = Source::open(path)?;
         let stream = source.track(video.stream, media::Type::Video)?;
         let facts = track::video(&stream);
-        let decoder = Decoder::open(&source, &stream, THREADS)?;
+        let decoder = Decoder::open(&source, &stream, threads)?;
         let time_base = stream.time_base();
         source.read_only(&[video.stream]);
         let picture = Picture { width: facts.width, height: facts.height, pixel_format: facts.pixel_format };
@@ -60,14 +61,16 @@ impl Opened {
 }
 
 impl FrameSource {
-    /// Opens the track that QC chose.
+    /// Opens the track that QC chose, to be decoded in one thread or in several.
     pub(super) fn open(
         path: &Path,
         video: &VideoConclusion,
         chunk: Option<Chunk>,
+        threads: usize,
     ) -> Result<Self, MediaError> {
-        let opened = Opened::open(path, video)?;
-        let source = Self { path: path.to_owned(), video: video.clone(), chunk, opened };
+        let threads = if threads < 2 { 1 } else { THREADS };
+        let opened = Opened::open(path, video, threads)?;
+        let source = Self { path: path.to_owned(), video: video.clone(), chunk, threads, opened };
         source.track()?;
         Ok(source)
     }
@@ -153,7 +156,7 @@ impl FrameSource {
             {
                 return Ok(());
             }
-            self.opened = Opened::open(&self.path, &self.video)?;
+            self.opened = Opened::open(&self.path, &self.video, self.threads)?;
         }
         if self.decode(false, &mut deliver)? == Taken::Complete {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Rungs that share a pair of threads.
+//! Rungs that are encoded in turn.
 
 use std::path::PathBuf;
 
@@ -18,17 +18,18 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    /// Opens converters and encoders for all rungs and shares them out. The packets of each rung are counted in the
-    /// count of the same place in `packets`.
+    /// Opens converters and encoders for all rungs and shares them out to `most` lanes at most. The packets of each rung are
+    /// counted in the count of the same place in `packets`.
     pub(super) fn open_all(
         picture: &Picture,
         spec: &EncodeVideoSpec,
         extent: Extent,
         outputs: &[PathBuf],
         packets: &[Count],
+        most: usize,
     ) -> Result<Vec<Self>, MediaError> {
         let mut rungs = spec.rungs.iter().zip(outputs).zip(packets);
-        share_out(&spec.rungs)
+        share_out(&spec.rungs, most)
             .into_iter()
             .map(|count| {
                 let mut lane = Self { converters: Vec::new(), encoders: Vec::new() };
@@ -49,21 +50,54 @@ impl Lane {
     }
 }
 
-/// How many rungs, in their order, go into each lane: as many as together have no more pixels than the largest.
-fn share_out(rungs: &[RungSpec]) -> Vec<usize> {
-    let pixels = |rung: &RungSpec| u64::from(rung.width) * u64::from(rung.height);
-    let most = rungs.iter().map(pixels).max().unwrap_or(0);
-    let mut lanes: Vec<(usize, u64)> = Vec::new();
-    for pixels in rungs.iter().map(pixels) {
-        match lanes.last_mut() {
-            Some((count, sum)) if *sum + pixels <= most => {
-                *count += 1;
-                *sum += pixels;
-            }
-            _ => lanes.push((1, pixels)),
+/// Encodes what encoders still hold and completes their files; the names of those that other chunks can't be joined to.
+pub(super) fn finish(encoders: Vec<RungEncoder>, expected: u64) -> Result<Vec<String>, MediaError> {
+    let mut too_large = Vec::new();
+    for encoder in encoders {
+        let name = encoder.name().to_owned();
+        if !encoder.finish(expected)? {
+            too_large.push(name);
         }
     }
-    lanes.into_iter().map(|(count, _)| count).collect()
+    Ok(too_large)
+}
+
+/// How many rungs, in their order, go into each lane: as many as together have no more pixels than the largest, and more where
+/// there would be more than `most` lanes.
+fn share_out(rungs: &[RungSpec], most: usize) -> Vec<usize> {
+    let pixels: Vec<u64> = rungs.iter().map(|rung| u64::from(rung.width) * u64::from(rung.height)).collect();
+    let mut limit = pixels.iter().max().copied().unwrap_or(0);
+    loop {
+        let lanes = lanes_within(&pixels, limit);
+        // The smallest limit by which two lanes become one.
+        let next = lanes.windows(2).map(|pair| pair[0].pixels + pair[1].first).min();
+        match next {
+            Some(next) if lanes.len() > most => limit = next,
+            _ => return lanes.into_iter().map(|lane| lane.count).collect(),
+        }
+    }
+}
+
+/// Rungs of a lane.
+struct Share {
+    count: usize,
+    pixels: u64,
+    /// The first one's pixels.
+    first: u64,
+}
+
+fn lanes_within(pixels: &[u64], limit: u64) -> Vec<Share> {
+    let mut lanes: Vec<Share> = Vec::new();
+    for pixels in pixels {
+        match lanes.last_mut() {
+            Some(lane) if lane.pixels + pixels <= limit => {
+                lane.count += 1;
+                lane.pixels += pixels;
+            }
+            _ => lanes.push(Share { count: 1, pixels: *pixels, first: *pixels }),
+        }
+    }
+    lanes
 }
 
 #[cfg(test)]
@@ -106,7 +140,19 @@ mod tests {
             (&[(640, 360)], &[1]),
             (&[], &[]),
         ] {
-            assert_eq!(share_out(&rungs(sizes)), expected, "{sizes:?}");
+            assert_eq!(share_out(&rungs(sizes), 8), expected, "{sizes:?}");
+        }
+    }
+
+    #[test]
+    fn there_are_no_more_lanes_than_threads() {
+        let sizes = [(3840, 2160), (1920, 1080), (1920, 1080), (1920, 1080), (1920, 1080), (1280, 720)];
+        for (most, expected) in [(3, &[1, 4, 1][..]), (2, &[1, 5]), (1, &[6])] {
+            assert_eq!(share_out(&rungs(&sizes), most), expected, "{most}");
+        }
+        let small = [(1280, 720), (1280, 720), (1280, 720), (640, 360)];
+        for (most, expected) in [(4, &[1, 1, 1, 1][..]), (3, &[1, 1, 2]), (2, &[2, 2]), (1, &[4])] {
+            assert_eq!(share_out(&rungs(&small), most), expected, "{most}");
         }
     }
 }

@@ -53,7 +53,7 @@ fn a_child_does_each_kind_of_work() {
     let null = Response::Result(serde_json::Value::Null);
     let (video, audio) = (workspace.path("video.mp4"), workspace.path("audio.mp4"));
     let spec = video_spec(conclusion(25, 25), vec![rung(25, 160, 96)]);
-    let request = Request::EncodeVideo { path: path.clone(), spec, outputs: vec![video.clone()] };
+    let request = Request::EncodeVideo { path: path.clone(), spec, outputs: vec![video.clone()], threads: 2 };
     assert_eq!(ask(&request), null);
     let spec = audio_spec(25, 25, vec![rendition(Stereo, AudioSource::Track { stream: 1 })]);
     assert_eq!(ask(&Request::EncodeAudio { path, spec, outputs: vec![audio.clone()] }), null);
@@ -74,7 +74,7 @@ fn long_work_tells_its_progress() {
     let mut slow = rung(25, 640, 360);
     slow.rung.preset = "slow".into();
     let spec = video_spec(conclusion(25, 75), vec![slow]);
-    let request = Request::EncodeVideo { path, spec, outputs: vec![workspace.path("video.mp4")] };
+    let request = Request::EncodeVideo { path, spec, outputs: vec![workspace.path("video.mp4")], threads: 2 };
     let lines = answer(&serde_json::to_vec(&request).unwrap());
     let fractions = fractions(&lines);
     assert!(fractions.len() > 1, "{lines:?}");
@@ -93,7 +93,7 @@ fn a_failure_carries_its_code_and_ffmpegs_words() {
     let path = workspace.path("cut.mp4");
     fs_err::write(&path, b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41\0\0\0\x08free").unwrap();
     let spec = video_spec(conclusion(25, 25), vec![rung(25, 160, 96)]);
-    let request = Request::EncodeVideo { path, spec, outputs: vec![workspace.path("video.mp4")] };
+    let request = Request::EncodeVideo { path, spec, outputs: vec![workspace.path("video.mp4")], threads: 2 };
     let Some(Response::Failure(failure)) = answer(&serde_json::to_vec(&request).unwrap()).pop() else {
         panic!()
     };
@@ -114,7 +114,7 @@ fn the_log_of_an_encode_that_fails_late_is_not_filled_by_the_encoder() {
         // One more than there are, which the decoder finds at the end.
         let spec = video_spec(conclusion(25, 251), vec![rung]);
         let outputs = vec![workspace.path("video.mp4")];
-        let request = Request::EncodeVideo { path: path.clone(), spec, outputs };
+        let request = Request::EncodeVideo { path: path.clone(), spec, outputs, threads: 1 };
         let Some(Response::Failure(failure)) = answer(&serde_json::to_vec(&request).unwrap()).pop() else {
             panic!("{preset}")
         };

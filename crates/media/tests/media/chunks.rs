@@ -7,7 +7,7 @@ use reelfarm_model::qc::VideoConclusion;
 use reelfarm_model::task::{AssembleVideoSpec, Chunk, DecodingStart, EncodeVideoSpec, RungSpec, VideoChunk};
 use reelfarm_model::{ArtifactKey, Digest};
 
-use crate::support::{Workspace, conclusion, decode, encode_one, measured, probe, rung, video_spec};
+use crate::support::{THREADS, Workspace, conclusion, decode, encode_one, measured, probe, rung, video_spec};
 
 /// Chunks of so many frames of a film whose key frames are so far apart.
 fn chunks(source: &Path, video: &VideoConclusion, length: u64, key_frames: u64) -> Vec<Chunk> {
@@ -33,7 +33,7 @@ fn encode_chunks(
     let encode = |(number, chunk): (usize, &Chunk)| {
         let output = workspace.path(&format!("{}-{number}.mp4", rung.rung.name));
         let spec = EncodeVideoSpec { chunk: Some(*chunk), ..video_spec(video.clone(), vec![rung.clone()]) };
-        encode_video(source, &spec, std::slice::from_ref(&output), &mut |_| ()).unwrap();
+        encode_video(source, &spec, std::slice::from_ref(&output), 1, &mut |_| ()).unwrap();
         output
     };
     chunks.iter().enumerate().map(encode).collect()
@@ -235,6 +235,6 @@ fn what_is_no_chunk_of_the_rendition_is_refused() {
     assert!(!refused(&spec, &[parts[0].clone(), cut, parts[2].clone()]).is_empty());
     let off_the_grid = Chunk { first_frame: 33, frame_count: 50, ..all[0] };
     let spec = EncodeVideoSpec { chunk: Some(off_the_grid), ..video_spec(video, vec![rung]) };
-    let error = encode_video(&source, &spec, &[output], &mut |_| ()).unwrap_err();
+    let error = encode_video(&source, &spec, &[output], THREADS, &mut |_| ()).unwrap_err();
     assert!(matches!(error, MediaError::Unsupported(_)), "{error}");
 }

@@ -11,6 +11,9 @@ use reelfarm_model::task::{AudioRenditionSpec, EncodeAudioSpec, EncodeVideoSpec,
 use reelfarm_model::{Measurements, Rung};
 use tempfile::TempDir;
 
+/// Encoders at once, where a test does not look at that.
+pub(crate) const THREADS: usize = 2;
+
 /// A folder of its own for a test.
 pub(crate) struct Workspace(TempDir);
 
@@ -127,7 +130,8 @@ pub(crate) fn encode_one(
     rung: RungSpec,
 ) -> PathBuf {
     let output = workspace.path("rung.mp4");
-    encode_video(source, &video_spec(video, vec![rung]), std::slice::from_ref(&output), &mut |_| ()).unwrap();
+    encode_video(source, &video_spec(video, vec![rung]), std::slice::from_ref(&output), THREADS, &mut |_| ())
+        .unwrap();
     output
 }
 

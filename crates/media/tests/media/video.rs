@@ -5,7 +5,9 @@ use std::path::Path;
 use reelfarm_media::{MediaError, encode_video};
 use reelfarm_model::qc::{FieldOrder, VideoConclusion};
 
-use crate::support::{Workspace, conclusion, decode, encode_one, probe, real_clip, rung, video_spec};
+use crate::support::{
+    THREADS, Workspace, conclusion, decode, encode_one, probe, real_clip, rung, video_spec,
+};
 
 const X264: &str = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p";
 
@@ -110,11 +112,14 @@ fn a_rungs_bytes_are_the_same_each_time_and_whatever_is_made_beside_it() {
     let all: Vec<_> = ["a1.mp4", "a2.mp4", "a3.mp4"].map(|name| workspace.path(name)).into();
     let again: Vec<_> = ["b1.mp4", "b2.mp4", "b3.mp4"].map(|name| workspace.path(name)).into();
     let video = conclusion(25, 125);
-    encode_video(&source, &video_spec(video.clone(), rungs.clone()), &all, &mut |_| ()).unwrap();
-    encode_video(&source, &video_spec(video.clone(), rungs.clone()), &again, &mut |_| ()).unwrap();
+    encode_video(&source, &video_spec(video.clone(), rungs.clone()), &all, THREADS, &mut |_| ()).unwrap();
+    encode_video(&source, &video_spec(video.clone(), rungs.clone()), &again, 1, &mut |_| ()).unwrap();
     for (index, rung) in rungs.into_iter().enumerate() {
         let bytes = fs_err::read(&all[index]).unwrap();
-        assert!(bytes == fs_err::read(&again[index]).unwrap(), "rung {index} differs on a second run");
+        assert!(
+            bytes == fs_err::read(&again[index]).unwrap(),
+            "rung {index} differs on a second run, in one thread"
+        );
         let alone = encode_one(&workspace, &source, video.clone(), rung);
         assert!(bytes == fs_err::read(alone).unwrap(), "rung {index} differs when it is made alone");
     }
@@ -355,10 +360,10 @@ fn frames_that_an_edit_list_hides_stay_hidden() {
 fn a_wrong_frame_count_is_told_with_both_numbers() {
     let workspace = Workspace::new();
     let source = workspace.make("short.mp4", &format!("-f lavfi -i testsrc2=s=160x90:r=25:d=1 {X264}"));
-    for expected in [24, 26] {
+    for (expected, threads) in [(24, 1), (26, 1), (24, 2), (26, 2)] {
         let spec = video_spec(conclusion(25, expected), vec![rung(25, 160, 90), rung(25, 128, 72)]);
         let outputs = [workspace.path("a.mp4"), workspace.path("b.mp4")];
-        let error = encode_video(&source, &spec, &outputs, &mut |_| ()).unwrap_err();
+        let error = encode_video(&source, &spec, &outputs, threads, &mut |_| ()).unwrap_err();
         assert!(
             matches!(error, MediaError::Count { expected: e, found: 25, .. } if e == expected && e != 25),
             "{error}"
@@ -376,8 +381,11 @@ fn a_picture_that_changes_size_on_the_way_is_refused() {
     let joined = workspace.path("joined.ts");
     fs_err::write(&joined, [fs_err::read(small).unwrap(), fs_err::read(large).unwrap()].concat()).unwrap();
     let spec = video_spec(conclusion(25, 50), vec![rung(25, 128, 72)]);
-    let error = encode_video(&joined, &spec, &[workspace.path("a.mp4")], &mut |_| ()).unwrap_err();
-    assert!(matches!(error, MediaError::FormatChanged { stream: 0, .. }), "{error}");
+    for threads in [1, 2] {
+        let output = [workspace.path("a.mp4")];
+        let error = encode_video(&joined, &spec, &output, threads, &mut |_| ()).unwrap_err();
+        assert!(matches!(error, MediaError::FormatChanged { stream: 0, .. }), "{error}");
+    }
 }
 
 #[test]
@@ -386,10 +394,11 @@ fn a_rung_that_cannot_be_written_names_its_file() {
     let source = workspace.make("short.mp4", &format!("-f lavfi -i testsrc2=s=160x90:r=25:d=1 {X264}"));
     let spec = video_spec(conclusion(25, 25), vec![rung(25, 160, 90)]);
     let nowhere = workspace.path("missing/rung.mp4");
-    let error = encode_video(&source, &spec, std::slice::from_ref(&nowhere), &mut |_| ()).unwrap_err();
+    let error =
+        encode_video(&source, &spec, std::slice::from_ref(&nowhere), THREADS, &mut |_| ()).unwrap_err();
     assert!(error.to_string().contains("missing/rung.mp4"), "{error}");
     // A device that is always full stands for a full disk.
-    let full = encode_video(&source, &spec, &["/dev/full".into()], &mut |_| ()).unwrap_err();
+    let full = encode_video(&source, &spec, &["/dev/full".into()], THREADS, &mut |_| ()).unwrap_err();
     assert_eq!(full.failure().code, reelfarm_model::Code::DiskFull, "{full}");
 }
 
@@ -405,7 +414,8 @@ fn a_rung_that_cannot_grow_hides_behind_no_other() {
     if let Some(folder) = std::env::var_os(LIMITED).map(std::path::PathBuf::from) {
         let spec = video_spec(conclusion(25, 250), vec![first, second]);
         let outputs = ["first.mp4", "second.mp4"].map(|name| folder.join(name));
-        let error = encode_video(&folder.join("hard.mp4"), &spec, &outputs, &mut |_| ()).unwrap_err();
+        let error =
+            encode_video(&folder.join("hard.mp4"), &spec, &outputs, THREADS, &mut |_| ()).unwrap_err();
         assert!(matches!(&error, MediaError::Write { path, .. } if *path == outputs[1]), "{error}");
         assert_eq!(error.failure().class, reelfarm_model::FailureClass::Environment, "{error}");
         return;
@@ -438,7 +448,8 @@ fn a_source_that_is_not_what_the_report_says_is_refused() {
         ),
     ] {
         let spec = video_spec(video, vec![rung(25, 160, 90)]);
-        let error = encode_video(&source, &spec, std::slice::from_ref(&output), &mut |_| ()).unwrap_err();
+        let error =
+            encode_video(&source, &spec, std::slice::from_ref(&output), THREADS, &mut |_| ()).unwrap_err();
         assert!(error.to_string().contains(words), "{error}");
         assert_eq!(error.failure().code, reelfarm_model::Code::EncodeNotAsReported);
         assert_eq!(error.failure().class, reelfarm_model::FailureClass::Permanent);

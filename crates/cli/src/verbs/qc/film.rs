@@ -44,7 +44,7 @@ async fn look(file: &Path) -> Result<SourceReference, Failure> {
 
 async fn of(source: &SourceReference) -> Result<Measurements, Failure> {
     let request = Request::Measure { path: source.path.clone() };
-    let measured = tools::media_process().run(&request, |_| {}).await?;
+    let measured = tools::media_process(1).run(&request, |_| {}).await?;
     serde_json::from_value(measured)
         .map_err(|error| Failure::new(Code::Internal, format!("the measurements cannot be read: {error}")))
 }

@@ -110,7 +110,9 @@ impl Film {
 
 fn frames(path: &Path, video: &VideoConclusion, chunk: Option<Chunk>) -> Result<Vec<u64>, MediaError> {
     let mut digests = Vec::new();
-    let source = FrameSource::open(path, video, chunk)?;
+    // As the farm does: a chunk in one thread, a film in one piece perhaps in several.
+    let threads = if chunk.is_some() { 1 } else { 2 };
+    let source = FrameSource::open(path, video, chunk, threads)?;
     let decoded = source.decode_all(|frame| {
         assert_eq!(frame.pts(), Some(digests.len() as i64));
         digests.push(digest(&frame));

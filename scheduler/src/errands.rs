@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use reelfarm_api::{ExpediteAnswer, TitleForecast};
+use reelfarm_api::{ExpediteAnswer, PlanPreview, TitleForecast};
 use reelfarm_artifacts::ArtifactError;
 use reelfarm_model::title::Submission;
 use reelfarm_model::{ArtifactKey, Code, Failure, Fence, TaskKey, Title, TitleId};
@@ -18,6 +18,7 @@ use tokio::task::JoinError;
 use crate::commands::Again;
 use crate::expedite::{ExpediteWish, Weighed};
 use crate::name::Online;
+use crate::preview::Previewed;
 use crate::service::{Scheduler, SchedulerError};
 use crate::survey::Found;
 
@@ -51,6 +52,12 @@ pub(crate) enum Returned {
         wish: ExpediteWish,
         weighed: Box<Result<Weighed, StoreError>>,
         reply: oneshot::Sender<Result<ExpediteAnswer, Failure>>,
+    },
+    /// What lies in storage of a title whose plan somebody wants to see.
+    Previewed {
+        previewed: Box<Previewed>,
+        found: Box<Result<Found, Failure>>,
+        reply: oneshot::Sender<Result<PlanPreview, Failure>>,
     },
     /// What ended attempts had staged is gone, as far as that was possible.
     Swept,
@@ -90,6 +97,9 @@ impl Scheduler {
             Returned::Foreseen { foreseen, took } => self.on_foreseen(foreseen, took),
             Returned::Weighed { title, wish, weighed, reply } => {
                 self.on_expedite_weighed(&title, wish, *weighed, reply).await
+            }
+            Returned::Previewed { previewed, found, reply } => {
+                self.on_previewed(*previewed, *found, reply).await
             }
             Returned::Swept => Ok(()),
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reelfarm_api::{ExpediteAnswer, ExpediteRequest, TitleForecast, TitleOrder};
+use reelfarm_api::{ExpediteAnswer, ExpediteRequest, PlanPreview, TitleForecast, TitleOrder};
 use reelfarm_model::message::WorkerReport;
 use reelfarm_model::title::Submission;
 use reelfarm_model::{Code, Failure, Pool, Title, TitleId, WorkerId};
@@ -36,6 +36,7 @@ pub(crate) enum Command {
     Place(TitleId, oneshot::Sender<Option<TitleOrder>>),
     Expedite(TitleId, ExpediteWish, oneshot::Sender<Result<ExpediteAnswer, Failure>>),
     Decide(TitleId, DecisionWish, oneshot::Sender<Result<Title, Failure>>),
+    Preview(Box<Submission>, oneshot::Sender<Result<PlanPreview, Failure>>),
 }
 
 /// Talks to a running scheduler.
@@ -150,6 +151,14 @@ impl Handle {
     /// scheduler or its store cannot be reached.
     pub async fn decide(&self, title: TitleId, wish: DecisionWish) -> Result<Title, Failure> {
         self.ask(|reply| Command::Decide(title, wish, reply)).await
+    }
+
+    /// What would be done for a title that was checked before if it were submitted so. Nothing is changed.
+    ///
+    /// # Errors
+    /// No such title, it was not checked so far, QC would reject it, or the scheduler, its store or storage cannot be reached.
+    pub async fn preview(&self, submission: Submission) -> Result<PlanPreview, Failure> {
+        self.ask(|reply| Command::Preview(Box::new(submission), reply)).await
     }
 
     /// What is to be expected of the titles that are under way, as far as that was worked out.

@@ -33,6 +33,7 @@ mod order;
 mod outlook;
 mod planning;
 mod postponed;
+mod preview;
 mod reconcile;
 mod survey;
 mod workers;

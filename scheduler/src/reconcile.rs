@@ -440,7 +440,7 @@ pub(crate) fn failure_of(record: &TaskRecord) -> Failure {
 }
 
 /// A rejection in one sentence: the first check that rejects, and the codes of the others.
-fn rejection(report: &QcReport) -> Failure {
+pub(crate) fn rejection(report: &QcReport) -> Failure {
     let mut rejecting = report.checks.iter().filter(|check| check.verdict == Verdict::Reject);
     let Some(first) = rejecting.next() else {
         return Failure::new(Code::Internal, "QC rejected the source without a reason");

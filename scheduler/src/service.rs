@@ -316,6 +316,7 @@ impl Scheduler {
             }
             Command::Drain(worker, reply) => drop(reply.send(self.drain(&worker).await)),
             Command::Expedite(title, wish, reply) => self.begin_expedite(title, wish, reply).await,
+            Command::Preview(submission, reply) => self.begin_preview(*submission, reply).await?,
             Command::Place(title, reply) => {
                 let place = self.place_of(&title).await?;
                 drop(reply.send(place));

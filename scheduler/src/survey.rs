@@ -36,7 +36,7 @@ pub(crate) struct Survey {
 }
 
 /// What is looked for.
-struct Sought {
+pub(crate) struct Sought {
     title: TitleId,
     origin: String,
     outputs: Vec<ArtifactKey>,
@@ -155,7 +155,7 @@ impl Scheduler {
         }
     }
 
-    async fn sought(&self, title: &Title, graph: &Graph) -> Result<Sought, SchedulerError> {
+    pub(crate) async fn sought(&self, title: &Title, graph: &Graph) -> Result<Sought, SchedulerError> {
         let outputs = |receipts_alone: bool| {
             let nodes = graph.nodes.iter();
             let nodes =
@@ -231,7 +231,7 @@ impl Found {
 }
 
 impl Sought {
-    async fn look(self, artifacts: &ArtifactStore) -> Result<Found, Failure> {
+    pub(crate) async fn look(self, artifacts: &ArtifactStore) -> Result<Found, Failure> {
         let Self { title, origin: place, outputs, receipts, is_compared } = self;
         let online = online(artifacts, &title, &place).await?;
         let found = artifacts.find_all(outputs).await?;

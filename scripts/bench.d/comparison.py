@@ -57,16 +57,23 @@ def run(command: Command) -> Cost:
     return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def compare(a: Command, b: Command, runs: int) -> tuple[list[Cost], list[Cost]]:
-    """One warm-up of each, which is not counted, then `runs` rounds of both."""
-    costs: dict[str, list[Cost]] = {a.name: [], b.name: []}
+def measure(commands: list[Command], runs: int) -> dict[str, list[Cost]]:
+    """One warm-up of each, which is not counted, then `runs` rounds of all, each of which begins with another one."""
+    costs: dict[str, list[Cost]] = {command.name: [] for command in commands}
     for round_number in range(runs + 1):
-        for command in (a, b) if round_number % 2 == 0 else (b, a):
+        first = round_number % len(commands)
+        for command in commands[first:] + commands[:first]:
             cost = run(command)
             what = f"round {round_number}" if round_number else "warm-up"
             print(f"{what}: {command.name}: {cost.wall_seconds:.2f} s", file=sys.stderr, flush=True)
             if round_number:
                 costs[command.name].append(cost)
+    return costs
+
+
+def compare(a: Command, b: Command, runs: int) -> tuple[list[Cost], list[Cost]]:
+    """The same of two."""
+    costs = measure([a, b], runs)
     return costs[a.name], costs[b.name]
 
 

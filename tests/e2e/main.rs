@@ -11,6 +11,7 @@ mod key_server;
 mod audio;
 mod bad_input;
 mod browser;
+mod changes;
 mod chunks;
 mod clips;
 mod delivery;

@@ -6,6 +6,7 @@
 mod command;
 mod event;
 mod order;
+mod plan;
 mod problem;
 mod review;
 mod standing;
@@ -22,6 +23,7 @@ pub use order::{
     ExpediteAnswer, ExpediteRecord, ExpediteRequest, Foreseen, Outlook, Prospect, PushedBack, Remedy, Risk,
     TaskPlace, TitleForecast, TitleOrder, Urgency,
 };
+pub use plan::{PlanPreview, PlanReason, PlanRequest, PreviewedTask, RecodeRequest};
 pub use problem::Problem;
 pub use review::{ApproveRequest, RejectRequest};
 pub use standing::{

@@ -56,6 +56,10 @@ pub enum Verb {
     Submit(verbs::submit::Submit),
     /// Show the progress of titles at a farm until they have ended.
     Watch(verbs::watch_farm::WatchFarm),
+    /// Show what would be done for a title if it were submitted now, perhaps with another ladder, and why.
+    Plan(verbs::plan::Plan),
+    /// Make titles that are online anew where a changed ladder asks for it, after everything else.
+    Recode(verbs::recode::Recode),
     /// Show when titles at a farm will be online, and which of them will be late.
     Eta(verbs::eta::Eta),
     /// Have a title at a farm go before all others of its route; each route may do that so many times a day.

@@ -95,10 +95,7 @@ impl Intake {
         let (count, rights) = (selected.len(), self.rights(request)?);
         let profiles: Vec<_> = selected.into_iter().filter(|profile| rights.allow(profile)).collect();
         if profiles.is_empty() {
-            return Err(Failure::new(
-                Code::RightsLeaveNothing,
-                format!("none of the {count} profiles asked for is one that the rights rules allow"),
-            ));
+            return Err(leave_nothing(count));
         }
         let call = CallRights { rights, are_new: request.new_rights };
         let Allowed { rights, profiles, left_out } =
@@ -134,7 +131,21 @@ impl Intake {
         })
     }
 
-    fn ladder(&self, request: Option<&LadderRequest>) -> Result<LadderText, Failure> {
+    /// The profiles of these patterns that a title's rights allow, by their ids.
+    ///
+    /// # Errors
+    /// There are none of a pattern, or the rights leave none.
+    pub(super) fn allowed(&self, patterns: &[String], rights: &Rights) -> Result<Vec<String>, Failure> {
+        let selected = self.profile_list.select(patterns).map_err(|error| unknown(error.to_string()))?;
+        let count = selected.len();
+        let allowed: Vec<_> = selected.into_iter().filter(|profile| rights.allow(profile)).collect();
+        if allowed.is_empty() {
+            return Err(leave_nothing(count));
+        }
+        Ok(allowed.into_iter().map(|profile| profile.id).collect())
+    }
+
+    pub(super) fn ladder(&self, request: Option<&LadderRequest>) -> Result<LadderText, Failure> {
         let name = match request {
             Some(LadderRequest::Text(text)) => {
                 let ladder = LadderText { file: "ladder".to_owned(), text: text.clone() };
@@ -224,6 +235,13 @@ fn subtitle_files(
         subtitles.push(SubtitleFile { file, language, purpose });
     }
     Ok(subtitles)
+}
+
+fn leave_nothing(count: usize) -> Failure {
+    Failure::new(
+        Code::RightsLeaveNothing,
+        format!("none of the {count} profiles asked for is one that the rights rules allow"),
+    )
 }
 
 fn unknown(message: String) -> Failure {

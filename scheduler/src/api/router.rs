@@ -16,7 +16,7 @@ use super::authorise::{Need, authorise};
 use super::forward::{LARGEST_BODY, by_leader_if_any, to_leader};
 use super::problem::Refusal;
 use super::{
-    Api, commands, expedite, forecast, health, layers, report, review, submit, titles, tokens, uploads,
+    Api, commands, expedite, forecast, health, layers, plan, report, review, submit, titles, tokens, uploads,
     watch, workers,
 };
 
@@ -65,6 +65,8 @@ fn routes() -> Routes {
             .routes(routes!(commands::hold))
             .routes(routes!(commands::release))
             .routes(routes!(commands::retry))
+            .routes(routes!(plan::plan))
+            .routes(routes!(plan::recode))
             .routes(routes!(expedite::expedite)),
         decisions: OpenApiRouter::new().routes(routes!(review::approve)).routes(routes!(review::reject)),
         uploads: OpenApiRouter::new().routes(routes!(uploads::send)),

@@ -6,11 +6,13 @@
 
 mod builder;
 mod chunks;
+mod difference;
 mod graph;
 mod publication;
 mod reduce;
 #[cfg(test)]
 mod tests;
 
+pub use difference::reasons;
 pub use graph::{First, Graph, Node, PlanError, PlanInput, fingerprint_task, measure_task, withdraw_task};
 pub use reduce::{Facts, Reduction, Step};

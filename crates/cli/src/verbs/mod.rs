@@ -12,11 +12,13 @@ pub mod facts;
 mod ladders;
 mod list;
 mod outputs;
+pub mod plan;
 mod policies;
 mod probe;
 mod profiles;
 mod qc;
 pub mod qc_report;
+pub mod recode;
 mod report;
 pub mod review;
 mod run;
@@ -70,6 +72,8 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> Exit {
         Verb::Watch(verb) => watch_farm::run(verb, printer).await,
         Verb::Cancel(verb) => steer::run(verb, "cancel", printer).await,
         Verb::Retry(verb) => steer::retry(verb, printer).await,
+        Verb::Plan(verb) => plan::run(verb, printer).await,
+        Verb::Recode(verb) => recode::run(verb, printer).await,
         Verb::Eta(verb) => eta::run(verb, printer).await,
         Verb::Expedite(verb) => expedite::run(verb, printer).await,
         Verb::Approve(verb) => review::approve(verb, printer).await,

@@ -285,7 +285,8 @@ async fn subtitles(
     Ok(subtitles)
 }
 
-fn ladder(name: &str) -> Result<LadderRequest, Failure> {
+/// A ladder that the farm knows by its name, or the text of a file here.
+pub fn ladder(name: &str) -> Result<LadderRequest, Failure> {
     if name.contains('/') || name.ends_with(".toml") {
         let text = fs_err::read_to_string(name)
             .map_err(|error| Failure::new(Code::LadderInvalid, error.to_string()))?;

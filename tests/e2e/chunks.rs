@@ -174,3 +174,54 @@ fn a_ladder_that_changes_the_chunks_or_asks_for_odd_ones_is_told() {
         String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("line 4: chunk_seconds is an even number from 2 to 600, not 3"), "{text}");
 }
+
+/// Where a picture's packet lies in a file, by the time at which it is shown, with its size.
+fn packet(film: &std::path::Path, seconds: f64) -> (usize, usize) {
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-select_streams", "v", "-show_entries", "packet=pts_time,pos,size"])
+        .args(["-of", "csv=p=0"])
+        .arg(film)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let found = text.lines().find_map(|line| {
+        let mut fields = line.split(',');
+        let shown: f64 = fields.next()?.parse().ok()?;
+        let (size, position) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        ((shown - seconds).abs() < 0.001).then_some((position, size))
+    });
+    found.unwrap()
+}
+
+/// The file keeps its size and its time: what was measured is taken to be so still.
+#[test]
+fn a_picture_that_no_longer_decodes_has_its_chunk_tried_again_and_fails_the_title_with_its_time() {
+    let bench = bench(LADDER);
+    bench.json(run("mp4-clr"));
+    let film = bench.path("film.mp4");
+    let modified = fs_err::metadata(&film).unwrap().modified().unwrap();
+    let mut bytes = fs_err::read(&film).unwrap();
+    let (position, size) = packet(&film, 6.2);
+    // Behind the length and the header of the slice.
+    bytes[position + 16..position + size].fill(0xFF);
+    fs_err::write(&film, bytes).unwrap();
+    fs_err::OpenOptions::new().write(true).open(&film).unwrap().file().set_modified(modified).unwrap();
+
+    fs_err::write(bench.path("chunks.toml"), LADDER.replace("crf = 28", "crf = 30")).unwrap();
+    let output = bench.output(run("mp4-clr"));
+    assert_eq!(output.status.code(), Some(1), "{}", crate::support::describe(&output));
+    let status = bench.json(["status", "film", "--json"]);
+    assert_eq!(status["title"]["failure"]["code"], "RF-ENC-002", "{status}");
+    let message = status["title"]["failure"]["message"].as_str().unwrap();
+    assert!(message.contains("at 6.") && message.contains("does not come out of the decoder"), "{message}");
+    let of_second: Vec<_> = status["tasks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|task| task["label"] == SECOND)
+        .flat_map(|task| task["attempts"].as_array().unwrap())
+        .map(|attempt| attempt["outcome"].as_str().unwrap())
+        .collect();
+    assert_eq!(of_second[of_second.len() - 3..], ["failed"; 3], "{of_second:?}");
+    assert!(bench.origin().join("film/index.json").exists(), "what was online stays");
+}

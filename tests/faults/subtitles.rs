@@ -31,7 +31,7 @@ fn encoding(bench: &Bench) -> Running {
     let farm = bench.start(ARGUMENTS);
     wait_until("the film is being encoded", || {
         let tasks = tasks(bench);
-        tasks.iter().any(|(label, state)| label == "encode-video" && state == "running")
+        tasks.iter().any(|(label, state)| label.starts_with("encode-video") && state == "running")
     });
     farm
 }

@@ -11,7 +11,7 @@ use reelfarm_model::task::{AssembleVideoSpec, EncodeAudioSpec, EncodeVideoSpec};
 use reelfarm_model::{Code, Failure, Progress};
 use serde::{Deserialize, Serialize};
 
-use crate::ffmpeg::log;
+use crate::ffmpeg::{log, processor};
 use crate::{MediaError, assemble_video, encode_audio, encode_video, measure, mux_progressive, thumbnails};
 
 /// What a child is to do.
@@ -43,7 +43,7 @@ pub enum Request {
         /// The file to make.
         output: PathBuf,
     },
-    /// [`encode_audio`]; the result is null.
+    /// [`encode_audio`], with the same bytes on every processor of an architecture; the result is null.
     EncodeAudio {
         /// The source.
         path: PathBuf,
@@ -133,6 +133,8 @@ fn run(request: Request, on_progress: &mut dyn FnMut(Progress)) -> Result<serde_
             assemble_video(&spec, &chunks, &output, on_progress).map(|()| serde_json::Value::Null)
         }
         Request::EncodeAudio { path, spec, outputs } => {
+            // Sound is worked on in floating point. Pictures are not, and x264 looks at the processor by itself.
+            processor::use_what_all_have();
             encode_audio(&path, &spec, &outputs, on_progress).map(|()| serde_json::Value::Null)
         }
         Request::MuxProgressive { video, audio, output } => {

@@ -8,6 +8,7 @@ pub(crate) mod frame;
 pub(crate) mod log;
 pub(crate) mod mp4;
 pub(crate) mod options;
+pub(crate) mod processor;
 pub(crate) mod source;
 pub(crate) mod track;
 pub(crate) mod transfer;

@@ -28,6 +28,8 @@ pub(super) struct RungEncoder {
     bucket: Option<Bucket>,
     /// The frames that lead in, until all of them are there.
     lead_in: Option<Vec<frame::Video>>,
+    /// How many led in: x264 counts from the first of them.
+    led_in: i64,
 }
 
 /// How a rung is encoded.
@@ -113,6 +115,7 @@ impl RungEncoder {
             gop_frames: i64::from(rung.gop_frames),
             packets,
             lead_in: extent.leads_in().then(Vec::new),
+            led_in: 0,
             bucket: (extent != Extent::Film).then(|| Bucket::new(&rung.rung, frame_rate, extent.filled())),
         })
     }
@@ -129,9 +132,9 @@ impl RungEncoder {
 
     /// Encodes the frames that lead in, and then once more as those that they are.
     fn lead_in(&mut self) -> Result<(), MediaError> {
-        let mut frames = self.lead_in.take().unwrap_or_default();
-        let count = i64::try_from(frames.len()).unwrap_or(0);
-        for (number, frame) in (-count..0).zip(&frames) {
+        let Some(mut frames) = self.lead_in.take() else { return Ok(()) };
+        self.led_in = i64::try_from(frames.len()).unwrap_or(0);
+        for (number, frame) in (-self.led_in..0).zip(&frames) {
             let mut before = share(frame)?;
             before.set_pts(Some(number));
             self.encode_next(&mut before)?;
@@ -141,6 +144,8 @@ impl RungEncoder {
 
     fn encode_next(&mut self, frame: &mut frame::Video) -> Result<(), MediaError> {
         let starts_gop = frame.pts().is_some_and(|number| number % self.gop_frames == 0);
+        let counted = frame.pts().map(|number| number + self.led_in);
+        frame.set_pts(counted);
         frame.set_kind(if starts_gop { picture::Type::I } else { picture::Type::None });
         self.write(Some(frame))
     }
@@ -171,8 +176,10 @@ impl RungEncoder {
     }
 
     fn write(&mut self, frame: Option<&frame::Video>) -> Result<(), MediaError> {
-        let Self { encoder, writer, packets, track, time_base, bucket, .. } = self;
+        let Self { encoder, writer, packets, track, time_base, bucket, led_in, .. } = self;
         encoder.encode(frame.map(|frame| &**frame), |mut packet| {
+            packet.set_pts(packet.pts().map(|time| time - *led_in));
+            packet.set_dts(packet.dts().map(|time| time - *led_in));
             if packet.pts().is_some_and(|time| time < 0) {
                 return Ok(());
             }

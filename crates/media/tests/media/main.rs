@@ -6,6 +6,7 @@ mod audio;
 mod child;
 mod chunks;
 mod endless;
+mod hosts;
 mod measure;
 mod pictures;
 mod progressive;

@@ -99,7 +99,8 @@ impl Scheduler {
                 self.on_expedite_weighed(&title, wish, *weighed, reply).await
             }
             Returned::Previewed { previewed, found, reply } => {
-                self.on_previewed(*previewed, *found, reply).await
+                self.on_previewed(*previewed, *found, reply).await;
+                Ok(())
             }
             Returned::Swept => Ok(()),
         }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use reelfarm_api::{ExpediteAnswer, ExpediteRequest, PlanPreview, TitleForecast, TitleOrder};
 use reelfarm_model::message::WorkerReport;
-use reelfarm_model::title::Submission;
+use reelfarm_model::recipe::ToolVersions;
+use reelfarm_model::title::{LadderText, Submission};
 use reelfarm_model::{Code, Failure, Pool, Title, TitleId, WorkerId};
 use reelfarm_queue::{Backlog, Broker, BrokerError};
 use reelfarm_store::Retried;
@@ -37,6 +38,7 @@ pub(crate) enum Command {
     Expedite(TitleId, ExpediteWish, oneshot::Sender<Result<ExpediteAnswer, Failure>>),
     Decide(TitleId, DecisionWish, oneshot::Sender<Result<Title, Failure>>),
     Preview(Box<Submission>, oneshot::Sender<Result<PlanPreview, Failure>>),
+    Recode(TitleId, Box<LadderText>, ToolVersions, oneshot::Sender<Result<Title, Failure>>),
 }
 
 /// Talks to a running scheduler.
@@ -156,9 +158,23 @@ impl Handle {
     /// What would be done for a title that was checked before if it were submitted so. Nothing is changed.
     ///
     /// # Errors
-    /// No such title, it was not checked so far, QC would reject it, or the scheduler, its store or storage cannot be reached.
+    /// No such title, it was not checked so far, QC would reject it or leave it to a person, or the scheduler, its store or
+    /// storage cannot be reached.
     pub async fn preview(&self, submission: Submission) -> Result<PlanPreview, Failure> {
         self.ask(|reply| Command::Preview(Box::new(submission), reply)).await
+    }
+
+    /// Makes a title that is online anew with another ladder and these tools: [`Recoding`](crate::Recoding).
+    ///
+    /// # Errors
+    /// No such title, it is not online, or the scheduler or its store cannot be reached.
+    pub async fn recode(
+        &self,
+        title: TitleId,
+        ladder: LadderText,
+        tools: ToolVersions,
+    ) -> Result<Title, Failure> {
+        self.ask(|reply| Command::Recode(title, Box::new(ladder), tools, reply)).await
     }
 
     /// What is to be expected of the titles that are under way, as far as that was worked out.

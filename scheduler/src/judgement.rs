@@ -62,7 +62,7 @@ impl Scheduler {
 }
 
 /// The external report of a submission, if it can take the place of the farm's own for the film with this digest.
-fn taken(report: &QcReport, film: Digest, ladder: &Ladder) -> Result<QcReport, Failure> {
+pub(crate) fn taken(report: &QcReport, film: Digest, ladder: &Ladder) -> Result<QcReport, Failure> {
     let report = external::accept(report.clone(), ladder).map_err(|error| external_report_invalid(&error))?;
     match report.source_sha256 {
         Some(about) if about == film => Ok(report),
@@ -85,7 +85,7 @@ pub fn external_report_invalid(error: &external::ExternalReportError) -> Failure
     Failure::new(Code::ExternalReportInvalid, message)
 }
 
-fn not_computed(error: NotComputed) -> Failure {
+pub(crate) fn not_computed(error: NotComputed) -> Failure {
     Failure::new(Code::Internal, error.to_string())
 }
 

@@ -1,26 +1,36 @@
 //! What would be done for a title if it were submitted now: with another ladder, in other profiles, or as it was.
 //!
 //! Promises: nothing is planned, dispatched or changed. What is told is what a submission of the same would run, as long as
-//! neither storage nor the title changes until then.
+//! neither storage nor the title changes until then. Where a submission would first have the film read or measured anew, because
+//! other tools would, the rest is what follows if they find the same as before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use reelfarm_api::{PlanPreview, PreviewedTask};
 use reelfarm_model::qc::Conclusion;
+use reelfarm_model::source::Fingerprint;
 use reelfarm_model::title::{Submission, SubtitleFile};
-use reelfarm_model::{Code, Digest, Failure, Ladder, Measurements, Pool, TaskState, Title};
-use reelfarm_qc::external;
+use reelfarm_model::{
+    Code, Digest, Failure, Ladder, Measurements, Pool, QcReport, Task, TaskSpec, TaskState, Title,
+};
+use reelfarm_qc::delivery::Delivery;
+use reelfarm_store::TaskRecord;
 use tokio::sync::oneshot;
 
 use crate::commands::{explain, wrong_state};
-use crate::errands::{Returned, in_time};
+use crate::errands::Returned;
 use crate::estimates::expected;
-use crate::judgement::external_report_invalid;
-use crate::plan::{Reduction, measure_task, reasons};
+use crate::judgement::{not_computed, taken};
+use crate::plan::{Reduction, Step, fingerprint_task, measure_task, reasons};
 use crate::planning::Delivered;
 use crate::reconcile::rejection;
-use crate::service::{Scheduler, SchedulerError};
+use crate::review::Ruled;
+use crate::service::Scheduler;
 use crate::survey::Found;
+
+/// How long storage is looked at for somebody who waits for the plan; a request may take a little longer.
+const PATIENCE: Duration = Duration::from_secs(25);
 
 /// A title as it would be submitted, with what is known of it.
 pub(crate) struct Previewed {
@@ -29,11 +39,20 @@ pub(crate) struct Previewed {
     conclusion: Conclusion,
     ladder: Ladder,
     subtitles: Vec<(SubtitleFile, Digest)>,
+    /// What would be read and measured anew first.
+    unknown: Vec<Task>,
+}
+
+/// What is known of something that is read or measured, from the task that would do it now or from an earlier one.
+struct Learnt<T> {
+    found: T,
+    /// The task, where it was an earlier one.
+    to_do: Option<Task>,
 }
 
 impl Previewed {
     fn delivered(&self) -> Delivered<'_> {
-        let Self { title, source, conclusion, ladder, subtitles } = self;
+        let Self { title, source, conclusion, ladder, subtitles, .. } = self;
         Delivered { title, source: *source, conclusion, ladder, subtitles }
     }
 }
@@ -44,28 +63,35 @@ impl Scheduler {
         &mut self,
         submission: Submission,
         reply: oneshot::Sender<Result<PlanPreview, Failure>>,
-    ) -> Result<(), SchedulerError> {
-        let previewed = match self.previewed(submission).await {
-            Ok(previewed) => previewed,
-            Err(failure) => {
-                drop(reply.send(Err(failure)));
-                return Ok(());
-            }
+    ) {
+        let sought = async {
+            let previewed = self.previewed(submission).await?;
+            let graph = self.graph(&previewed.delivered())?;
+            let sought = self.sought(&previewed.title, &graph).await.map_err(explain)?;
+            Ok((previewed, sought))
         };
-        let graph = match self.graph(&previewed.delivered()) {
-            Ok(graph) => graph,
-            Err(failure) => {
-                drop(reply.send(Err(failure)));
-                return Ok(());
-            }
+        let (previewed, sought) = match sought.await {
+            Ok(found) => found,
+            Err(failure) => return drop(reply.send(Err(failure))),
         };
-        let sought = self.sought(&previewed.title, &graph).await?;
-        let artifacts = self.artifacts.clone();
+        let (artifacts, turns) = (self.artifacts.clone(), self.survey_turns(sought.origin()));
         self.errands.spawn(async move {
-            let found = Box::new(in_time(sought.look(&artifacts)).await);
-            Returned::Previewed { previewed: Box::new(previewed), found, reply }
+            let look = async {
+                // Never closed.
+                let _turn = turns.acquire().await;
+                sought.look(&artifacts).await
+            };
+            let found = tokio::time::timeout(PATIENCE, look).await.unwrap_or_else(|_| {
+                let Submission { title, origin, .. } = &previewed.title.submission;
+                let message = format!(
+                    "what lies in storage of {title} was not told in {} s: {origin} or the artifact store is slow; try again \
+                     later, or submit the title, which waits for longer",
+                    PATIENCE.as_secs()
+                );
+                Err(Failure::new(Code::OriginUnreachable, message))
+            });
+            Returned::Previewed { previewed: Box::new(previewed), found: Box::new(found), reply }
         });
-        Ok(())
     }
 
     /// Answers with the plan, once it is known what lies in storage.
@@ -74,13 +100,12 @@ impl Scheduler {
         previewed: Previewed,
         found: Result<Found, Failure>,
         reply: oneshot::Sender<Result<PlanPreview, Failure>>,
-    ) -> Result<(), SchedulerError> {
+    ) {
         let preview = match found {
             Ok(found) => self.plan_preview(&previewed, found).await,
             Err(failure) => Err(failure),
         };
         drop(reply.send(preview));
-        Ok(())
     }
 
     async fn plan_preview(&self, previewed: &Previewed, found: Found) -> Result<PlanPreview, Failure> {
@@ -88,9 +113,11 @@ impl Scheduler {
         let graph = self.graph(&delivered)?;
         let graph = self.graph_beside(graph, &delivered, &found.in_storage).await.map_err(explain)??;
         let facts = self.facts(&graph, found.in_storage).await.map_err(explain)?;
-        let reduction = Reduction::of(&graph, &facts, &self.options.tools);
+        let mut reduction = Reduction::of(&graph, &facts, &self.options.tools);
+        let first = |task: &Task| Step { task: task.clone(), needs: BTreeSet::new(), run: true };
+        reduction.steps.splice(..0, previewed.unknown.iter().map(first));
         let before = self.store.tasks_of(&submission.title).await?;
-        let reasons = reasons(&reduction, &before);
+        let reasons = reasons(&reduction, &before, &facts.available);
         let mut work_ms: BTreeMap<Pool, i64> = BTreeMap::new();
         let mut tasks = Vec::with_capacity(reduction.steps.len());
         for (step, runs) in reduction.steps.iter().zip(reasons) {
@@ -107,49 +134,96 @@ impl Scheduler {
 
     async fn previewed(&self, submission: Submission) -> Result<Previewed, Failure> {
         let known = self.known_title(&submission.title).await?;
-        let Some(source) = known.source_digest else {
-            return Err(wrong_state(&known, "planned for a look: its film has not been checked so far"));
-        };
         let ladder = Ladder::parse(&submission.ladder.file, &submission.ladder.text)
             .map_err(|error| Failure::new(Code::LadderInvalid, error.to_string()))?;
-        let conclusion = self.concluded(&known, &submission, source, &ladder).await?;
         let title = Title { submission, ..known };
-        let subtitles = self.known_subtitles(&title).await.map_err(explain)?;
-        Ok(Previewed { title, source, conclusion, ladder, subtitles })
+        let before = self.store.tasks_of(&title.submission.title).await?;
+        let unread =
+            || wrong_state(&title, "planned for a look: what was delivered has not been read so far");
+        let fingerprint = self.film_fingerprint_task(&title.submission);
+        let film = self.learnt::<Fingerprint>(fingerprint, &before).await?.ok_or_else(unread)?;
+        let mut unknown: Vec<Task> = film.to_do.into_iter().collect();
+        let mut subtitles = Vec::new();
+        for file in &title.submission.subtitles {
+            let task = fingerprint_task(&file.file, false, &self.options.tools);
+            let learnt = self.learnt::<Fingerprint>(task, &before).await?.ok_or_else(unread)?;
+            unknown.extend(learnt.to_do);
+            subtitles.push((file.clone(), learnt.found.sha256));
+        }
+        let source = film.found.sha256;
+        let report = self.foreseen_report(&title, &film.found, &ladder, &before).await?;
+        unknown.extend(report.to_do);
+        let report = report.found;
+        let failure = rejection(&report);
+        let ruled = self.ruled(&title, source, &report).await.map_err(explain)?;
+        let conclusion = report.conclusion.ok_or(failure)?;
+        match ruled {
+            Ruled::Unasked | Ruled::Approved => {}
+            Ruled::Rejected(failure) => return Err(failure),
+            Ruled::Open => {
+                let what = "planned for a look: submitted so, it would wait for a person to approve it";
+                return Err(wrong_state(&title, what));
+            }
+        }
+        Ok(Previewed { title, source, conclusion, ladder, subtitles, unknown })
     }
 
-    /// What QC would conclude of a title's film for a ladder, from what it measured.
-    async fn concluded(
+    /// What QC would say of a title's film for a ladder, from what it measured.
+    async fn foreseen_report(
         &self,
-        known: &Title,
-        submission: &Submission,
-        source: Digest,
+        title: &Title,
+        film: &Fingerprint,
         ladder: &Ladder,
-    ) -> Result<Conclusion, Failure> {
-        let policy = self.policy_of(known).policy();
-        let measure = measure_task(source, &self.options.tools);
-        let measured = self.store.task(&measure.key).await?.filter(|record| record.state == TaskState::Done);
-        let measurements = measured.and_then(|record| record.result);
-        let measurements =
-            measurements.and_then(|result| serde_json::from_value::<Measurements>(result).ok());
-        let report = match (&submission.qc_report, measurements) {
-            (Some(report), _) => external::accept((**report).clone(), ladder)
-                .map_err(|error| external_report_invalid(&error))?,
-            (None, Some(measurements)) => {
-                reelfarm_qc::evaluate(policy, &measurements, ladder, submission.audio_language.as_deref())
-            }
-            (None, None) => {
-                let stands =
-                    known.report.clone().filter(|_| known.submission.ladder.text == submission.ladder.text);
-                stands.ok_or_else(|| {
-                    wrong_state(
-                        known,
-                        "planned for a look with another ladder: its film must be measured again first, which a submission does",
-                    )
-                })?
-            }
+        before: &[TaskRecord],
+    ) -> Result<Learnt<QcReport>, Failure> {
+        let submission = &title.submission;
+        let policy = self.policy_of(title).policy();
+        let delivery = Delivery { found: film, stated: &submission.checksums };
+        let complete = |report| delivery.complete(policy, report).map_err(not_computed);
+        if let Some(report) = &submission.qc_report {
+            let found = complete(taken(report, film.sha256, ladder)?)?;
+            return Ok(Learnt { found, to_do: None });
+        }
+        if let Some(refused) = delivery.refused(policy, ladder).map_err(not_computed)? {
+            return Ok(Learnt { found: refused, to_do: None });
+        }
+        let measure = measure_task(film.sha256, &self.options.tools);
+        let measured = self.learnt::<Measurements>(measure, before).await?;
+        let measured = measured.ok_or_else(|| {
+            wrong_state(
+                title,
+                "planned for a look: its film has not been measured so far, which a submission does",
+            )
+        })?;
+        let language = submission.audio_language.as_deref();
+        let found = complete(reelfarm_qc::evaluate(policy, &measured.found, ladder, language))?;
+        Ok(Learnt { found, to_do: measured.to_do })
+    }
+
+    /// The result of a task, or of the same task of the title by other tools.
+    async fn learnt<T: serde::de::DeserializeOwned>(
+        &self,
+        task: Task,
+        before: &[TaskRecord],
+    ) -> Result<Option<Learnt<T>>, Failure> {
+        let result = |record: &TaskRecord| {
+            let done = record.result.clone().filter(|_| record.state == TaskState::Done);
+            done.and_then(|result| serde_json::from_value(result).ok())
         };
-        let failure = rejection(&report);
-        report.conclusion.ok_or(failure)
+        if let Some(found) = self.store.task(&task.key).await?.as_ref().and_then(result) {
+            return Ok(Some(Learnt { found, to_do: None }));
+        }
+        let earlier =
+            before.iter().filter(|record| is_same_work(&record.task.spec, &task.spec)).find_map(result);
+        Ok(earlier.map(|found| Learnt { found, to_do: Some(task) }))
+    }
+}
+
+/// Whether two tasks find out the same, whatever the algorithms and tools.
+fn is_same_work(one: &TaskSpec, other: &TaskSpec) -> bool {
+    match (one, other) {
+        (TaskSpec::Fingerprint(one), TaskSpec::Fingerprint(other)) => one.source == other.source,
+        (TaskSpec::Qc(one), TaskSpec::Qc(other)) => one == other,
+        _ => false,
     }
 }

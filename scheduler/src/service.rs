@@ -34,6 +34,7 @@ use crate::name::{self, Claim, Online};
 use crate::order::Order;
 use crate::policy::FarmPolicies;
 use crate::postponed::Postponed;
+use crate::recoding::Recoding;
 use crate::retry::RetryPolicy;
 use crate::survey::Survey;
 use crate::workers::Workers;
@@ -316,7 +317,14 @@ impl Scheduler {
             }
             Command::Drain(worker, reply) => drop(reply.send(self.drain(&worker).await)),
             Command::Expedite(title, wish, reply) => self.begin_expedite(title, wish, reply).await,
-            Command::Preview(submission, reply) => self.begin_preview(*submission, reply).await?,
+            Command::Preview(submission, reply) => self.begin_preview(*submission, reply).await,
+            Command::Recode(title, ladder, tools, reply) => {
+                match self.recoded(&title, *ladder, tools).await {
+                    Ok(Recoding::Submit(submission)) => self.on_submission(*submission, None, reply).await?,
+                    Ok(Recoding::Stands(title)) => drop(reply.send(Ok(*title))),
+                    Err(failure) => drop(reply.send(Err(failure))),
+                }
+            }
             Command::Place(title, reply) => {
                 let place = self.place_of(&title).await?;
                 drop(reply.send(place));

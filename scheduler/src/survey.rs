@@ -94,8 +94,7 @@ impl Scheduler {
         let survey = Survey { number, generation: title.generation, changed: BTreeMap::new(), found: None };
         self.surveys.insert(id.clone(), survey);
         let (artifacts, title) = (self.artifacts.clone(), id.clone());
-        let turns = self.survey_turns.entry(sought.origin.clone());
-        let turns = Arc::clone(turns.or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))));
+        let turns = self.survey_turns(sought.origin());
         self.errands.spawn(async move {
             // Never closed.
             let _turn = turns.acquire().await;
@@ -153,6 +152,12 @@ impl Scheduler {
         for others in self.missing.values_mut() {
             others.retain(|task| !tasks.contains(task));
         }
+    }
+
+    /// The turns of those who look at an origin.
+    pub(crate) fn survey_turns(&mut self, origin: &str) -> Arc<Semaphore> {
+        let turns = self.survey_turns.entry(origin.to_owned());
+        Arc::clone(turns.or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))))
     }
 
     pub(crate) async fn sought(&self, title: &Title, graph: &Graph) -> Result<Sought, SchedulerError> {
@@ -231,6 +236,11 @@ impl Found {
 }
 
 impl Sought {
+    /// The origin's URL or absolute path.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
     pub(crate) async fn look(self, artifacts: &ArtifactStore) -> Result<Found, Failure> {
         let Self { title, origin: place, outputs, receipts, is_compared } = self;
         let online = online(artifacts, &title, &place).await?;

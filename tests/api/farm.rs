@@ -28,7 +28,7 @@ use reelfarm_scheduler::{FarmPolicies, FarmPolicy, Handle, Options, Scheduler, S
 use reelfarm_store::{Scope, SqliteStore, Store};
 use reelfarm_telemetry::metrics::Metrics;
 use reelfarm_workers::source::source_reference;
-use reelfarm_workers::{KeyRing, MediaProcess, Worker};
+use reelfarm_workers::{EncodeThreads, KeyRing, MediaProcess, Worker};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -110,7 +110,7 @@ fn media() -> MediaProcess {
         executable: env!("CARGO_BIN_EXE_reelfarm").into(),
         hang_after: Duration::from_secs(60),
         memory_bytes: 32 << 30,
-        encode_threads: 1,
+        encode_threads: EncodeThreads::new(1, 1),
     }
 }
 

@@ -15,6 +15,7 @@ mod leader;
 mod limits;
 mod making;
 mod order;
+mod recoding;
 mod refusals;
 mod reports;
 mod reviews;

@@ -9,6 +9,7 @@ pub mod leash;
 pub mod process;
 pub mod runtime;
 pub mod source;
+pub mod threads;
 
 mod attempt;
 mod execute;
@@ -21,4 +22,5 @@ mod work;
 pub use keys::KeyRing;
 pub use process::MediaProcess;
 pub use runtime::{Runtime, Worker};
+pub use threads::EncodeThreads;
 pub use work::{Attempt, Made, Report, Work};

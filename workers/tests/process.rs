@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use reelfarm_media::child::Request;
 use reelfarm_model::{Code, Failure, Progress};
-use reelfarm_workers::MediaProcess;
+use reelfarm_workers::{EncodeThreads, MediaProcess};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
@@ -55,7 +55,7 @@ impl StandIn {
             executable: STAND_IN.1.clone(),
             hang_after,
             memory_bytes: 1 << 30,
-            encode_threads: 1,
+            encode_threads: EncodeThreads::new(1, 1),
         };
         Self { folder, process }
     }

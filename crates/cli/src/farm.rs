@@ -15,14 +15,14 @@ use reelfarm_scheduler::retry::RetryPolicy;
 use reelfarm_scheduler::{FarmPolicies, Handle, Options, Scheduler, SchedulerError};
 use reelfarm_store::{SqliteStore, Store};
 use reelfarm_telemetry::metrics::Metrics;
-use reelfarm_workers::Worker;
+use reelfarm_workers::{EncodeThreads, Worker};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Project;
 use crate::drm::Keys;
 use crate::policies::policies;
-use crate::tools;
+use crate::{memory, tools};
 
 /// The database's file in the state folder.
 pub const DATABASE_FILE: &str = "reelfarm.db";
@@ -224,7 +224,7 @@ pub fn lock(state: &Path) -> Result<fs_err::File, Failure> {
 
 /// Slots of these pools: as many of each as are asked for, otherwise as many as fit this machine.
 pub fn slots(pools: &[Pool], asked: Option<u16>) -> HashMap<Pool, usize> {
-    let fitting = fitting_slots(processors());
+    let fitting = fitting_slots(processors(), memory::available());
     let count = |pool: &Pool| asked.map(usize::from).or_else(|| fitting.get(pool).copied()).unwrap_or(1);
     pools.iter().map(|pool| (*pool, count(pool))).collect()
 }
@@ -233,17 +233,23 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The encoders that one encode runs at once, so that those of all slots together are as many as the processors.
-pub fn encode_threads(slots: &HashMap<Pool, usize>) -> usize {
-    let encodes = slots.get(&Pool::Cpu).copied().unwrap_or(1);
-    (processors() / encodes.max(1)).max(1)
+/// The encoders that encodes run at once, so that those of all slots together are as many as the processors.
+pub fn encode_threads(slots: &HashMap<Pool, usize>) -> EncodeThreads {
+    EncodeThreads::new(processors(), slots.get(&Pool::Cpu).copied().unwrap_or(1))
 }
 
+/// Memory that an encode takes, of the default ladder from HD, and that everything else does (docs/encoding.md).
+const ENCODE_BYTES: u64 = 1 << 30;
+
 /// Slots by pool for a machine of this many processors: an encode for each, of one thread, because chunks of a film are as many
-/// as there are processors, and encoders side by side that do not wait for one another get the most out of these.
-fn fitting_slots(processors: usize) -> HashMap<Pool, usize> {
+/// as there are processors, and encoders side by side that do not wait for one another get the most out of these. Fewer where
+/// there is not the memory for so many; two where there is one processor, so that it never waits for a disk.
+fn fitting_slots(processors: usize, memory_bytes: Option<u64>) -> HashMap<Pool, usize> {
+    let remembered = memory_bytes.map_or(usize::MAX, |bytes| {
+        usize::try_from((bytes / ENCODE_BYTES).saturating_sub(1)).unwrap_or(usize::MAX)
+    });
     HashMap::from([
-        (Pool::Cpu, processors.max(2)),
+        (Pool::Cpu, processors.max(2).min(remembered.max(1))),
         (Pool::Package, (processors / 2).max(2)),
         (Pool::Light, processors.max(2)),
     ])

@@ -13,6 +13,7 @@ mod distributed;
 mod drm;
 mod exit;
 mod farm;
+mod memory;
 mod policies;
 mod printer;
 mod progress;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reelfarm_model::Failure;
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_packaging::shaka::Packager;
-use reelfarm_workers::MediaProcess;
+use reelfarm_workers::{EncodeThreads, MediaProcess};
 
 use crate::config::Project;
 
@@ -16,8 +16,8 @@ const MEDIA_MEMORY_BYTES: u64 = 32 << 30;
 /// Silence after which a media process is taken to hang.
 const MEDIA_HANG: Duration = Duration::from_secs(120);
 
-/// The media process of this executable, with so many encoders at once.
-pub fn media_process(encode_threads: usize) -> MediaProcess {
+/// The media process of this executable.
+pub fn media_process(encode_threads: EncodeThreads) -> MediaProcess {
     // The link in /proc still leads to this very program after an upgrade has replaced the file.
     let executable = PathBuf::from("/proc/self/exe");
     MediaProcess { executable, hang_after: MEDIA_HANG, memory_bytes: MEDIA_MEMORY_BYTES, encode_threads }
@@ -29,7 +29,7 @@ pub fn packager(project: &Project) -> Packager {
         .map(PathBuf::from)
         .or_else(|| project.packager.clone())
         .unwrap_or_else(|| PathBuf::from("packager"));
-    Packager::new(executable, media_process(1).launcher())
+    Packager::new(executable, media_process(EncodeThreads::new(1, 1)).launcher())
 }
 
 /// The versions of all tools.

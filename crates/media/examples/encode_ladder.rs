@@ -4,14 +4,18 @@
 //! `encode_ladder SOURCE LADDER FOLDER WIDTH HEIGHT FRAME_RATE FRAME_COUNT [CHUNK]…`; the picture is the source's stream 0 and in
 //! BT.709, the sound its stream 1. A chunk is `FIRST_FRAME:KEY_FRAME`, the frame with which it begins and the key frame at which
 //! its decoding does. Without any the film is encoded in one piece, with an encoder for each processor; with chunks, so many of
-//! them at once as there are processors, each in one thread, and the chunks of a rung are then joined.
+//! them at once as there are processors, each in one thread, and the chunks of a rung are then joined. Sound is encoded in a
+//! process of its own, as the farm does it: it runs with fewer of the processor's instructions than pictures.
 
 use std::collections::VecDeque;
 use std::error::Error;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-use reelfarm_media::{MediaError, assemble_video, encode_audio, encode_video};
+use reelfarm_media::child::{Request, Response, serve};
+use reelfarm_media::{assemble_video, encode_video};
 use reelfarm_model::key::Digest;
 use reelfarm_model::ladder::{ChannelLayout, GOP_SECONDS, fit};
 use reelfarm_model::qc::{AudioSource, VideoConclusion};
@@ -21,10 +25,17 @@ use reelfarm_model::task::{
 };
 use reelfarm_model::{ArtifactKey, Ladder};
 
-type Job<'a> = Box<dyn FnOnce() -> Result<(), MediaError> + Send + 'a>;
+type Failed = Box<dyn Error + Send + Sync>;
+type Job<'a> = Box<dyn FnOnce() -> Result<(), Failed> + Send + 'a>;
 
-fn main() -> Result<(), Box<dyn Error>> {
+/// The only argument of a process that does what its standard input asks for.
+const CHILD: &str = "media-child";
+
+fn main() -> Result<(), Failed> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments == [CHILD] {
+        return Ok(serve(std::io::stdin(), std::io::stdout())?);
+    }
     let [source, ladder, folder, width, height, frame_rate, frame_count, chunks @ ..] = arguments.as_slice()
     else {
         return Err("encode_ladder SOURCE LADDER FOLDER WIDTH HEIGHT FRAME_RATE FRAME_COUNT [CHUNK]…".into());
@@ -47,18 +58,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     let processors = std::thread::available_parallelism()?.get();
     let audio = audio_spec(&ladder, &video);
     let video = video_spec(&ladder, video);
-    let stereo = [folder.join("stereo.mp4")];
-    let sound: Job<'_> = Box::new(|| encode_audio(source, &audio, &stereo, &mut |_| ()));
+    let outputs = vec![folder.join("stereo.mp4")];
+    let request = Request::EncodeAudio { path: source.to_owned(), spec: audio, outputs };
+    let sound: Job<'_> = Box::new(move || in_child(&request));
     if chunks.is_empty() {
         let outputs = files(folder, &video, "");
-        let picture = || encode_video(source, &video, &outputs, processors, &mut |_| ());
-        return run([sound, Box::new(picture)].into(), 2).map_err(Into::into);
+        let picture = || Ok(encode_video(source, &video, &outputs, processors, &mut |_| ())?);
+        return run([sound, Box::new(picture)].into(), 2);
     }
     let mut jobs = VecDeque::from([sound]);
     for chunk in &chunks {
         let spec = EncodeVideoSpec { chunk: Some(*chunk), ..video.clone() };
         let outputs = files(folder, &video, &format!("-{}", chunk.first_frame));
-        jobs.push_back(Box::new(move || encode_video(source, &spec, &outputs, 1, &mut |_| ())));
+        jobs.push_back(Box::new(move || Ok(encode_video(source, &spec, &outputs, 1, &mut |_| ())?)));
     }
     run(jobs, processors)?;
     let joins = video.rungs.iter().map(|rung| -> Job<'_> {
@@ -74,13 +86,25 @@ fn main() -> Result<(), Box<dyn Error>> {
                 .collect(),
         };
         let output = folder.join(format!("{}.mp4", rung.rung.name));
-        Box::new(move || assemble_video(&spec, &parts, &output, &mut |_| ()))
+        Box::new(move || Ok(assemble_video(&spec, &parts, &output, &mut |_| ())?))
     });
-    run(joins.collect(), processors).map_err(Into::into)
+    run(joins.collect(), processors)
+}
+
+fn in_child(request: &Request) -> Result<(), Failed> {
+    let mut command = Command::new(std::env::current_exe()?);
+    let mut child = command.arg(CHILD).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    // Closed after that, which ends the request.
+    child.stdin.take().ok_or("no pipe")?.write_all(&serde_json::to_vec(request)?)?;
+    let answer = String::from_utf8(child.wait_with_output()?.stdout)?;
+    match serde_json::from_str(answer.lines().last().ok_or("no answer")?)? {
+        Response::Result(_) => Ok(()),
+        other => Err(format!("{other:?}").into()),
+    }
 }
 
 /// Does all jobs, so many at once.
-fn run(jobs: VecDeque<Job<'_>>, at_once: usize) -> Result<(), MediaError> {
+fn run(jobs: VecDeque<Job<'_>>, at_once: usize) -> Result<(), Failed> {
     let jobs = Mutex::new(jobs);
     let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     std::thread::scope(|scope| {
@@ -105,12 +129,12 @@ fn files(folder: &Path, video: &EncodeVideoSpec, part: &str) -> Vec<PathBuf> {
     video.rungs.iter().map(|rung| folder.join(format!("{}{part}.mp4", rung.rung.name))).collect()
 }
 
-fn chunks_of(arguments: &[String], frame_count: u64) -> Result<Vec<Chunk>, Box<dyn Error>> {
+fn chunks_of(arguments: &[String], frame_count: u64) -> Result<Vec<Chunk>, Failed> {
     let starts = arguments.iter().map(|argument| {
         let (first_frame, key_frame) = argument.split_once(':').ok_or("a chunk is FIRST_FRAME:KEY_FRAME")?;
         Ok((first_frame.parse::<u64>()?, key_frame.parse::<u64>()?))
     });
-    let starts: Vec<(u64, u64)> = starts.collect::<Result<_, Box<dyn Error>>>()?;
+    let starts: Vec<(u64, u64)> = starts.collect::<Result<_, Failed>>()?;
     let ends = starts.iter().skip(1).map(|(first_frame, _)| *first_frame).chain([frame_count]);
     let chunk = |(&(first_frame, key_frame), end): (&(u64, u64), u64)| Chunk {
         first_frame,

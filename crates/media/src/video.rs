@@ -40,6 +40,7 @@ use crate::ffmpeg::log;
 use crate::progress::{Count, Done, watch};
 
 pub use self::assemble::assemble_video;
+pub(crate) use self::convert::zimg_sample;
 
 /// The most bytes of decoded frames between the decoder and the slowest rung.
 const QUEUED_BYTES: u64 = 64 << 20;
@@ -131,7 +132,7 @@ pub fn encode_video(
         let (mut spec, mut outputs) = (spec.clone(), outputs.to_vec());
         let extents = match spec.chunk {
             None => vec![Extent::Film],
-            Some(chunk) => Extent::of_a_chunk(chunk.first_frame == 0),
+            Some(chunk) => Extent::of_a_chunk(&chunk),
         };
         for extent in extents {
             let counts: Vec<Count> = spec.rungs.iter().map(|_| Count::default()).collect();

@@ -48,7 +48,6 @@ use tokio_util::sync::CancellationToken;
 
 pub use crate::order::title_order;
 pub use intake::{Intake, Protect};
-pub use plan::recoded;
 pub use report::{measurements_of, report_of, target_lufs};
 pub use router::document;
 /// What a server shows of itself over TLS.

@@ -5,12 +5,11 @@ use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use reelfarm_api::{PlanPreview, PlanRequest, Problem, RecodeRequest};
 use reelfarm_model::title::Submission;
-use reelfarm_model::{ContentKind, Facts, Failure, Title, TitleId, TitleState};
+use reelfarm_model::{Title, TitleId};
 
 use super::Api;
 use super::extract::{Json, Named, unknown_title};
 use super::problem::Refusal;
-use crate::commands::wrong_state;
 use crate::handle::Handle;
 
 /// Shows what would be done for a title if it were submitted now, and why. Nothing is changed.
@@ -43,7 +42,8 @@ pub(super) async fn plan(
     Ok(Answer(handle.preview(submission).await?))
 }
 
-/// Makes a title that is online anew with another ladder, after everything else. What the ladder does not change stays.
+/// Makes a title that is online anew with another ladder, after everything else; so a recode that was stopped or failed. What the
+/// ladder does not change stays, and a title that was made with it, or is being, is left alone.
 #[utoipa::path(post, path = "/titles/{title}/recode", operation_id = "recodeTitle", tag = "titles", request_body = RecodeRequest, params(
     ("title" = TitleId, Path, description = "The title's name."),
 ), responses(
@@ -57,28 +57,7 @@ pub(super) async fn recode(
     Named(id): Named,
     Json(request): Json<RecodeRequest>,
 ) -> Result<(StatusCode, Answer<Title>), Refusal> {
-    let title = api.store.title(&id).await?.ok_or_else(|| unknown_title(id.as_str()))?;
     let ladder = api.intake.ladder(Some(&request.ladder))?;
-    let mut submission = recoded(title)?;
-    submission.ladder = ladder;
-    submission.tools = api.intake.tools.clone();
-    Ok((StatusCode::ACCEPTED, Answer(handle.submit(submission).await?)))
-}
-
-/// The submission by which a title that is online is made anew: after everything else, and without a date.
-///
-/// # Errors
-/// It is not online.
-pub fn recoded(title: Title) -> Result<Submission, Failure> {
-    if title.state != TitleState::Published {
-        return Err(wrong_state(&title, "recoded, which is for titles that are online"));
-    }
-    let Submission { facts, .. } = &title.submission;
-    let facts = Facts {
-        kind: ContentKind::Recode,
-        route: facts.route.clone(),
-        requester: facts.requester.clone(),
-        ..Facts::default()
-    };
-    Ok(Submission { facts, ..title.submission })
+    let title = handle.recode(id, ladder, api.intake.tools.clone()).await?;
+    Ok((StatusCode::ACCEPTED, Answer(title)))
 }

@@ -1,10 +1,10 @@
 //! Why tasks of a plan would run, beside what was made of the title so far.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use reelfarm_api::PlanReason;
 use reelfarm_model::task::RungSpec;
-use reelfarm_model::{Task, TaskKey, TaskSpec, TaskState};
+use reelfarm_model::{ArtifactKey, Task, TaskKey, TaskKind, TaskSpec, TaskState};
 use reelfarm_store::TaskRecord;
 use serde_json::Value;
 
@@ -13,20 +13,33 @@ use super::reduce::{Reduction, Step};
 /// Tasks that another one builds on and that are named.
 const NAMED: usize = 3;
 
-/// For each step of a plan why it would run, if it would. `before` are the title's tasks as they stand.
-pub fn reasons(reduction: &Reduction, before: &[TaskRecord]) -> Vec<Option<PlanReason>> {
+/// For each step of a plan why it would run, if it would. `before` are the title's tasks as they stand, `available` the artifacts
+/// that are in storage.
+pub fn reasons(
+    reduction: &Reduction,
+    before: &[TaskRecord],
+    available: &BTreeSet<ArtifactKey>,
+) -> Vec<Option<PlanReason>> {
     let labels: BTreeMap<TaskKey, String> =
         reduction.to_run().map(|task| (task.key, task.spec.label())).collect();
-    let reason = |step: &Step| step.run.then(|| reason(step, before, &labels));
+    let mut known: HashMap<String, &TaskRecord> = HashMap::new();
+    for record in before {
+        known.entry(part(&record.task.spec)).or_insert(record);
+    }
+    let reason = |step: &Step| {
+        step.run.then(|| reason(step, known.get(&part(&step.task.spec)).copied(), &labels, available))
+    };
     reduction.steps.iter().map(reason).collect()
 }
 
-fn reason(step: &Step, before: &[TaskRecord], labels: &BTreeMap<TaskKey, String>) -> PlanReason {
+fn reason(
+    step: &Step,
+    old: Option<&TaskRecord>,
+    labels: &BTreeMap<TaskKey, String>,
+    available: &BTreeSet<ArtifactKey>,
+) -> PlanReason {
     let Step { task, needs, .. } = step;
-    let part = part(&task.spec);
-    let Some(old) = before.iter().find(|record| self::part(&record.task.spec) == part) else {
-        return PlanReason::New;
-    };
+    let Some(old) = old else { return PlanReason::New };
     let made_before: BTreeSet<_> = old.task.outputs.iter().map(|output| output.key).collect();
     let gone: Vec<&str> = task
         .outputs
@@ -34,7 +47,10 @@ fn reason(step: &Step, before: &[TaskRecord], labels: &BTreeMap<TaskKey, String>
         .filter(|output| made_before.contains(&output.key))
         .map(|output| output.name.as_str())
         .collect();
-    if gone.len() == task.outputs.len() {
+    // What is made again is read back again, whatever was found when that was done before.
+    let is_repeated = task.spec.kind() == TaskKind::Verify
+        && task.outputs.iter().all(|output| available.contains(&output.key));
+    if gone.len() == task.outputs.len() && !is_repeated {
         return match old.state {
             TaskState::Done => PlanReason::Gone,
             _ => PlanReason::NotDone,
@@ -76,6 +92,8 @@ fn changes(old: &Task, new: &Task) -> Vec<String> {
             None => changes.push(format!("{name} {version}")),
         }
     }
+    let without = old.tools.0.keys().filter(|name| !new.tools.0.contains_key(*name));
+    changes.extend(without.map(|name| format!("without {name}")));
     for rung in rungs(&new.spec) {
         let name = &rung.rung.name;
         match rungs(&old.spec).into_iter().find(|before| before.rung.name == *name) {
@@ -99,6 +117,8 @@ fn changes(old: &Task, new: &Task) -> Vec<String> {
             _ => changes.push(format!("other {name}")),
         }
     }
+    let without = before.keys().filter(|name| !now.contains_key(*name));
+    changes.extend(without.map(|name| format!("without {name}")));
     changes
 }
 

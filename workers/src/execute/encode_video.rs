@@ -17,8 +17,13 @@ pub(super) async fn run(execution: &Execution, spec: &EncodeVideoSpec) -> Result
         (execution.report)(progress);
     };
     let source = execution.source().await?;
-    let threads = execution.worker.media.encode_threads;
-    let request = Request::EncodeVideo { path: source.path.clone(), spec: spec.clone(), outputs, threads };
+    let share = execution.worker.media.encode_threads.share(spec.chunk.is_some());
+    let request = Request::EncodeVideo {
+        path: source.path.clone(),
+        spec: spec.clone(),
+        outputs,
+        threads: share.threads,
+    };
     let encoded = execution.worker.media.run(&request, report).await;
     execution.of_unchanged_source(encoded).await?;
     let speed = *speed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

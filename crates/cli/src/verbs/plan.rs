@@ -1,11 +1,12 @@
 //! `reelfarm plan`: what would be done for a title if it were submitted now, and why.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use reelfarm_api::{PlanPreview, PlanReason, PlanRequest};
 use reelfarm_model::title::Submission;
-use reelfarm_model::{Code, Failure, Title, TitleId};
+use reelfarm_model::{Code, Failure, Pool, Title, TitleId};
 use reelfarm_telemetry::metrics::Metrics;
 
 use super::submit;
@@ -32,6 +33,9 @@ pub struct Plan {
     /// With the content keys that it would get now, where those are others than it has.
     #[arg(long)]
     pub new_keys: bool,
+    /// Content keys, for a title that gets its keys from such a file; without a farm behind the call.
+    #[arg(long, env = "REELFARM_KEYS", value_name = "FILE")]
+    pub keys: Option<PathBuf>,
     /// Show the tasks that would run alone, each with what is other than it was.
     #[arg(long)]
     pub diff: bool,
@@ -56,7 +60,8 @@ pub async fn run(verb: Plan, printer: &Printer) -> Result<Exit, Failure> {
             client.post(&["titles", &verb.title, "plan"], &request).await?
         }
         None => {
-            let farm = idle_farm(&project, &verb.state).await?.ok_or_else(|| unknown(&verb.title))?;
+            let farm = idle_farm(&project, &verb.state, verb.keys.as_deref()).await?;
+            let farm = farm.ok_or_else(|| unknown(&verb.title))?;
             let preview = here(&verb, &project, &farm).await;
             farm.stop().await;
             preview?
@@ -71,7 +76,11 @@ pub async fn run(verb: Plan, printer: &Printer) -> Result<Exit, Failure> {
 }
 
 /// The farm of a state folder without slots: it plans, and nothing runs. `None` where nothing has been run there.
-pub async fn idle_farm(project: &Project, state: &State) -> Result<Option<Farm>, Failure> {
+pub async fn idle_farm(
+    project: &Project,
+    state: &State,
+    keys: Option<&Path>,
+) -> Result<Option<Farm>, Failure> {
     let state = project.state(state.state.as_ref());
     if !fs_err::tokio::try_exists(state.join(DATABASE_FILE)).await.unwrap_or(false) {
         return Ok(None);
@@ -79,7 +88,7 @@ pub async fn idle_farm(project: &Project, state: &State) -> Result<Option<Farm>,
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))
         .map_err(|error| Failure::new(Code::Internal, error.to_string()))?;
     let profiles = super::profile_list(project)?;
-    Farm::start(&state, project, profiles, None, HashMap::new(), metrics).await.map(Some)
+    Farm::start(&state, project, profiles, keys, HashMap::new(), metrics).await.map(Some)
 }
 
 async fn here(verb: &Plan, project: &Project, farm: &Farm) -> Result<PlanPreview, Failure> {
@@ -96,7 +105,10 @@ async fn here(verb: &Plan, project: &Project, farm: &Farm) -> Result<PlanPreview
         let allowed = selected.into_iter().filter(|profile| submission.rights.allow(profile));
         submission.profiles = allowed.map(|profile| profile.id).collect();
         if submission.profiles.is_empty() {
-            let message = format!("none of these profiles is one that the rights rules of {id} allow");
+            let message = format!(
+                "none of these profiles is one that the rights rules of {id} allow; `reelfarm status {id}` shows the rules, \
+                 `reelfarm profiles` what there is"
+            );
             return Err(Failure::new(Code::RightsLeaveNothing, message));
         }
     }
@@ -108,7 +120,8 @@ async fn here(verb: &Plan, project: &Project, farm: &Farm) -> Result<PlanPreview
 }
 
 fn text(preview: &PlanPreview, only_what_runs: bool) -> String {
-    let mut text = format!("{}  ladder {}: {}\n", preview.title, preview.ladder, summary(preview));
+    let all = summary(preview.to_run().count(), preview.tasks.len(), &preview.work_ms);
+    let mut text = format!("{}  ladder {}: {all}\n", preview.title, preview.ladder);
     for task in &preview.tasks {
         let line = match &task.runs {
             Some(reason) => format!("{:<32} {:>8}  {}", task.label, time(task.expected_ms), why(reason)),
@@ -120,15 +133,14 @@ fn text(preview: &PlanPreview, only_what_runs: bool) -> String {
     text
 }
 
-/// How much would run.
-pub fn summary(preview: &PlanPreview) -> String {
-    let count = preview.to_run().count();
+/// How much would run: so many of all tasks, which take so long.
+pub fn summary(count: usize, of: usize, work_ms: &BTreeMap<Pool, i64>) -> String {
     if count == 0 {
-        return format!("nothing would run, all of its {} tasks are done", preview.tasks.len());
+        return format!("nothing would run, all of its {of} tasks are done");
     }
     let work: Vec<_> =
-        preview.work_ms.iter().map(|(pool, ms)| format!("{} of {}", time(*ms), pool.as_str())).collect();
-    format!("{count} of {} tasks would run: {}", preview.tasks.len(), work.join(", "))
+        work_ms.iter().map(|(pool, ms)| format!("{} of {}", time(*ms), pool.as_str())).collect();
+    format!("{count} of {of} tasks would run: {}", work.join(", "))
 }
 
 fn why(reason: &PlanReason) -> String {
@@ -156,7 +168,7 @@ pub fn time(ms: i64) -> String {
 #[cfg(test)]
 mod tests {
     use reelfarm_api::PreviewedTask;
-    use reelfarm_model::{Pool, TaskKind};
+    use reelfarm_model::TaskKind;
 
     use super::*;
 

@@ -1,17 +1,24 @@
 //! `reelfarm recode`: a changed ladder over all titles that were made with it.
+//!
+//! Promises: what was told of a title was done; a call that was stopped is taken up by the same call again, because titles on
+//! their way to the ladder are among those that it looks at.
 
-use std::collections::BTreeMap;
+mod tally;
+
 use std::path::PathBuf;
 
 use clap::Args;
-use reelfarm_api::{LadderRequest, ListQuery, PlanPreview, PlanRequest, RecodeRequest, TitlePage};
+use futures::{StreamExt as _, stream};
+use reelfarm_api::{
+    LadderRequest, ListQuery, PlanPreview, PlanRequest, RecodeRequest, TitlePage, TitleStatus,
+};
 use reelfarm_model::title::{LadderText, Submission};
-use reelfarm_model::{Code, Failure, Ladder, Pool, Title, TitleState};
-use reelfarm_scheduler::api::recoded;
+use reelfarm_model::{Code, ContentKind, Failure, Ladder, Pool, Title, TitleState};
+use reelfarm_scheduler::Recoding;
 use reelfarm_telemetry::metrics::Metrics;
-use serde::Serialize;
 
-use super::plan::{idle_farm, summary, time};
+use self::tally::{Line, State as LineState, Tally, Work};
+use super::plan::idle_farm;
 use super::watch::{End, Watch};
 use super::{report, submit};
 use crate::arguments::{Json, State};
@@ -23,7 +30,9 @@ use crate::printer::Printer;
 use crate::signals::Signals;
 
 /// Titles that are asked for at once.
-const PAGE: u32 = 1000;
+const PAGE: u32 = 200;
+/// Titles of which storage is looked at at a time.
+const AT_ONCE: usize = 4;
 
 /// `reelfarm recode`.
 #[derive(Debug, Args)]
@@ -51,18 +60,6 @@ pub struct Recode {
     pub json: Json,
 }
 
-/// What would be done for a title, or that it was submitted.
-#[derive(Serialize)]
-struct Line {
-    title: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    plan: Option<PlanPreview>,
-    /// Whether it was submitted.
-    submitted: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failure: Option<Failure>,
-}
-
 /// Recodes what the ladder changes, or shows what that would be.
 pub async fn run(verb: Recode, printer: &Printer) -> Result<Exit, Failure> {
     let project = Project::load()?;
@@ -74,95 +71,168 @@ pub async fn run(verb: Recode, printer: &Printer) -> Result<Exit, Failure> {
 
 async fn at_farm(verb: &Recode, client: &Client, printer: &Printer) -> Result<Exit, Failure> {
     let ladder = submit::ladder(&verb.ladder)?;
+    let mut signals = listen()?;
+    let mut tally = Tally::new(printer, verb.json.json);
+    let ended = tokio::select! {
+        ended = all_at_farm(verb, client, &ladder, &mut tally) => ended.map(|()| None),
+        exit = signals.next() => Ok(Some(exit)),
+    };
+    let exit = tally.end(&verb.ladder);
+    match ended? {
+        None => Ok(exit),
+        Some(signal) => {
+            printer.line("stopped; what was submitted goes on, and the same command goes on with the rest");
+            Ok(signal)
+        }
+    }
+}
+
+/// Looks at all titles that are chosen, a page at a time.
+///
+/// # Errors
+/// The farm cannot be reached, or does not let this caller; what cannot be done of a title goes into the tally.
+async fn all_at_farm(
+    verb: &Recode,
+    client: &Client,
+    ladder: &LadderRequest,
+    tally: &mut Tally<'_>,
+) -> Result<(), Failure> {
     // The farm's ladders are known by the names that they have themselves.
-    let name = match &ladder {
+    let name = match ladder {
         LadderRequest::Name(name) => name.clone(),
         LadderRequest::Text(text) => ladder_name(&verb.ladder, text)?,
     };
-    let mut lines = Vec::new();
-    for title in chosen(online_at(client).await?, verb, &name)? {
-        let id = title.submission.title.as_str();
-        let request = PlanRequest { ladder: Some(ladder.clone()), ..PlanRequest::default() };
-        let planned: Result<PlanPreview, Failure> = client.post(&["titles", id, "plan"], &request).await;
-        let mut line = Line { title: id.to_owned(), plan: None, submitted: false, failure: None };
-        match planned {
-            Ok(plan) if !verb.dry_run && plan.to_run().next().is_some() => {
-                let request = RecodeRequest { ladder: ladder.clone() };
-                match client.post::<Title>(&["titles", id, "recode"], &request).await {
-                    Ok(_) => line.submitted = true,
-                    Err(failure) => line.failure = Some(failure),
-                }
-                line.plan = Some(plan);
+    for named in &verb.titles {
+        let line = match client.get::<TitleStatus>(&["titles", named], &()).await {
+            Ok(status) if standing(&status.title) == Standing::Recodable => {
+                one_at_farm(verb, client, ladder, status.title).await?
             }
-            Ok(plan) => line.plan = Some(plan),
-            Err(failure) => line.failure = Some(failure),
-        }
-        lines.push(line);
+            Ok(_) => Line::refused(named, not_online(named)),
+            Err(failure) if failure.code == Code::TitleNotFound => Line::refused(named, not_online(named)),
+            Err(failure) => of_one(named, failure)?,
+        };
+        tally.take(line);
     }
-    Ok(print(&lines, verb, printer))
+    let mut query = ListQuery { state: None, prefix: None, contains: None, limit: Some(PAGE), cursor: None };
+    while verb.titles.is_empty() {
+        let page: TitlePage = client.get(&["titles"], &query).await?;
+        let chosen = recodable(page.titles, &name, tally);
+        let mut looks =
+            stream::iter(chosen).map(|title| one_at_farm(verb, client, ladder, title)).buffered(AT_ONCE);
+        while let Some(line) = looks.next().await {
+            tally.take(line?);
+        }
+        query.cursor = page.next;
+        if query.cursor.is_none() {
+            break;
+        }
+    }
+    Ok(())
 }
 
-async fn online_at(client: &Client) -> Result<Vec<Title>, Failure> {
-    let mut query = ListQuery {
-        state: Some(TitleState::Published.as_str().to_owned()),
-        prefix: None,
-        contains: None,
-        limit: Some(PAGE),
-        cursor: None,
-    };
-    let mut titles = Vec::new();
-    loop {
-        let mut page: TitlePage = client.get(&["titles"], &query).await?;
-        titles.append(&mut page.titles);
-        match page.next {
-            Some(next) => query.cursor = Some(next),
-            None => return Ok(titles),
-        }
+async fn one_at_farm(
+    verb: &Recode,
+    client: &Client,
+    ladder: &LadderRequest,
+    title: Title,
+) -> Result<Line, Failure> {
+    let id = title.submission.title.as_str();
+    let request = PlanRequest { ladder: Some(ladder.clone()), ..PlanRequest::default() };
+    let planned: Result<PlanPreview, Failure> = client.post(&["titles", id, "plan"], &request).await;
+    let line = planned_line(&title, planned, verb.dry_run);
+    if verb.dry_run || !matches!(line.state, LineState::WouldChange | LineState::UnderWay) {
+        return line.failure.clone().map_or(Ok(line), |failure| of_one(id, failure));
+    }
+    let request = RecodeRequest { ladder: ladder.clone() };
+    match client.post::<Title>(&["titles", id, "recode"], &request).await {
+        Ok(taken) if taken.generation == title.generation => Ok(Line { state: LineState::UnderWay, ..line }),
+        Ok(_) => Ok(Line { state: LineState::Submitted, ..line }),
+        Err(failure) => of_one(id, failure),
+    }
+}
+
+/// A title of which this failed, unless nothing else would succeed either.
+fn of_one(title: &str, failure: Failure) -> Result<Line, Failure> {
+    match failure.code {
+        Code::FarmUnreachable | Code::TokenRefused | Code::ScopeTooSmall => Err(failure),
+        _ => Ok(Line::refused(title, failure)),
     }
 }
 
 async fn here(verb: Recode, project: &Project, printer: &Printer) -> Result<Exit, Failure> {
     let (text, ladder) = project.ladder(Some(&verb.ladder))?;
-    let Some(farm) = idle_farm(project, &verb.state).await? else {
+    let Some(farm) = idle_farm(project, &verb.state, verb.keys.as_deref()).await? else {
         let message =
             "no title has been made here yet; `reelfarm run FILE` makes one, --state names another folder";
         return Err(Failure::new(Code::TitleNotFound, message));
     };
-    let planned = planned_here(&verb, &farm, &text, &ladder.name).await;
+    let mut tally = Tally::new(printer, verb.json.json);
+    let planned = planned_here(&verb, &farm, &text, &ladder.name, &mut tally).await;
     farm.stop().await;
-    let (lines, submissions) = planned?;
+    let Planned { submissions, refused } = planned?;
     if verb.dry_run || submissions.is_empty() {
-        return Ok(print(&lines, &verb, printer));
+        return Ok(tally.end(&verb.ladder));
     }
-    make(&verb, project, submissions, printer).await
+    make(&verb, project, submissions, refused, printer).await
 }
 
-/// What would be done, and the submissions by which it is.
+/// What is to be submitted, and what cannot be.
+#[derive(Default)]
+struct Planned {
+    submissions: Vec<Submission>,
+    refused: Vec<(Submission, Failure)>,
+}
+
 async fn planned_here(
     verb: &Recode,
     farm: &Farm,
     ladder: &LadderText,
     name: &str,
-) -> Result<(Vec<Line>, Vec<Submission>), Failure> {
-    let mut online = farm.store.titles().await?;
-    online.retain(|title| title.state == TitleState::Published);
-    let (mut lines, mut submissions) = (Vec::new(), Vec::new());
-    for title in chosen(online, verb, name)? {
-        let id = title.submission.title.to_string();
-        let submission = Submission { ladder: ladder.clone(), tools: farm.tools.clone(), ..recoded(title)? };
-        let mut line = Line { title: id, plan: None, submitted: false, failure: None };
-        match farm.handle.preview(submission.clone()).await {
-            Ok(plan) => {
-                if plan.to_run().next().is_some() {
-                    submissions.push(submission);
-                }
-                line.plan = Some(plan);
+    tally: &mut Tally<'_>,
+) -> Result<Planned, Failure> {
+    let titles = farm.store.titles().await?;
+    let chosen = if verb.titles.is_empty() {
+        recodable(titles, name, tally)
+    } else {
+        let is_named = |title: &&Title, named: &str| {
+            title.submission.title.as_str() == named && standing(title) == Standing::Recodable
+        };
+        for named in &verb.titles {
+            if !titles.iter().any(|title| is_named(&title, named)) {
+                tally.take(Line::refused(named, not_online(named)));
             }
-            Err(failure) => line.failure = Some(failure),
         }
-        lines.push(line);
+        let is_chosen = |title: &&Title| verb.titles.iter().any(|named| is_named(title, named));
+        titles.iter().filter(is_chosen).cloned().collect()
+    };
+    let mut planned = Planned::default();
+    for title in chosen {
+        let id = title.submission.title.to_string();
+        let submission = match Recoding::of(title.clone(), ladder.clone(), farm.tools.clone()) {
+            Ok(Recoding::Submit(submission)) => *submission,
+            Ok(Recoding::Stands(title)) => title.submission,
+            Err(failure) => {
+                tally.take(Line::refused(&id, failure));
+                continue;
+            }
+        };
+        let line = planned_line(&title, farm.handle.preview(submission.clone()).await, verb.dry_run);
+        match (line.state, &line.failure) {
+            (LineState::Refused, Some(failure)) => planned.refused.push((submission, failure.clone())),
+            (LineState::Unchanged, _) => {}
+            _ => planned.submissions.push(submission),
+        }
+        // What is made is told as it is made.
+        if verb.dry_run || matches!(line.state, LineState::Unchanged) {
+            tally.take(line);
+        }
     }
-    Ok((lines, submissions))
+    if planned.submissions.is_empty() && !verb.dry_run {
+        for (submission, failure) in planned.refused.drain(..) {
+            tally.take(Line::refused(submission.title.as_str(), failure));
+        }
+    }
+    Ok(planned)
 }
 
 /// Makes titles anew in this process, as `reelfarm run` makes them.
@@ -170,16 +240,19 @@ async fn make(
     verb: &Recode,
     project: &Project,
     submissions: Vec<Submission>,
+    refused: Vec<(Submission, Failure)>,
     printer: &Printer,
 ) -> Result<Exit, Failure> {
-    let mut signals = Signals::listen()
-        .map_err(|error| Failure::new(Code::Internal, format!("signals cannot be received: {error}")))?;
+    let mut signals = listen()?;
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))
         .map_err(|error| Failure::new(Code::Internal, error.to_string()))?;
     let state = project.state(verb.state.state.as_ref());
     let (profiles, slots) = (super::profile_list(project)?, farm::slots(&Pool::ALL, verb.slots));
     let mut farm = Farm::start(&state, project, profiles, verb.keys.as_deref(), slots, metrics).await?;
     let mut watch = Watch::new(&farm, printer);
+    for (submission, failure) in refused {
+        watch.refuse(&submission.source.path, &submission.title, failure);
+    }
     for submission in submissions {
         watch.submit(&farm, submission.source.path.clone(), submission).await;
     }
@@ -204,69 +277,67 @@ async fn make(
     })
 }
 
-/// The titles to look at: those that are named, or all that were made with a ladder of this name.
-fn chosen(online: Vec<Title>, verb: &Recode, name: &str) -> Result<Vec<Title>, Failure> {
-    let is_named = |title: &Title| verb.titles.iter().any(|named| named == title.submission.title.as_str());
-    if let Some(missing) = verb
-        .titles
-        .iter()
-        .find(|named| !online.iter().any(|title| title.submission.title.as_str() == **named))
-    {
-        let message = format!(
-            "no title called {missing} is online; `reelfarm status {missing}` says where it stands, and `reelfarm submit` with \
-             --ladder makes what is not online yet"
-        );
-        return Err(Failure::new(Code::TitleNotFound, message));
-    }
+fn listen() -> Result<Signals, Failure> {
+    Signals::listen()
+        .map_err(|error| Failure::new(Code::Internal, format!("signals cannot be received: {error}")))
+}
+
+/// Whether a title can be recoded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// It is online, or was recoded and has not come to that.
+    Recodable,
+    /// It is not online.
+    NotOnline,
+}
+
+fn standing(title: &Title) -> Standing {
+    let was_online =
+        title.submission.facts.kind == ContentKind::Recode && title.state != TitleState::Withdrawing;
+    if title.state == TitleState::Published || was_online { Standing::Recodable } else { Standing::NotOnline }
+}
+
+/// Those of some titles that were made with a ladder of this name and can be recoded.
+fn recodable(titles: Vec<Title>, name: &str, tally: &mut Tally<'_>) -> Vec<Title> {
     let was_made_with = |title: &Title| {
         let LadderText { file, text } = &title.submission.ladder;
         Ladder::parse(file, text).is_ok_and(|ladder| ladder.name == name)
     };
-    let is_chosen =
-        |title: &Title| if verb.titles.is_empty() { was_made_with(title) } else { is_named(title) };
-    Ok(online.into_iter().filter(is_chosen).collect())
+    let (recodable, left): (Vec<_>, Vec<_>) =
+        titles.into_iter().filter(was_made_with).partition(|title| standing(title) == Standing::Recodable);
+    left.into_iter().for_each(|title| tally.leave(title.submission.title));
+    recodable
+}
+
+/// What becomes of a title by its plan, before anything is submitted.
+fn planned_line(title: &Title, planned: Result<PlanPreview, Failure>, dry_run: bool) -> Line {
+    let id = title.submission.title.to_string();
+    let is_online = title.state == TitleState::Published;
+    let changes =
+        if is_online || title.state.is_final() { LineState::WouldChange } else { LineState::UnderWay };
+    match planned {
+        Ok(plan) => {
+            let work = Work::of(&plan);
+            let state = if work.is_nothing() && is_online { LineState::Unchanged } else { changes };
+            Line { title: id, state, work: Some(work), failure: None }
+        }
+        // A submission waits for longer than a look, and does what the look would have told.
+        Err(failure) if failure.code == Code::OriginUnreachable && !dry_run => {
+            Line { title: id, state: changes, work: None, failure: Some(failure) }
+        }
+        Err(failure) => Line::refused(&id, failure),
+    }
+}
+
+fn not_online(title: &str) -> Failure {
+    let message = format!(
+        "no title called {title} is online; `reelfarm status {title}` says where it stands, and `reelfarm submit` with --ladder \
+         makes what is not online yet"
+    );
+    Failure::new(Code::TitleNotFound, message)
 }
 
 fn ladder_name(file: &str, text: &str) -> Result<String, Failure> {
     let ladder = Ladder::parse(file, text);
     ladder.map(|ladder| ladder.name).map_err(|error| Failure::new(Code::LadderInvalid, error.to_string()))
-}
-
-fn print(lines: &[Line], verb: &Recode, printer: &Printer) -> Exit {
-    if verb.json.json {
-        printer.json(&lines);
-    }
-    let mut exit = Exit::Done;
-    for line in lines {
-        if let Some(failure) = &line.failure {
-            printer.failure(Some(&line.title), failure);
-            exit = exit.worst(Exit::of(failure));
-        } else if let (Some(plan), false) = (&line.plan, verb.json.json) {
-            let submitted = if line.submitted { "submitted; " } else { "" };
-            printer.data(&format!("{:<32} {submitted}{}", line.title, summary(plan)));
-        }
-    }
-    if !verb.json.json {
-        printer.line(&total(lines, &verb.ladder));
-    }
-    exit
-}
-
-fn total(lines: &[Line], ladder: &str) -> String {
-    if lines.is_empty() {
-        return format!("no title that is online was made with the ladder {ladder}");
-    }
-    let plans = || lines.iter().filter_map(|line| line.plan.as_ref());
-    let changed = plans().filter(|plan| plan.to_run().next().is_some()).count();
-    let mut work_ms: BTreeMap<Pool, i64> = BTreeMap::new();
-    for (pool, ms) in plans().flat_map(|plan| &plan.work_ms) {
-        *work_ms.entry(*pool).or_default() += ms;
-    }
-    let work: Vec<_> =
-        work_ms.iter().map(|(pool, ms)| format!("{} of {}", time(*ms), pool.as_str())).collect();
-    let kept = plans().count() - changed;
-    if changed == 0 {
-        return format!("none of {kept} titles would change");
-    }
-    format!("{changed} of {} titles would change: {}", changed + kept, work.join(", "))
 }

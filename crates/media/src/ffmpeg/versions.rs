@@ -1,4 +1,4 @@
-//! Which FFmpeg and which x264 this process uses: part of the keys of what they make.
+//! Which FFmpeg, encoders and scaler this process uses: part of the keys of what they make.
 #![allow(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -13,9 +13,10 @@ use crate::MediaError;
 use crate::ffmpeg::codec::{Encoder, set_picture};
 use crate::ffmpeg::log;
 use crate::ffmpeg::options::Options;
+use crate::video::zimg_sample;
 
-/// The versions of FFmpeg's libraries and of x264, as they say themselves at run time, and whether FFmpeg has zimg, of which
-/// it tells no version. x264 and zimg are left out where FFmpeg was built without them.
+/// The versions of FFmpeg's libraries and of x264, as they say themselves at run time, and of zimg, which says none, a sample.
+/// x264 and zimg are left out where FFmpeg was built without them.
 pub fn versions() -> ToolVersions {
     static VERSIONS: OnceLock<ToolVersions> = OnceLock::new();
     VERSIONS
@@ -25,8 +26,10 @@ pub fn versions() -> ToolVersions {
             if let Ok(Some(x264)) = x264() {
                 versions.insert(ToolVersions::X264.to_owned(), x264);
             }
-            if ffmpeg_next::filter::find("zscale").is_some() {
-                versions.insert(ToolVersions::ZIMG.to_owned(), "within FFmpeg".to_owned());
+            if ffmpeg_next::filter::find("zscale").is_some()
+                && let Ok(sample) = zimg_sample()
+            {
+                versions.insert(ToolVersions::ZIMG.to_owned(), format!("that makes {}", sample.short()));
             }
             ToolVersions(versions)
         })
@@ -51,7 +54,8 @@ fn ffmpeg() -> String {
     let libraries = libraries.map(|(name, version)| {
         format!("{name} {}.{}.{}", version >> 16, (version >> 8) & 0xff, version & 0xff)
     });
-    format!("{release} ({})", libraries.join(", "))
+    // Sound, and what encoders do in floating point, may come out otherwise on another architecture.
+    format!("{release} for {} ({})", std::env::consts::ARCH, libraries.join(", "))
 }
 
 /// The build that x264 writes into its streams, such as `164 r3095 baee400`: asked of one small frame, because the

@@ -3,12 +3,15 @@
 //!
 //! A picture that keeps its colours is scaled by zimg, which is twice as fast as swscale and gives the same pictures; any
 //! other goes through swscale, with `accurate_rnd` and `bitexact`. Either gives the same samples on every processor: zimg
-//! because it scales such pictures in integers. Every rung is made of the source's frame, so that it is the same whatever other
-//! rungs there are. Chroma is taken to lie at the left, as MPEG-2 and H.264 have it.
+//! because it scales such pictures in integers. Deeper pictures than of 8 bits are dithered, by either, or skies would have
+//! bands. Every rung is made of the source's frame, so that it is the same whatever other rungs there are. Chroma is taken to
+//! lie at the left, as MPEG-2 and H.264 have it.
 
 use std::fmt;
 
+use ffmpeg_next::format::Pixel;
 use ffmpeg_next::{Rational, frame};
+use reelfarm_model::Digest;
 use reelfarm_model::qc::VideoConclusion;
 use reelfarm_model::task::RungSpec;
 
@@ -18,7 +21,7 @@ use crate::ffmpeg::frame::{blank, take};
 
 const SCALE_FLAGS: &str = "bicubic+accurate_rnd+full_chroma_int+bitexact";
 /// The same kernel in zimg's words: swscale's bicubic has B = 0 and C = 0.6.
-const ZSCALE_KERNEL: &str = "filter=bicubic:param_a=0:param_b=0.6:dither=none";
+const ZSCALE_KERNEL: &str = "filter=bicubic:param_a=0:param_b=0.6";
 
 /// What decoded frames look like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,12 +126,7 @@ fn filters(picture: &Picture, video: &VideoConclusion, rung: &RungSpec) -> Resul
     if as_it_is {
         // Nothing to change.
     } else if keeps_its_colours(picture, video) {
-        // zimg would take a picture with the mark of interlaced ones for a field.
-        filters.push("setfield=prog".to_owned());
-        filters.push(format!(
-            "zscale=w={width}:h={height}:{ZSCALE_KERNEL}:rangein=tv:range=tv:chromalin=left:chromal=left"
-        ));
-        filters.push("format=yuv420p".to_owned());
+        filters.extend(zscale(width, height, &picture.pixel_format));
     } else {
         let range = if video.full_range { "pc" } else { "tv" };
         let mut scale = format!(
@@ -144,6 +142,43 @@ fn filters(picture: &Picture, video: &VideoConclusion, rung: &RungSpec) -> Resul
     }
     filters.extend(turns.into_iter().map(str::to_owned));
     Ok(filters)
+}
+
+/// zimg's filters for a picture of this format.
+fn zscale(width: u32, height: u32, pixel_format: &str) -> [String; 3] {
+    let dither = if pixel_format.ends_with('p') { "none" } else { "ordered" };
+    let scale = format!(
+        "zscale=w={width}:h={height}:{ZSCALE_KERNEL}:dither={dither}:rangein=tv:range=tv:chromalin=left:chromal=left"
+    );
+    // It would take a picture with the mark of interlaced ones for a field.
+    ["setfield=prog".to_owned(), scale, "format=yuv420p".to_owned()]
+}
+
+/// What tells one zimg from another, of which FFmpeg tells no version: what it makes of a picture of 10 bits.
+pub(crate) fn zimg_sample() -> Result<Digest, MediaError> {
+    let picture = Picture { width: 64, height: 36, pixel_format: "yuv422p10le".to_owned() };
+    let scale = zscale(40, 22, &picture.pixel_format).join(",");
+    let text = format!("{},{scale},buffersink@out", picture.buffer(Rational::new(1, 25)));
+    let mut graph = FilterGraph::new(&text, "zimg's version".to_owned())?;
+    let mut source = frame::Video::new(Pixel::YUV422P10LE, picture.width, picture.height);
+    for plane in 0..source.planes() {
+        for (place, byte) in source.data_mut(plane).iter_mut().enumerate() {
+            // The second byte of a sample has its two upper bits.
+            *byte = if place % 2 == 0 { (place * 37 / 8) as u8 } else { (place / 16 % 4) as u8 };
+        }
+    }
+    source.set_pts(Some(0));
+    graph.push(0, Some(&source))?;
+    let mut scaled = blank();
+    graph.pull(&mut scaled)?;
+    let scaled = frame::Video::from(take(&mut scaled));
+    let mut samples = Vec::new();
+    for plane in 0..scaled.planes() {
+        let (width, stride) = (scaled.plane_width(plane) as usize, scaled.stride(plane));
+        let rows = scaled.data(plane).chunks(stride.max(1)).take(scaled.plane_height(plane) as usize);
+        samples.extend(rows.flat_map(|row| row.get(..width).unwrap_or(row)));
+    }
+    Ok(Digest::of(&samples))
 }
 
 /// Whether only the size, the sampling of chroma and the depth change, and zimg reads the format.
@@ -265,6 +300,30 @@ mod tests {
             assert_eq!(scaler(&picture, &video(0, "smpte170m")), "swscale", "{picture}");
             let full_range = VideoConclusion { full_range: true, ..video(0, "bt709") };
             assert_eq!(scaler(&picture, &full_range), "swscale", "{picture}");
+        }
+    }
+
+    #[test]
+    fn what_lies_between_two_values_of_8_bits_is_dithered() {
+        for (format, matrix) in
+            [(Pixel::YUV420P10LE, "bt709"), (Pixel::YUV422P10LE, "bt709"), (Pixel::YUV422P10LE, "smpte170m")]
+        {
+            let mut deep = frame::Video::new(format, 128, 72);
+            for plane in 0..deep.planes() {
+                // Of 10 bits, 402 is 100.5, and 512 is no colour.
+                let value: u16 = if plane == 0 { 402 } else { 512 };
+                deep.data_mut(plane).chunks_mut(2).for_each(|sample| {
+                    sample.copy_from_slice(&value.to_le_bytes()[..sample.len()]);
+                });
+            }
+            deep.set_pts(Some(0));
+            let mut converter =
+                Converter::new(&Picture::of(&deep), &video(0, matrix), &rung(64, 36)).unwrap().unwrap();
+            let made = converter.convert(&deep).unwrap();
+            let rows = made.data(0).chunks(made.stride(0)).take(36);
+            let samples: Vec<u8> = rows.flat_map(|row| row[..64].to_vec()).collect();
+            let mean = samples.iter().map(|sample| f64::from(*sample)).sum::<f64>() / samples.len() as f64;
+            assert!((mean - 100.5).abs() < 0.1, "{format:?} {matrix}: {mean}");
         }
     }
 

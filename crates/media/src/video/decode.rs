@@ -19,7 +19,9 @@ use crate::ffmpeg::filter::FilterGraph;
 use crate::ffmpeg::source::{Read, Source};
 use crate::ffmpeg::track;
 
-/// Frames that are decoded at once where several threads are at work. More than the encoders can use only costs memory.
+/// Frames that are decoded at once where several threads are at work. More than the encoders can use only costs memory. A film
+/// in one piece is decoded so always, as QC decodes it: decoders with one thread hide damage in other ways, and only films that
+/// are not cut have any.
 const THREADS: u32 = 3;
 /// Frames before and after a picture that the deinterlacer looks at.
 const DEINTERLACER_REACH: u64 = 2;
@@ -61,14 +63,14 @@ impl Opened {
 }
 
 impl FrameSource {
-    /// Opens the track that QC chose, to be decoded in one thread or in several.
+    /// Opens the track that QC chose. A chunk is decoded in one thread or in several.
     pub(super) fn open(
         path: &Path,
         video: &VideoConclusion,
         chunk: Option<Chunk>,
         threads: usize,
     ) -> Result<Self, MediaError> {
-        let threads = if threads < 2 { 1 } else { THREADS };
+        let threads = if threads < 2 && chunk.is_some() { 1 } else { THREADS };
         let opened = Opened::open(path, video, threads)?;
         let source = Self { path: path.to_owned(), video: video.clone(), chunk, threads, opened };
         source.track()?;

@@ -133,6 +133,34 @@ fn the_joined_rendition_is_what_one_encoder_would_have_made() {
     }
 }
 
+/// As dear as the rate allows throughout, which is where a chunk ends with the buffer about as full as it has to leave it.
+#[test]
+fn a_chunk_at_its_rate_is_encoded_once() {
+    let workspace = Workspace::new();
+    let noise = "-f lavfi -i testsrc2=s=640x360:r=25:d=20,noise=alls=20:allf=t -c:v libx264 -preset ultrafast -crf 12 -g 25";
+    let source = workspace.make("film.mp4", &format!("{noise} -pix_fmt yuv420p"));
+    let video = conclusion(25, 500);
+    for preset in ["veryfast", "medium"] {
+        let mut rung = rung(25, 320, 180);
+        (rung.rung.maxrate_kbps, rung.rung.bufsize_kbps, rung.rung.preset) = (500, 1000, preset.to_owned());
+        for chunk in chunks(&source, &video, 250, 25) {
+            let spec =
+                EncodeVideoSpec { chunk: Some(chunk), ..video_spec(video.clone(), vec![rung.clone()]) };
+            let output = workspace.path("chunk.mp4");
+            let mut furthest: f64 = 0.0;
+            let mut went_back = false;
+            encode_video(&source, &spec, std::slice::from_ref(&output), 1, &mut |progress| {
+                went_back |= progress.fraction < furthest;
+                furthest = furthest.max(progress.fraction);
+            })
+            .unwrap();
+            let kbps = fs_err::metadata(&output).unwrap().len() as f64 * 8.0 / 1000.0 / 10.0;
+            assert!(kbps > 0.95 * 500.0, "{preset}: {kbps} kb/s is not what the rate allows");
+            assert!(!went_back, "{preset}, frame {}: it was encoded again", chunk.first_frame);
+        }
+    }
+}
+
 #[test]
 fn every_frame_decodes_in_its_place_after_joining() {
     let workspace = Workspace::new();

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use reelfarm_media::child::{Request, Response, serve};
 use reelfarm_model::ladder::ChannelLayout;
-use reelfarm_model::qc::{AudioSource, VideoConclusion};
+use reelfarm_model::qc::{AudioSource, FieldOrder, VideoConclusion};
 use reelfarm_model::task::{Chunk, DecodingStart, EncodeVideoSpec, RungSpec};
 
 use crate::support::{Workspace, audio_spec, conclusion, rendition, rung, video_spec};
@@ -39,8 +39,18 @@ fn make(sources: &Path, made: &Path) {
             Response::Result(serde_json::Value::Null)
         );
     };
-    for source in ["8-bit.mp4", "10-bit.mov"] {
-        let video = VideoConclusion { width: 320, height: 180, ..conclusion(25, 75) };
+    let plain = VideoConclusion { width: 320, height: 180, ..conclusion(25, 75) };
+    let field_order = Some(FieldOrder::TopFirst);
+    for (source, video) in [
+        ("8-bit.mp4", plain.clone()),
+        ("10-bit.mov", plain.clone()),
+        // What zimg is not given, and fields.
+        (
+            "fields.mov",
+            VideoConclusion { matrix: "smpte170m".into(), deinterlace: true, field_order, ..plain.clone() },
+        ),
+        ("full-range.mp4", VideoConclusion { full_range: true, ..plain }),
+    ] {
         let whole = video_spec(video, vec![demanding(192, 108), demanding(128, 72)]);
         let decoding = DecodingStart { key_frame: 50, film_start_us: 0 };
         let chunk = Some(Chunk { first_frame: 50, frame_count: 25, decoding });
@@ -51,10 +61,16 @@ fn make(sources: &Path, made: &Path) {
             done(&Request::EncodeVideo { path: sources.join(source), spec, outputs, threads });
         }
     }
-    for source in ["pcm.mov", "aac.mp4"] {
-        let stereo = rendition(ChannelLayout::Stereo, AudioSource::Track { stream: 1 });
-        let spec = audio_spec(25, 75, vec![stereo]);
-        let outputs = vec![made.join(format!("{source}-stereo.mp4"))];
+    for (source, layout) in [
+        ("pcm.mov", ChannelLayout::Stereo),
+        ("aac.mp4", ChannelLayout::Stereo),
+        // Six channels, and the same mixed down.
+        ("surround.mov", ChannelLayout::Surround51),
+        ("surround.mov", ChannelLayout::Stereo),
+    ] {
+        let track = rendition(layout, AudioSource::Track { stream: 1 });
+        let spec = audio_spec(25, 75, vec![track]);
+        let outputs = vec![made.join(format!("{source}-{}.mp4", layout.ffmpeg_name()))];
         done(&Request::EncodeAudio { path: sources.join(source), spec, outputs });
     }
 }
@@ -80,6 +96,16 @@ fn other_processors_make_the_same_bytes() {
     let small = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p";
     workspace.make("pcm.mov", &format!("{picture} {sound} {small} -c:a pcm_s24le"));
     workspace.make("aac.mp4", &format!("{picture} {sound} {small} -c:a aac"));
+    let six = "-f lavfi -i anoisesrc=d=3:c=pink:a=0.3:seed=3:r=48000,aeval=val(0)|val(0)*.7|val(0)*.5|val(0)*.2|val(0)*.6|val(0)*.4:c=5.1";
+    workspace.make("surround.mov", &format!("{picture} {six} {small} -c:a pcm_s24le"));
+    let fields =
+        "-vf interlace=scan=tff,setfield=tff -flags +ildct+ilme -colorspace smpte170m -color_range tv";
+    workspace.make(
+        "fields.mov",
+        &format!("-f lavfi -i testsrc2=s=320x180:r=50:d=3 {fields} -c:v prores_ks -pix_fmt yuv422p10le"),
+    );
+    let full = "-c:v libx264 -pix_fmt yuvj420p -color_range pc -colorspace bt709 -g 50";
+    workspace.make("full-range.mp4", &format!("{picture} {full}"));
     let sources = workspace.path("8-bit.mp4");
     let sources = sources.parent().unwrap();
     let made = |processor: &str| {
@@ -90,7 +116,7 @@ fn other_processors_make_the_same_bytes() {
     let here = made("here");
     make(sources, &here);
     let expected = files(&here);
-    assert_eq!(expected.len(), 10);
+    assert_eq!(expected.len(), 20);
     for processor in PROCESSORS {
         let there = made(processor);
         let emulated = Command::new(format!("qemu-{}", std::env::consts::ARCH))

@@ -6,7 +6,7 @@ use reelfarm_media::{MediaError, encode_video};
 use reelfarm_model::qc::{FieldOrder, VideoConclusion};
 
 use crate::support::{
-    THREADS, Workspace, conclusion, decode, encode_one, probe, real_clip, rung, video_spec,
+    THREADS, Workspace, conclusion, decode, encode_one, measured, probe, real_clip, rung, video_spec,
 };
 
 const X264: &str = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p";
@@ -126,6 +126,29 @@ fn a_rungs_bytes_are_the_same_each_time_and_whatever_is_made_beside_it() {
     // Nor does the file tell who wrote it, or when.
     let file = fs_err::read(&all[0]).unwrap();
     assert!(!file.windows(4).any(|window| window == b"Lavf"));
+}
+
+#[test]
+fn damage_comes_out_the_same_in_one_thread_and_in_several() {
+    let workspace = Workspace::new();
+    let noise = "-f lavfi -i testsrc2=s=320x180:r=25:d=4,noise=alls=20:allf=t";
+    let whole = workspace.make("whole.mp4", &format!("{noise} -c:v libx264 -preset veryfast -bf 2 -g 25"));
+    let mut bytes = fs_err::read(&whole).unwrap();
+    let (from, to) = (bytes.len() / 2, bytes.len() / 2 + 6000);
+    bytes[from..to].iter_mut().step_by(5).for_each(|byte| *byte ^= 0x5a);
+    let damaged = workspace.path("damaged.mp4");
+    fs_err::write(&damaged, bytes).unwrap();
+    let measured = measured(&damaged);
+    assert!(measured.video[0].decode_errors > 0);
+    let video = conclusion(25, measured.video[0].frames);
+    let made = |threads: usize| {
+        let output = workspace.path(&format!("{threads}.mp4"));
+        let spec = video_spec(video.clone(), vec![rung(25, 256, 144)]);
+        encode_video(&damaged, &spec, std::slice::from_ref(&output), threads, &mut |_| ()).unwrap();
+        fs_err::read(output).unwrap()
+    };
+    let alone = made(1);
+    assert!(alone == made(2) && alone == made(THREADS));
 }
 
 #[test]

@@ -21,9 +21,9 @@ impl TaskSpec {
             Self::Qc(_) => &[T::FFMPEG, T::QC_RECIPE],
             // An older worker would pass over the chunk without a word: it lacks this recipe.
             Self::EncodeVideo(spec) if spec.chunk.is_some() => {
-                &[T::FFMPEG, T::X264, T::ENCODE_RECIPE, T::ASSEMBLE_RECIPE]
+                &[T::FFMPEG, T::X264, T::ZIMG, T::ENCODE_RECIPE, T::ASSEMBLE_RECIPE]
             }
-            Self::EncodeVideo(_) => &[T::FFMPEG, T::X264, T::ENCODE_RECIPE],
+            Self::EncodeVideo(_) => &[T::FFMPEG, T::X264, T::ZIMG, T::ENCODE_RECIPE],
             Self::AssembleVideo(_) => &[T::FFMPEG, T::ASSEMBLE_RECIPE],
             Self::EncodeAudio(_) => &[T::FFMPEG, T::ENCODE_RECIPE],
             Self::Subtitles(_) => &[T::SUBTITLES_RECIPE],

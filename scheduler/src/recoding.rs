@@ -1,0 +1,61 @@
+//! Titles that are made anew with another ladder: after everything else, and without a date.
+//!
+//! Promises: what is online stays so until the new version is whole; a recode that was stopped, failed or is under way with
+//! another ladder can be recoded like a title that is online; one that stands as it is wanted is left alone.
+
+use reelfarm_model::recipe::ToolVersions;
+use reelfarm_model::title::{LadderText, Submission};
+use reelfarm_model::{ContentKind, Facts, Failure, Title, TitleId, TitleState};
+
+use crate::commands::wrong_state;
+use crate::service::Scheduler;
+
+/// What recoding a title comes to.
+#[derive(Clone, Debug)]
+pub enum Recoding {
+    /// It is to be submitted so.
+    Submit(Box<Submission>),
+    /// It was, and is online or on its way.
+    Stands(Box<Title>),
+}
+
+impl Recoding {
+    /// That of a title with this ladder and by these tools.
+    ///
+    /// # Errors
+    /// It is not online.
+    pub fn of(title: Title, ladder: LadderText, tools: ToolVersions) -> Result<Self, Failure> {
+        use TitleState::{Checking, Preparing, Published, Review, Withdrawing};
+        let submission = &title.submission;
+        let is_recode = submission.facts.kind == ContentKind::Recode;
+        if title.state == Withdrawing || (title.state != Published && !is_recode) {
+            let what =
+                "recoded, which is for titles that are online; `reelfarm submit` with --ladder makes others";
+            return Err(wrong_state(&title, what));
+        }
+        let is_wanted = submission.ladder.text == ladder.text && submission.tools == tools;
+        let has_failed = !matches!(title.state, Published | Checking | Preparing | Review);
+        if is_wanted && !has_failed {
+            return Ok(Self::Stands(Box::new(title)));
+        }
+        let facts = Facts {
+            kind: ContentKind::Recode,
+            route: submission.facts.route.clone(),
+            requester: submission.facts.requester.clone(),
+            ..Facts::default()
+        };
+        Ok(Self::Submit(Box::new(Submission { facts, ladder, tools, ..title.submission })))
+    }
+}
+
+impl Scheduler {
+    /// What recoding a title comes to, as it stands now.
+    pub(crate) async fn recoded(
+        &self,
+        title: &TitleId,
+        ladder: LadderText,
+        tools: ToolVersions,
+    ) -> Result<Recoding, Failure> {
+        Recoding::of(self.known_title(title).await?, ladder, tools)
+    }
+}

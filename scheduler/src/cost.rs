@@ -4,8 +4,9 @@
 //! The constants were read off runs on a two-core x86-64 machine (docs/benchmarks.md). Being wrong by half makes a progress
 //! bar uneven; order follows from their sums, which are compared with the hours until a title is due.
 
+use reelfarm_model::ladder::VideoCodec;
 use reelfarm_model::task::{EncodeVideoSpec, PackageSpec};
-use reelfarm_model::{SourceReference, Task, TaskKind, TaskSpec};
+use reelfarm_model::{Rung, SourceReference, Task, TaskKind, TaskSpec};
 
 /// Picture elements a second that one processor decodes and scales.
 const DECODE_RATE: f64 = 150e6;
@@ -79,14 +80,17 @@ fn encode_video(spec: &EncodeVideoSpec) -> f64 {
     let encode: f64 = spec
         .rungs
         .iter()
-        .map(|rung| f64::from(rung.width) * f64::from(rung.height) / encode_rate(&rung.rung.preset))
+        .map(|rung| f64::from(rung.width) * f64::from(rung.height) / encode_rate(&rung.rung))
         .sum();
     (frames + before as f64) * source / DECODE_RATE + frames * encode
 }
 
-/// Picture elements a second that one thread of x264 encodes.
-fn encode_rate(preset: &str) -> f64 {
-    match preset {
+/// How much more a picture takes x265 than x264 at the same preset.
+const HEVC_FACTOR: f64 = 5.0;
+
+/// Picture elements a second that one thread of a rung's encoder encodes.
+fn encode_rate(rung: &Rung) -> f64 {
+    let x264 = match rung.preset.as_str() {
         "ultrafast" => 220e6,
         "superfast" => 140e6,
         "veryfast" => 80e6,
@@ -96,6 +100,10 @@ fn encode_rate(preset: &str) -> f64 {
         "slow" => 18e6,
         "slower" => 8e6,
         _ => 4e6,
+    };
+    match rung.codec {
+        VideoCodec::H264 => x264,
+        VideoCodec::Hevc => x264 / HEVC_FACTOR,
     }
 }
 

@@ -49,7 +49,8 @@ fn class(task: &Task) -> Cow<'static, str> {
     match &task.spec {
         TaskSpec::EncodeVideo(spec) => {
             let preset = spec.rungs.first().map_or("", |rung| rung.rung.preset.as_str());
-            format!("{} {preset}", spec.video.height).into()
+            let has_hevc = spec.rungs.iter().any(|rung| !rung.rung.codec.is_h264());
+            format!("{} {preset}{}", spec.video.height, if has_hevc { " hevc" } else { "" }).into()
         }
         TaskSpec::Package(spec) => packaging(spec).into(),
         TaskSpec::Verify(spec) => packaging(&spec.package).into(),

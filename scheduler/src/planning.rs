@@ -14,7 +14,7 @@ use crate::cost::cost;
 use crate::delivered::read_by;
 use crate::estimates::expected;
 use crate::event::{FarmEvent, PlannedWork};
-use crate::plan::{First, Graph, PlanInput, Reduction};
+use crate::plan::{First, Graph, PlanError, PlanInput, Reduction};
 use crate::reconcile::Step;
 use crate::service::{Scheduler, SchedulerError};
 use crate::survey::InStorage;
@@ -79,7 +79,13 @@ impl Scheduler {
             protection: submission.protection.as_ref(),
             tools: &self.options.tools,
         };
-        Graph::build(&input).map_err(|error| Failure::new(Code::Internal, error.to_string()))
+        Graph::build(&input).map_err(|error| {
+            let code = match error {
+                PlanError::NoEncoder { .. } => Code::LadderInvalid,
+                _ => Code::Internal,
+            };
+            Failure::new(code, error.to_string())
+        })
     }
 
     /// All that a title needs, whether or not it is there.

@@ -1,7 +1,7 @@
 //! Titles that are made anew with another ladder: after everything else, and without a date.
 //!
 //! Promises: what is online stays so until the new version is whole; a recode that was stopped, failed or is under way with
-//! another ladder can be recoded like a title that is online; one that stands as it is wanted is left alone.
+//! another ladder can be recoded like a title that is online; one that is on its way as it is wanted is left alone.
 
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::title::{LadderText, Submission};
@@ -15,7 +15,7 @@ use crate::service::Scheduler;
 pub enum Recoding {
     /// It is to be submitted so.
     Submit(Box<Submission>),
-    /// It was, and is online or on its way.
+    /// It was, and is on its way.
     Stands(Box<Title>),
 }
 
@@ -34,8 +34,7 @@ impl Recoding {
             return Err(wrong_state(&title, what));
         }
         let is_wanted = submission.ladder.text == ladder.text && submission.tools == tools;
-        let has_failed = !matches!(title.state, Published | Checking | Preparing | Review);
-        if is_wanted && !has_failed {
+        if is_wanted && matches!(title.state, Checking | Preparing | Review) {
             return Ok(Self::Stands(Box::new(title)));
         }
         let facts = Facts {

@@ -6,8 +6,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::command_line::Person;
-use crate::farm::{Farm, Wish, body, problem};
-use crate::support::{clips, describe};
+use crate::farm::{Farm, Wish, problem};
+use crate::support::{clips, describe, tree};
 
 const LADDER: &str = r#"
 name = "changing"
@@ -99,7 +99,11 @@ async fn a_changed_ladder_is_rolled_over_a_farm_and_taken_up_again() {
         let status = person.json(&["status", title]).await;
         assert_eq!(status["title"]["submission"]["facts"]["kind"], "recode");
     }
-    assert_eq!(attempts(&person, "film").await, before + 6);
+    let status = person.json(&["status", "film"]).await;
+    let encode =
+        status["tasks"].as_array().unwrap().iter().find(|task| task["label"] == "encode-video").unwrap();
+    let outputs = encode["task"]["outputs"].as_array().unwrap();
+    assert_eq!((outputs.len(), &outputs[0]["name"]), (1, &"240p".into()), "{outputs:?}");
     assert_eq!(states(&recode(&["--dry-run"]).await), [("film", "unchanged"), ("second", "unchanged")]);
     farm.stop().await;
 }
@@ -143,7 +147,7 @@ async fn what_cannot_be_planned_or_recoded_says_why() {
         (
             Scope::Operator,
             "film/recode",
-            json!({ "ladder": "no-such" }),
+            json!({ "ladder": { "name": "no-such" } }),
             StatusCode::UNPROCESSABLE_ENTITY,
             Code::UnknownName,
         ),
@@ -159,15 +163,19 @@ async fn what_cannot_be_planned_or_recoded_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_title_that_was_made_with_a_ladder_is_not_made_with_it_again() {
+async fn what_is_gone_of_a_title_is_brought_back_by_a_recode_with_its_own_ladder() {
     let farm = Farm::start_with(Wish { worker: true, ..Wish::default() }).await;
     let person = Person { farm: &farm, scope: Scope::Operator };
     let film = clips::film(&farm.path("films/film.mp4"), 2);
     person.json(&["submit", film.to_str().unwrap(), "--profiles", "dash-clr-2s", "--wait"]).await;
-    let generation = person.json(&["status", "film"]).await["title"]["generation"].clone();
-    let answer = farm.post("/api/v1/titles/film/recode", &json!({ "ladder": "fast" })).await;
-    let title = body(answer, StatusCode::ACCEPTED).await;
-    assert_eq!((&title["generation"], &title["state"]), (&generation, &"published".into()));
-    assert_ne!(title["submission"]["facts"]["kind"], "recode");
+    let online = tree(&farm.path("origin"));
+    let segment = online.keys().find(|path| path.ends_with("/1.m4s")).unwrap();
+    fs_err::remove_file(farm.path("origin").join(segment)).unwrap();
+    let recode = ["recode", "film", "--ladder", "fast"];
+    let dry = person.json(&[&recode[..], &["--dry-run"]].concat()).await;
+    assert_eq!(dry["titles"][0]["tasks"], json!({ "upload": 1, "publish": 1 }), "{dry}");
+    assert_eq!(states(&person.json(&recode).await), [("film", "submitted")]);
+    person.json(&["watch", "film"]).await;
+    assert_eq!(tree(&farm.path("origin")), online);
     farm.stop().await;
 }

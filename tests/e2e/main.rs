@@ -16,6 +16,7 @@ mod chunks;
 mod clips;
 mod delivery;
 mod first;
+mod hevc;
 mod keys;
 mod kills;
 mod metrics;

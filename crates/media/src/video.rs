@@ -22,7 +22,9 @@ mod decode;
 mod lane;
 mod numbered;
 mod reported;
+mod rung;
 mod x264;
+mod x265;
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -34,7 +36,7 @@ use reelfarm_model::task::EncodeVideoSpec;
 
 use self::decode::FrameSource;
 use self::lane::{Lane, finish};
-use self::x264::Extent;
+use self::rung::Extent;
 use crate::MediaError;
 use crate::ffmpeg::log;
 use crate::progress::{Count, Done, watch};

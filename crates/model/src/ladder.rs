@@ -1,7 +1,7 @@
 //! Ladders: which renditions are made of a title. A ladder is a TOML file that a video engineer edits; a bad one
 //! is refused with the line and the reason.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,9 @@ pub struct Ladder {
 pub struct Rung {
     /// The rung's name, such as `720p`: used in file names and manifests.
     pub name: String,
+    /// What encodes it.
+    #[serde(default, skip_serializing_if = "VideoCodec::is_h264")]
+    pub codec: VideoCodec,
     /// Width of the box that the picture is fitted into, in pixels, for a picture that is wider than high; a
     /// picture that is higher than wide is fitted into the turned box.
     pub width: u32,
@@ -39,16 +42,50 @@ pub struct Rung {
     pub height: u32,
     /// The least bitrate of the source's video in kb/s at which this rung is worth making.
     pub min_source_kbps: u32,
-    /// x264's constant rate factor, 0 to 51.
+    /// The encoder's constant rate factor, 0 to 51.
     pub crf: u8,
     /// The most that the rate may reach over the buffer, in kb/s.
     pub maxrate_kbps: u32,
     /// The size of the decoder's buffer in kb.
     pub bufsize_kbps: u32,
-    /// x264's preset, such as `medium`.
+    /// The encoder's preset, such as `medium`.
     pub preset: String,
-    /// H.264's profile: `baseline`, `main` or `high`.
+    /// The codec's profile: `baseline`, `main` or `high` of H.264, `main` of HEVC.
     pub profile: String,
+}
+
+/// The video codecs that rungs have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VideoCodec {
+    /// H.264 by libx264. Every device plays it, in every container.
+    #[default]
+    H264,
+    /// HEVC by libx265. In fragmented MP4 alone, which is where players look for it.
+    Hevc,
+}
+
+impl VideoCodec {
+    /// Whether it is H.264.
+    pub const fn is_h264(&self) -> bool {
+        matches!(self, Self::H264)
+    }
+
+    /// What people call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::H264 => "H.264",
+            Self::Hevc => "HEVC",
+        }
+    }
+
+    /// The profiles that rungs of it may have.
+    const fn profiles(self) -> &'static [&'static str] {
+        match self {
+            Self::H264 => &["baseline", "main", "high"],
+            Self::Hevc => &["main"],
+        }
+    }
 }
 
 /// One audio rendition of a programme.
@@ -118,7 +155,6 @@ struct File {
 const CHUNK_SECONDS: std::ops::RangeInclusive<u32> = 2..=600;
 const PRESETS: [&str; 9] =
     ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"];
-const H264_PROFILES: [&str; 3] = ["baseline", "main", "high"];
 
 impl Ladder {
     /// Reads a ladder from TOML. `file` is only for the error.
@@ -153,18 +189,22 @@ impl Ladder {
             return Err(refuse(0..0, "a ladder needs at least one [[audio]]".to_owned()));
         }
         let mut names = BTreeSet::new();
-        let mut above: Option<&Rung> = None;
+        // Players choose among the rungs of one codec.
+        let mut above: BTreeMap<VideoCodec, &Rung> = BTreeMap::new();
         for spanned in &parsed.rung {
             let rung = spanned.get_ref();
             let fault = rung_fault(rung)
                 .or_else(|| {
                     (!names.insert(&rung.name)).then(|| format!("two rungs are named {:?}", rung.name))
                 })
-                .or_else(|| above.and_then(|above| order_fault(above, rung)));
+                .or_else(|| above.get(&rung.codec).and_then(|above| order_fault(above, rung)));
             if let Some(reason) = fault {
                 return Err(refuse(spanned.span(), reason));
             }
-            above = Some(rung);
+            above.insert(rung.codec, rung);
+        }
+        if !above.contains_key(&VideoCodec::H264) {
+            return Err(refuse(0..0, "a ladder needs a [[rung]] of H.264: every device plays it".to_owned()));
         }
         let mut layouts = BTreeSet::new();
         let mut names = BTreeSet::new();
@@ -237,11 +277,13 @@ fn rung_fault(rung: &Rung) -> Option<String> {
     if !PRESETS.contains(&rung.preset.as_str()) {
         return Some(format!("rung {name}: no preset {:?}; there are {}", rung.preset, PRESETS.join(", ")));
     }
-    if !H264_PROFILES.contains(&rung.profile.as_str()) {
+    let profiles = rung.codec.profiles();
+    if !profiles.contains(&rung.profile.as_str()) {
         return Some(format!(
-            "rung {name}: no profile {:?}; there are {}",
+            "rung {name}: {} has no profile {:?} here; there are {}",
+            rung.codec.name(),
             rung.profile,
-            H264_PROFILES.join(", ")
+            profiles.join(", ")
         ));
     }
     None
@@ -307,6 +349,7 @@ mod tests {
     fn rung(name: &str, width: u32, height: u32) -> Rung {
         Rung {
             name: name.into(),
+            codec: VideoCodec::H264,
             width,
             height,
             min_source_kbps: 100,
@@ -354,6 +397,9 @@ bitrate_kbps = 128
             ("width = 640", "width = 641", 5, "must be even"),
             ("bufsize_kbps = 1600", "bufsize_kbps = 1", 5, "half to four times"),
             ("preset = \"veryfast\"", "preset = \"quick\"", 5, "no preset \"quick\""),
+            ("width = 640", "codec = \"vp9\"\nwidth = 640", 7, "unknown variant `vp9`"),
+            ("width = 640", "codec = \"hevc\"\nwidth = 640", 1, "a [[rung]] of H.264"),
+            ("profile = \"main\"", "profile = \"main10\"", 5, "H.264 has no profile \"main10\""),
             ("layout = \"stereo\"", "layout = \"5.1\"", 16, "16 to 256 kb/s a channel"),
             ("name = \"small\"", "name = \"A b\"", 2, "name has 1 to 32"),
             ("description = ", "description ", 3, ""),

@@ -31,6 +31,8 @@ impl ToolVersions {
     pub const FFMPEG: &'static str = "ffmpeg";
     /// Name of x264.
     pub const X264: &'static str = "x264";
+    /// Name of x265.
+    pub const X265: &'static str = "x265";
     /// Name of zimg, FFmpeg's `zscale`.
     pub const ZIMG: &'static str = "zimg";
     /// Name of Shaka Packager.

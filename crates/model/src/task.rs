@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::content_key::{KeyDivision, KeySource, KeyUris, KeyUse};
 use crate::index::Version;
 use crate::key::{ArtifactKey, Digest, TaskKey, digest_of};
-use crate::ladder::{ChannelLayout, Rung};
+use crate::ladder::{ChannelLayout, Rung, VideoCodec};
 use crate::profile::{DrmSystem, MediaFormat, MediaSetId, Profile, Scheme};
 use crate::qc::{AudioSource, VideoConclusion};
 use crate::recipe::ToolVersions;
@@ -292,6 +292,9 @@ pub struct PackageSpec {
 pub struct VideoRendition {
     /// The rung's name.
     pub name: String,
+    /// What decodes it.
+    #[serde(default, skip_serializing_if = "VideoCodec::is_h264")]
+    pub codec: VideoCodec,
     /// The rendition: an MP4 file.
     pub artifact: ArtifactKey,
     /// Width in pixels.
@@ -465,7 +468,7 @@ pub struct Task {
 impl Task {
     /// The task of this specification, made with these tools (those that shape its outputs are picked from `tools`).
     pub fn new(spec: TaskSpec, tools: &ToolVersions) -> Self {
-        let tools = tools.only(spec.tool_names());
+        let tools = tools.only(&spec.tool_names());
         let outputs = spec.outputs(&tools);
         let keys: BTreeSet<_> = outputs.iter().map(|output| output.key).collect();
         let key = TaskKey(digest_of("task", &(spec.kind(), keys)));

@@ -154,6 +154,7 @@ fn title(
         let (width, height) = (width.parse()?, height.parse()?);
         video.push(VideoRendition {
             name: name.into(),
+            codec: reelfarm_model::ladder::VideoCodec::H264,
             artifact: file(name),
             width,
             height,

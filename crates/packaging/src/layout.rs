@@ -112,6 +112,7 @@ mod tests {
         {
             let video = VideoRendition {
                 name: "240p".into(),
+                codec: reelfarm_model::ladder::VideoCodec::H264,
                 artifact: ArtifactKey(Digest::of(b"")),
                 width: 426,
                 height: 240,

@@ -10,12 +10,16 @@ use serde::Deserialize;
 
 /// The namespace of an MPD.
 const NAMESPACE: &str = "urn:mpeg:dash:schema:mpd:2011";
-/// The scheme that names transfer characteristics by their code point (ISO/IEC 23091-2).
-const TRANSFER: &str = "urn:mpeg:mpegB:cicp:TransferCharacteristics";
+/// The schemes that name colours by their code points (ISO/IEC 23091-2).
+const COLOURS: [&str; 3] = [
+    "urn:mpeg:mpegB:cicp:ColourPrimaries",
+    "urn:mpeg:mpegB:cicp:TransferCharacteristics",
+    "urn:mpeg:mpegB:cicp:MatrixCoefficients",
+];
 /// The scheme that names the sets between whose representations a player may switch (5.3.3.5).
 const SWITCHING: &str = "urn:mpeg:dash:adaptation-set-switching:2016";
-/// The code point of BT.709.
-const TRANSFER_BT709: &str = "1";
+/// The code point of BT.709 in each of them.
+const BT709: &str = "1";
 
 /// The root element (5.3.1).
 #[derive(Clone, Debug, Deserialize)]
@@ -298,7 +302,8 @@ impl AdaptationSet {
     /// so may sets that a player may switch to.
     pub(crate) fn foreign_property(&self) -> Option<&Descriptor> {
         let known = |property: &&Descriptor| {
-            (property.scheme == TRANSFER && property.value == TRANSFER_BT709) || property.scheme == SWITCHING
+            let is_bt709 = COLOURS.contains(&property.scheme.as_str()) && property.value == BT709;
+            is_bt709 || property.scheme == SWITCHING
         };
         self.supplemental_properties.iter().find(|property| !known(property))
     }

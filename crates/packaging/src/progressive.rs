@@ -44,6 +44,7 @@ mod tests {
         let artifact = ArtifactKey(Digest::of(b""));
         let video = |name: &str, height| VideoRendition {
             name: name.into(),
+            codec: reelfarm_model::ladder::VideoCodec::H264,
             artifact,
             width: height * 2,
             height,

@@ -242,7 +242,15 @@ fn rungs(conclusion: &Conclusion, ladder: &Ladder) -> Result<(), ExternalReportE
             return refused("would have to be scaled up");
         }
     }
-    if conclusion.rungs.is_empty() { Err(Refused::Video("no rung is made of it".to_owned())) } else { Ok(()) }
+    let plays_everywhere =
+        |name: &String| ladder.rungs.iter().any(|rung| rung.name == *name && rung.codec.is_h264());
+    match conclusion.rungs.as_slice() {
+        [] => Err(Refused::Video("no rung is made of it".to_owned())),
+        made if !made.iter().any(plays_everywhere) => {
+            Err(Refused::Video("no rung of H.264 is made of it, which every title needs".to_owned()))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn audio(conclusion: &Conclusion) -> Result<(), ExternalReportError> {

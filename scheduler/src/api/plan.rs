@@ -43,7 +43,7 @@ pub(super) async fn plan(
 }
 
 /// Makes a title that is online anew with another ladder, after everything else; so a recode that was stopped or failed. What the
-/// ladder does not change stays, and a title that was made with it, or is being, is left alone.
+/// ladder does not change stays, and a title that is on its way to it is left alone.
 #[utoipa::path(post, path = "/titles/{title}/recode", operation_id = "recodeTitle", tag = "titles", request_body = RecodeRequest, params(
     ("title" = TitleId, Path, description = "The title's name."),
 ), responses(

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reelfarm_model::ladder::{self, AudioRung, ChannelLayout, GOP_SECONDS};
+use reelfarm_model::ladder::{self, AudioRung, ChannelLayout, GOP_SECONDS, VideoCodec};
 use reelfarm_model::profile::{MediaFormat, MediaSetId, Scheme};
 use reelfarm_model::qc::{AudioProgramme, AudioSource, VideoConclusion};
+use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::subtitles::SubtitleTrack;
 use reelfarm_model::task::{
     AssembleVideoSpec, AudioRendition, AudioRenditionSpec, Chunk, EncodeAudioSpec, EncodeVideoSpec,
@@ -42,6 +43,14 @@ const fn takes_one_key(format: MediaFormat) -> bool {
     }
 }
 
+/// Whether a format carries a codec. Of HEVC players expect fragmented MP4: HLS Authoring Specification for Apple Devices, 1.4.
+const fn carries(format: MediaFormat, codec: VideoCodec) -> bool {
+    match (format, codec) {
+        (_, VideoCodec::H264) | (MediaFormat::Cmaf | MediaFormat::SingleFile, VideoCodec::Hevc) => true,
+        (MediaFormat::Ts | MediaFormat::Smooth | MediaFormat::Progressive, VideoCodec::Hevc) => false,
+    }
+}
+
 /// A media set as it is published.
 pub(super) struct MediaSet {
     pub(super) package: PackageSpec,
@@ -72,7 +81,7 @@ impl<'a> Builder<'a> {
     }
 
     pub(super) fn encode_video(&mut self) -> Result<Vec<VideoRendition>, PlanError> {
-        let PlanInput { title, source, conclusion, ladder, .. } = self.input;
+        let PlanInput { title, source, conclusion, ladder, tools, .. } = self.input;
         let video = &conclusion.video;
         let mut rungs = Vec::new();
         for name in &conclusion.rungs {
@@ -83,6 +92,10 @@ impl<'a> Builder<'a> {
                     ladder: ladder.name.clone(),
                 }
             })?;
+            if rung.codec == VideoCodec::Hevc && !tools.0.contains_key(ToolVersions::X265) {
+                let (title, rung, ladder) = (title.clone(), rung.name.clone(), ladder.name.clone());
+                return Err(PlanError::NoEncoder { title, rung, ladder });
+            }
             if let Some((width, height)) = ladder::fit(rung, video.width, video.height) {
                 let gop_frames = video.frame_rate * GOP_SECONDS;
                 rungs.push(RungSpec { width, height, gop_frames, rung: rung.clone() });
@@ -118,6 +131,7 @@ impl<'a> Builder<'a> {
                 Ok(VideoRendition {
                     artifact,
                     name,
+                    codec: rung.rung.codec,
                     width: rung.width,
                     height: rung.height,
                     frame_rate: video.frame_rate,
@@ -281,12 +295,21 @@ impl<'a> Builder<'a> {
             None => None,
             Some(scheme) => Some(Encryption { scheme, keys: self.keys(scheme, one_key)? }),
         };
+        let carried = video.iter().filter(|video| carries(format, video.codec));
         let (video, audio) = match format {
-            MediaFormat::Progressive => progressive_tracks(video, audio),
+            MediaFormat::Progressive => {
+                let stereo = audio.iter().filter(|audio| audio.layout == ChannelLayout::Stereo);
+                // The largest picture: what every player of such a file takes.
+                (carried.take(1).cloned().collect::<Vec<_>>(), stereo.cloned().collect())
+            }
             MediaFormat::Cmaf | MediaFormat::SingleFile | MediaFormat::Ts | MediaFormat::Smooth => {
-                (video.to_vec(), audio.to_vec())
+                (carried.cloned().collect(), audio.to_vec())
             }
         };
+        if video.is_empty() {
+            let title = self.input.title.clone();
+            return Err(PlanError::NoRungCarried { title, media_set: name.to_string() });
+        }
         let package =
             PackageSpec { media_set: name, format, segment_seconds: seconds, video, audio, encryption, base };
         let task = self.add(TaskSpec::Package(package.clone()), BTreeSet::new());
@@ -329,15 +352,6 @@ fn output(task: &Task, name: &str) -> Result<ArtifactKey, PlanError> {
 pub(super) fn only_output(task: &Task) -> Result<ArtifactKey, PlanError> {
     task.only_output()
         .ok_or_else(|| PlanError::MissingOutput { task: task.spec.label(), output: "one output".to_owned() })
-}
-
-/// A progressive file holds the largest picture and the stereo sound: what every player of such a file takes.
-fn progressive_tracks(
-    video: &[VideoRendition],
-    audio: &[AudioRendition],
-) -> (Vec<VideoRendition>, Vec<AudioRendition>) {
-    let stereo = audio.iter().filter(|audio| audio.layout == ChannelLayout::Stereo);
-    (video.iter().take(1).cloned().collect(), stereo.cloned().collect())
 }
 
 /// One rendition for each programme and audio rung that it can feed, with ids that are unique in the title.

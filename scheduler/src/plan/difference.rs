@@ -131,9 +131,10 @@ fn rungs(spec: &TaskSpec) -> Vec<&RungSpec> {
 }
 
 /// What of a rung shapes its pictures.
-fn settings(spec: &RungSpec) -> [(&'static str, String); 8] {
+fn settings(spec: &RungSpec) -> [(&'static str, String); 9] {
     let rung = &spec.rung;
     [
+        ("codec", rung.codec.name().to_owned()),
         ("width", spec.width.to_string()),
         ("height", spec.height.to_string()),
         ("gop_frames", spec.gop_frames.to_string()),

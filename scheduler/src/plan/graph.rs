@@ -80,6 +80,27 @@ pub enum PlanError {
         /// Height of the picture.
         height: u32,
     },
+    /// The farm cannot encode a rung.
+    #[error(
+        "title {title}: the rung {rung} of the ladder {ladder} is of HEVC, and the farm's FFmpeg has no libx265: install one that \
+         has it on all hosts, or submit the title with a ladder of H.264"
+    )]
+    NoEncoder {
+        /// The title.
+        title: TitleId,
+        /// The rung.
+        rung: String,
+        /// The ladder.
+        ladder: String,
+    },
+    /// None of the rungs is of a codec that a media set carries.
+    #[error("title {title}: no rung of the film is of H.264, which the media set {media_set} needs")]
+    NoRungCarried {
+        /// The title.
+        title: TitleId,
+        /// The media set.
+        media_set: String,
+    },
     /// Two profiles disagree on how a media set is laid out.
     #[error("profile {profile}: the media set {media_set} is already planned with another layout or length")]
     MediaSetConflict {

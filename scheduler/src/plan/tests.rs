@@ -1,13 +1,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use reelfarm_model::ladder::{AudioRung, ChannelLayout};
+use reelfarm_model::ladder::{AudioRung, ChannelLayout, VideoCodec};
 use reelfarm_model::profile::{Container, MediaSetId};
 use reelfarm_model::qc::{AudioProgramme, AudioSource, Conclusion, VideoConclusion};
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::subtitles::SubtitlePurpose;
 use reelfarm_model::title::SubtitleFile;
-use reelfarm_model::{Digest, Ladder, Profile, Rung, SourceReference, TaskKind, TaskSpec, TitleId};
+use reelfarm_model::{
+    ArtifactKey, Digest, Ladder, Profile, Rung, SourceReference, TaskKind, TaskSpec, TitleId,
+};
 
 use super::{Facts, First, Graph, PlanError, PlanInput, Reduction};
 
@@ -27,6 +29,7 @@ struct World {
 
 fn rung(name: &str, width: u32, height: u32, crf: u8) -> Rung {
     Rung {
+        codec: VideoCodec::H264,
         name: name.into(),
         width,
         height,
@@ -458,4 +461,42 @@ proptest! {
         }
         prop_assert!(reduction.to_run().any(|task| task.spec.kind() == TaskKind::Publish));
     }
+}
+
+#[test]
+fn hevc_goes_into_fragmented_mp4_alone() {
+    let mut world = world();
+    let hevc = Rung { codec: VideoCodec::Hevc, profile: "main".into(), ..rung("240p-hevc", 426, 240, 24) };
+    world.conclusion.rungs.push(hevc.name.clone());
+    world.ladder.rungs.push(hevc);
+    world.profiles.push(profile("hss-clr", Container::Smooth, "smooth-clear", Some(2)));
+    world.profiles.push(profile("ts-clr", Container::HlsTs, "ts-clear", Some(2)));
+    assert!(matches!(world.try_graph(), Err(PlanError::NoEncoder { .. })), "there is no x265");
+    world.tools.0.insert("x265".into(), "199 3.5".into());
+    let graph = world.graph();
+    let mut formats = BTreeSet::new();
+    for node in &graph.nodes {
+        if let TaskSpec::Package(spec) = &node.task.spec {
+            let carries = spec.video.iter().any(|video| video.name == "240p-hevc");
+            formats.insert(format!("{:?} {carries}", spec.format));
+            assert!(spec.video.iter().any(|video| video.codec == VideoCodec::H264), "{}", spec.media_set);
+        }
+    }
+    let expected = ["Cmaf true", "Progressive false", "Smooth false", "Ts false"];
+    assert_eq!(formats, expected.map(str::to_owned).into());
+
+    // A rung's key depends on its own encoder, whatever is encoded beside it.
+    let keys = |world: &World| -> BTreeMap<String, ArtifactKey> {
+        let graph = world.graph();
+        let encodes = graph.nodes.iter().filter(|node| node.task.spec.kind() == TaskKind::EncodeVideo);
+        encodes.flat_map(|node| &node.task.outputs).map(|output| (output.name.clone(), output.key)).collect()
+    };
+    let before = keys(&world);
+    world.tools.0.insert("x265".into(), "another".into());
+    let after = keys(&world);
+    let other: Vec<&String> = before.keys().filter(|name| before[*name] != after[*name]).collect();
+    assert_eq!(other, ["240p-hevc"]);
+
+    world.conclusion.rungs = vec!["240p-hevc".into()];
+    assert!(matches!(world.try_graph(), Err(PlanError::NoRungCarried { .. })));
 }

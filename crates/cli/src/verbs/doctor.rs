@@ -41,6 +41,16 @@ pub async fn run(verb: Doctor, printer: &Printer) -> Result<Exit, Failure> {
             "apt-get install libavcodec59 libavformat59 libavfilter8",
         ),
         tool(&versions, ToolVersions::X264, "x264", "install an FFmpeg that has the libx264 encoder"),
+        Finding {
+            // Most ladders need none.
+            good: true,
+            ..tool(
+                &versions,
+                ToolVersions::X265,
+                "x265",
+                "for ladders with HEVC, install an FFmpeg that has the libx265 encoder",
+            )
+        },
         tool(&versions, ToolVersions::ZIMG, "zimg", "install an FFmpeg that has the zscale filter"),
         packager(&project).await,
         state_folder(&state),

@@ -37,12 +37,12 @@ pub fn run(verb: &Ladders, printer: &Printer) -> Result<Exit, Failure> {
 fn table(ladder: &Ladder) -> String {
     let mut text = format!("{}: {}\n\n", ladder.name, ladder.description);
     text.push_str(&format!(
-        "{:<10} {:<10} {:>4} {:>9} {:>9} {:>11}  {:<10} {}\n",
-        "RUNG", "BOX", "CRF", "MAX kb/s", "BUF kb", "SOURCE kb/s", "PRESET", "PROFILE"
+        "{:<10} {:<10} {:>4} {:>9} {:>9} {:>11}  {:<10} {:<6} {}\n",
+        "RUNG", "BOX", "CRF", "MAX kb/s", "BUF kb", "SOURCE kb/s", "PRESET", "CODEC", "PROFILE"
     ));
     for rung in &ladder.rungs {
         text.push_str(&format!(
-            "{:<10} {:<10} {:>4} {:>9} {:>9} {:>11}  {:<10} {}\n",
+            "{:<10} {:<10} {:>4} {:>9} {:>9} {:>11}  {:<10} {:<6} {}\n",
             rung.name,
             format!("{}x{}", rung.width, rung.height),
             rung.crf,
@@ -50,6 +50,7 @@ fn table(ladder: &Ladder) -> String {
             rung.bufsize_kbps,
             format!(">= {}", rung.min_source_kbps),
             rung.preset,
+            rung.codec.name(),
             rung.profile
         ));
     }

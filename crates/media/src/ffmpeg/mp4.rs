@@ -87,6 +87,10 @@ impl Mp4Writer {
             source,
         })?;
         stream.set_time_base(time_base);
+        // SAFETY: the stream's parameters are valid while it is.
+        unsafe {
+            (*(*stream.as_mut_ptr()).codecpar).codec_tag = tag((*(*stream.as_ptr()).codecpar).codec_id);
+        };
         Ok(stream.index())
     }
 
@@ -98,8 +102,7 @@ impl Mp4Writer {
         default: bool,
     ) -> Result<usize, MediaError> {
         let fail = |call, source| MediaError::Write { path: self.path.clone(), call, source };
-        // SAFETY: both contexts are valid; the tag of the other container is cleared so that the muxer chooses
-        // its own.
+        // SAFETY: both contexts are valid; the tag of the other container goes.
         unsafe {
             let stream = ffi::avformat_new_stream(self.output.as_mut_ptr(), ptr::null());
             if stream.is_null() {
@@ -109,7 +112,7 @@ impl Mp4Writer {
             if status < 0 {
                 return Err(fail("avcodec_parameters_copy", Error::from(status)));
             }
-            (*(*stream).codecpar).codec_tag = 0;
+            (*(*stream).codecpar).codec_tag = tag((*(*stream).codecpar).codec_id);
             (*stream).time_base = from.time_base().into();
             (*stream).avg_frame_rate = from.avg_frame_rate().into();
             (*stream).disposition = if default { ffi::AV_DISPOSITION_DEFAULT } else { 0 };
@@ -170,6 +173,12 @@ impl Mp4Writer {
         }
         Ok(())
     }
+}
+
+/// The sample entry's name, or 0 where the muxer chooses it. Of HEVC it would choose `hev1`, whose parameter sets may lie among the
+/// pictures; Apple's players take `hvc1` alone (HLS Authoring Specification for Apple Devices, 1.10).
+fn tag(codec: ffi::AVCodecID) -> u32 {
+    if codec == ffi::AVCodecID::AV_CODEC_ID_HEVC { u32::from_le_bytes(*b"hvc1") } else { 0 }
 }
 
 #[cfg(test)]

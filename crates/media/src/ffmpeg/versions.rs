@@ -15,16 +15,21 @@ use crate::ffmpeg::log;
 use crate::ffmpeg::options::Options;
 use crate::video::zimg_sample;
 
-/// The versions of FFmpeg's libraries and of x264, as they say themselves at run time, and of zimg, which says none, a sample.
-/// x264 and zimg are left out where FFmpeg was built without them.
+/// The versions of FFmpeg's libraries and of x264 and x265, as they say themselves at run time, and of zimg, which says none, a
+/// sample. The others are left out where FFmpeg was built without them.
 pub fn versions() -> ToolVersions {
     static VERSIONS: OnceLock<ToolVersions> = OnceLock::new();
     VERSIONS
         .get_or_init(|| {
             log::install();
             let mut versions = BTreeMap::from([(ToolVersions::FFMPEG.to_owned(), ffmpeg())]);
-            if let Ok(Some(x264)) = x264() {
-                versions.insert(ToolVersions::X264.to_owned(), x264);
+            for (name, codec, mark) in [
+                (ToolVersions::X264, "libx264", "x264 - core "),
+                (ToolVersions::X265, "libx265", "x265 (build "),
+            ] {
+                if let Ok(Some(version)) = encoder(codec, mark) {
+                    versions.insert(name.to_owned(), version);
+                }
             }
             if ffmpeg_next::filter::find("zscale").is_some()
                 && let Ok(sample) = zimg_sample()
@@ -58,18 +63,24 @@ fn ffmpeg() -> String {
     format!("{release} for {} ({})", std::env::consts::ARCH, libraries.join(", "))
 }
 
-/// The build that x264 writes into its streams, such as `164 r3095 baee400`: asked of one small frame, because the
-/// library itself only tells its interface's number.
-fn x264() -> Result<Option<String>, MediaError> {
-    const SIZE: u32 = 16;
+/// The build that an encoder writes into its streams behind this mark, such as `164 r3095 baee400`: asked of one small frame,
+/// because the libraries themselves only tell their interface's number.
+fn encoder(codec: &'static str, mark: &str) -> Result<Option<String>, MediaError> {
+    const SIZE: u32 = 64;
+    let options = Options::new([("preset", "ultrafast"), ("threads", "1")]);
     let mut encoder = Encoder::open(
-        "libx264",
-        "x264's version".to_owned(),
+        codec,
+        format!("the version of {codec}"),
         |context| {
             context.set_time_base(Rational::new(1, 25));
             set_picture(context, Pixel::YUV420P, SIZE, SIZE);
         },
-        Options::new([("preset", "ultrafast"), ("threads", "1")]),
+        // x265 would say on standard error what it was told.
+        if codec == "libx265" {
+            options.with("x265-params", &"log-level=error:pools=none:frame-threads=1")
+        } else {
+            options
+        },
     )?;
     let mut picture = frame::Video::new(Pixel::YUV420P, SIZE, SIZE);
     for plane in 0..picture.planes() {
@@ -83,20 +94,22 @@ fn x264() -> Result<Option<String>, MediaError> {
     };
     encoder.encode(Some(&picture), &mut gather)?;
     encoder.encode(None, &mut gather)?;
-    Ok(build(&stream))
+    Ok(build(&stream, mark.as_bytes()))
 }
 
-/// The build in x264's message to whoever reads the stream: `x264 - core BUILD - H.264/…`.
-fn build(stream: &[u8]) -> Option<String> {
-    const MARK: &[u8] = b"x264 - core ";
-    let start = stream.windows(MARK.len()).position(|window| window == MARK)? + MARK.len();
+/// The build in an encoder's message to whoever reads the stream: `x264 - core BUILD - H.264/…`, `x265 (build BUILD) - VERSION - …`.
+fn build(stream: &[u8], mark: &[u8]) -> Option<String> {
+    let start = stream.windows(mark.len()).position(|window| window == mark)? + mark.len();
     let text: String = stream[start..]
         .iter()
         .take(64)
         .take_while(|byte| byte.is_ascii_graphic() || **byte == b' ')
         .map(|byte| char::from(*byte))
         .collect();
-    Some(text.split(" - ").next()?.trim().to_owned()).filter(|build| !build.is_empty())
+    // x265's build is that of its interface alone: its version follows.
+    let text = text.replacen(") - ", " ", 1);
+    let build = text.split([':', '[']).next()?.split(" - ").next()?.trim().to_owned();
+    Some(build).filter(|build| !build.is_empty())
 }
 
 #[cfg(test)]
@@ -110,16 +123,24 @@ mod tests {
         assert!(ffmpeg.contains("avcodec ") && ffmpeg.contains("swscale "), "{ffmpeg}");
         let x264 = &versions[ToolVersions::X264];
         assert!(x264.split(' ').next().unwrap().parse::<u32>().unwrap() > 100, "{x264}");
-        assert!(versions.contains_key(ToolVersions::ZIMG), "{versions:?}");
+        let x265 = &versions[ToolVersions::X265];
+        assert!(x265.split(' ').next().unwrap().parse::<u32>().unwrap() > 100, "{x265}");
+        assert!(versions[ToolVersions::ZIMG].starts_with("that makes "), "{versions:?}");
     }
 
     #[test]
     fn a_stream_without_the_message_has_no_build() {
+        const X264: &[u8] = b"x264 - core ";
         assert_eq!(
-            build(b"x264 - core 164 r3095 baee400 - H.264/MPEG-4").as_deref(),
+            build(b"x264 - core 164 r3095 baee400 - H.264/MPEG-4", X264).as_deref(),
             Some("164 r3095 baee400")
         );
-        assert_eq!(build(b"Lavc"), None);
-        assert_eq!(build(b"x264 - core "), None);
+        assert_eq!(
+            build(b"x265 (build 199) - 3.5+1-f0c1022b6:[Linux][GCC 12.2.0] - H.265/HEVC", b"x265 (build ")
+                .as_deref(),
+            Some("199 3.5+1-f0c1022b6")
+        );
+        assert_eq!(build(b"Lavc", X264), None);
+        assert_eq!(build(X264, X264), None);
     }
 }

@@ -6,8 +6,8 @@
 use reelfarm_model::Rung;
 
 /// How full the buffer is taken to be where a chunk begins, and must be where it ends. From half full on x264 lets its lookahead
-/// spend no more than comes in, so a chunk that is as dear as the rate allows ends a little above or below that.
-pub(super) const AT_JOINS: f64 = 0.5;
+/// spend no more than comes in, so a chunk that is as dear as the rate allows ends within a hundredth of that.
+pub(super) const AT_JOINS: f64 = 0.48;
 /// How full it is where a rendition begins: x264's own default.
 pub(super) const AT_START: f64 = 0.9;
 
@@ -50,12 +50,14 @@ impl Bucket {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use reelfarm_model::ladder::VideoCodec;
 
     use super::*;
 
     fn rung(maxrate_kbps: u32, bufsize_kbps: u32) -> Rung {
         Rung {
             name: "r".into(),
+            codec: VideoCodec::H264,
             width: 640,
             height: 360,
             min_source_kbps: 1,

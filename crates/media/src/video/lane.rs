@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use reelfarm_model::task::{EncodeVideoSpec, RungSpec};
 
 use super::convert::{Converter, Picture};
-use super::x264::{Extent, RungEncoder};
+use super::rung::{Extent, RungEncoder};
 use crate::MediaError;
 use crate::progress::Count;
 
@@ -62,10 +62,17 @@ pub(super) fn finish(encoders: Vec<RungEncoder>, expected: u64) -> Result<Vec<St
     Ok(too_large)
 }
 
-/// How many rungs, in their order, go into each lane: as many as together have no more pixels than the largest, and more where
-/// there would be more than `most` lanes.
+/// How much more a picture takes x265 than x264.
+const HEVC_FACTOR: u64 = 5;
+
+/// How many rungs, in their order, go into each lane: as many as together are no more work than the largest, by their pixels, and
+/// more where there would be more than `most` lanes.
 fn share_out(rungs: &[RungSpec], most: usize) -> Vec<usize> {
-    let pixels: Vec<u64> = rungs.iter().map(|rung| u64::from(rung.width) * u64::from(rung.height)).collect();
+    let work = |rung: &RungSpec| {
+        let factor = if rung.rung.codec.is_h264() { 1 } else { HEVC_FACTOR };
+        u64::from(rung.width) * u64::from(rung.height) * factor
+    };
+    let pixels: Vec<u64> = rungs.iter().map(work).collect();
     let mut limit = pixels.iter().max().copied().unwrap_or(0);
     loop {
         let lanes = lanes_within(&pixels, limit);
@@ -103,6 +110,7 @@ fn lanes_within(pixels: &[u64], limit: u64) -> Vec<Share> {
 #[cfg(test)]
 mod tests {
     use reelfarm_model::Rung;
+    use reelfarm_model::ladder::VideoCodec;
 
     use super::*;
 
@@ -115,6 +123,7 @@ mod tests {
                 gop_frames: 50,
                 rung: Rung {
                     name: format!("{height}p"),
+                    codec: VideoCodec::H264,
                     width: *width,
                     height: *height,
                     min_source_kbps: 1,

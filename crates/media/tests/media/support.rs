@@ -5,7 +5,7 @@ use std::process::Command;
 
 use reelfarm_media::{encode_video, measure};
 use reelfarm_model::key::Digest;
-use reelfarm_model::ladder::ChannelLayout;
+use reelfarm_model::ladder::{ChannelLayout, VideoCodec};
 use reelfarm_model::qc::{AudioSource, VideoConclusion};
 use reelfarm_model::task::{AudioRenditionSpec, EncodeAudioSpec, EncodeVideoSpec, RungSpec};
 use reelfarm_model::{Measurements, Rung};
@@ -104,6 +104,7 @@ pub(crate) fn conclusion(frame_rate: u32, frame_count: u64) -> VideoConclusion {
 /// A rung with groups of two seconds.
 pub(crate) fn rung(frame_rate: u32, width: u32, height: u32) -> RungSpec {
     let rung = Rung {
+        codec: VideoCodec::H264,
         name: format!("{height}p"),
         width,
         height,

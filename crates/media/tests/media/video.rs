@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use reelfarm_media::{MediaError, encode_video};
+use reelfarm_model::ladder::VideoCodec;
 use reelfarm_model::qc::{FieldOrder, VideoConclusion};
 
 use crate::support::{
@@ -108,9 +109,11 @@ fn a_rungs_bytes_are_the_same_each_time_and_whatever_is_made_beside_it() {
         "noise.mp4",
         &format!("-f lavfi -i testsrc2=s=320x180:r=25:d=5,noise=alls=20:allf=t {X264} -bf 2"),
     );
-    let rungs = vec![rung(25, 320, 180), rung(25, 256, 144), rung(25, 128, 72)];
-    let all: Vec<_> = ["a1.mp4", "a2.mp4", "a3.mp4"].map(|name| workspace.path(name)).into();
-    let again: Vec<_> = ["b1.mp4", "b2.mp4", "b3.mp4"].map(|name| workspace.path(name)).into();
+    let mut hevc = rung(25, 192, 108);
+    (hevc.rung.codec, hevc.rung.profile) = (VideoCodec::Hevc, "main".to_owned());
+    let rungs = vec![rung(25, 320, 180), rung(25, 256, 144), hevc, rung(25, 128, 72)];
+    let all: Vec<_> = ["a1.mp4", "a2.mp4", "a3.mp4", "a4.mp4"].map(|name| workspace.path(name)).into();
+    let again: Vec<_> = ["b1.mp4", "b2.mp4", "b3.mp4", "b4.mp4"].map(|name| workspace.path(name)).into();
     let video = conclusion(25, 125);
     encode_video(&source, &video_spec(video.clone(), rungs.clone()), &all, THREADS, &mut |_| ()).unwrap();
     encode_video(&source, &video_spec(video.clone(), rungs.clone()), &again, 1, &mut |_| ()).unwrap();
@@ -126,6 +129,21 @@ fn a_rungs_bytes_are_the_same_each_time_and_whatever_is_made_beside_it() {
     // Nor does the file tell who wrote it, or when.
     let file = fs_err::read(&all[0]).unwrap();
     assert!(!file.windows(4).any(|window| window == b"Lavf"));
+}
+
+#[test]
+fn small_pictures_are_encoded_by_both_codecs() {
+    let workspace = Workspace::new();
+    let source = workspace.make("film.mp4", &format!("-f lavfi -i testsrc2=s=320x180:r=25:d=1 {X264}"));
+    for (width, height) in [(96, 40), (64, 26), (64, 64)] {
+        let mut hevc = rung(25, width, height);
+        (hevc.rung.codec, hevc.rung.profile, hevc.rung.preset) =
+            (VideoCodec::Hevc, "main".into(), "medium".into());
+        for rung in [rung(25, width, height), hevc] {
+            let made = encode_one(&workspace, &source, conclusion(25, 25), rung);
+            assert_eq!(frames(&made), 25, "{width}x{height}");
+        }
+    }
 }
 
 #[test]

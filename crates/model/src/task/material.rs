@@ -1,29 +1,30 @@
 //! What of a specification shapes an output's bytes: the material of its key.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::{
     AssembleVideoSpec, AudioRenditionSpec, EncodeAudioSpec, EncodeVideoSpec, RungSpec, TaskOutput, TaskSpec,
 };
 use crate::key::{ArtifactKey, Digest, digest_of};
-use crate::ladder::Rung;
+use crate::ladder::{Rung, VideoCodec};
 use crate::profile::MediaFormat;
 use crate::recipe::ToolVersions;
 
 impl TaskSpec {
     /// The tools that shape the outputs.
-    pub(super) fn tool_names(&self) -> &'static [&'static str] {
+    pub(super) fn tool_names(&self) -> Vec<&'static str> {
         use ToolVersions as T;
-        match self {
+        let names: &[&str] = match self {
             // An older worker would pass over SHA-1 without a word: it lacks this recipe.
             Self::Fingerprint(spec) if spec.sha1 => &[T::QC_RECIPE],
             Self::Fingerprint(_) => &[T::MEASURE_RECIPE],
             Self::Qc(_) => &[T::FFMPEG, T::QC_RECIPE],
-            // An older worker would pass over the chunk without a word: it lacks this recipe.
-            Self::EncodeVideo(spec) if spec.chunk.is_some() => {
-                &[T::FFMPEG, T::X264, T::ZIMG, T::ENCODE_RECIPE, T::ASSEMBLE_RECIPE]
+            Self::EncodeVideo(spec) => {
+                let codecs: BTreeSet<_> = spec.rungs.iter().map(|rung| rung.rung.codec).collect();
+                return codecs.into_iter().flat_map(|codec| encode_tools(spec, codec)).collect();
             }
-            Self::EncodeVideo(_) => &[T::FFMPEG, T::X264, T::ZIMG, T::ENCODE_RECIPE],
             Self::AssembleVideo(_) => &[T::FFMPEG, T::ASSEMBLE_RECIPE],
             Self::EncodeAudio(_) => &[T::FFMPEG, T::ENCODE_RECIPE],
             Self::Subtitles(_) => &[T::SUBTITLES_RECIPE],
@@ -37,7 +38,8 @@ impl TaskSpec {
             Self::Verify(_) => &[T::VERIFY_RECIPE],
             Self::Upload(_) | Self::Publish(_) => &[T::PUBLISH_RECIPE],
             Self::Withdraw(_) => &[],
-        }
+        };
+        names.to_vec()
     }
 
     /// The outputs, made with these tools.
@@ -65,7 +67,22 @@ impl TaskSpec {
     }
 }
 
+/// The tools that shape the rungs of one codec.
+fn encode_tools(spec: &EncodeVideoSpec, codec: VideoCodec) -> Vec<&'static str> {
+    use ToolVersions as T;
+    let encoder = match codec {
+        VideoCodec::H264 => T::X264,
+        VideoCodec::Hevc => T::X265,
+    };
+    let mut tools = vec![T::FFMPEG, encoder, T::ZIMG, T::ENCODE_RECIPE];
+    // An older worker would pass over the chunk without a word: it lacks this recipe.
+    tools.extend(spec.chunk.map(|_| T::ASSEMBLE_RECIPE));
+    tools
+}
+
 fn video_output(spec: &EncodeVideoSpec, rung: &RungSpec, tools: &ToolVersions) -> TaskOutput {
+    // Whatever is encoded beside it.
+    let tools = tools.only(&encode_tools(spec, rung.rung.codec));
     let material = (spec.source, &spec.video, RungMaterial::from(rung), tools);
     let digest = match &spec.chunk {
         None => digest_of("video", &material),
@@ -93,6 +110,8 @@ fn audio_output(spec: &EncodeAudioSpec, rendition: &AudioRenditionSpec, tools: &
 /// What of a rung shapes the encoder's output: not its name, not the box, not QC's threshold.
 #[derive(Serialize)]
 struct RungMaterial<'a> {
+    #[serde(skip_serializing_if = "VideoCodec::is_h264")]
+    codec: VideoCodec,
     width: u32,
     height: u32,
     gop_frames: u32,
@@ -108,6 +127,7 @@ impl<'a> From<&'a RungSpec> for RungMaterial<'a> {
         // Taken apart by name, so that a new field cannot be forgotten here.
         let Rung {
             name: _,
+            codec,
             width: _,
             height: _,
             min_source_kbps: _,
@@ -118,6 +138,7 @@ impl<'a> From<&'a RungSpec> for RungMaterial<'a> {
             profile,
         } = &spec.rung;
         Self {
+            codec: *codec,
             width: spec.width,
             height: spec.height,
             gop_frames: spec.gop_frames,

@@ -1,5 +1,5 @@
 //! Readers of the farm's own for what packagers and muxers write: the access units of every layout, so that outputs are
-//! proved by their bytes. Made for H.264 and AAC as the farm encodes them; whatever else they meet is an error.
+//! proved by their bytes. Made for H.264, HEVC and AAC as the farm encodes them; whatever else they meet is an error.
 //!
 //! Promises: any bytes whatever give units or an error, without a panic and without taking more memory than a small
 //! multiple of the bytes read.
@@ -15,6 +15,8 @@ pub(crate) mod run;
 pub(crate) mod samples;
 pub(crate) mod segments;
 pub(crate) mod ts;
+
+use nal::Coding;
 
 /// The most access units that a track may have: 40 hours at 60 frames a second. Counts are read from files and must
 /// not decide how much memory is taken.
@@ -44,6 +46,16 @@ pub(crate) enum Codec {
         /// Sequence and picture parameter sets, sorted.
         parameter_sets: Vec<Vec<u8>>,
     },
+    /// HEVC.
+    Hevc {
+        /// Width and height that the sample entry states.
+        size: (u32, u32),
+        /// The profile, its compatibility, its constraints and the level: `general_profile_space` to `general_level_idc` (ITU-T H.265,
+        /// 7.3.3), in this order but for the level, which comes last.
+        profile: [u8; 12],
+        /// Video, sequence and picture parameter sets, sorted.
+        parameter_sets: Vec<Vec<u8>>,
+    },
     /// AAC-LC.
     Aac {
         /// Samples a second.
@@ -51,6 +63,17 @@ pub(crate) enum Codec {
         /// Number of channels.
         channels: u32,
     },
+}
+
+impl Codec {
+    /// How its NAL units are coded; `None` for sound.
+    pub(crate) const fn coding(&self) -> Option<Coding> {
+        match self {
+            Self::Avc { .. } => Some(Coding::Avc),
+            Self::Hevc { .. } => Some(Coding::Hevc),
+            Self::Aac { .. } => None,
+        }
+    }
 }
 
 /// A track that was read whole.

@@ -199,12 +199,13 @@ fn sample_entry(stsd: &[u8]) -> Result<SampleEntry, ReadError> {
     let entry = entry.ok_or_else(|| ReadError::new(format!("a track has {count} sample entries")))??;
     let (kind, protection) = match &entry.kind {
         // A protected entry keeps the fields and boxes of the original one (ISO/IEC 14496-12 8.12.1).
-        b"encv" => original(entry.body, VIDEO_FIELDS, b"avc1")?,
-        b"enca" => original(entry.body, AUDIO_FIELDS, b"mp4a")?,
+        b"encv" => original(entry.body, VIDEO_FIELDS, &[b"avc1", b"hvc1"])?,
+        b"enca" => original(entry.body, AUDIO_FIELDS, &[b"mp4a"])?,
         kind => (*kind, None),
     };
     match &kind {
         b"avc1" => avc_entry(entry.body).map(|(codec, size)| (codec, size, protection)),
+        b"hvc1" => hevc_entry(entry.body).map(|(codec, size)| (codec, size, protection)),
         b"mp4a" => aac_entry(entry.body).map(|codec| (codec, 0, protection)),
         kind => Err(ReadError::new(format!("sample entry {} is not used by any rendition", name(*kind)))),
     }
@@ -214,26 +215,54 @@ fn sample_entry(stsd: &[u8]) -> Result<SampleEntry, ReadError> {
 fn original(
     body: &[u8],
     fields: usize,
-    expected: &[u8; 4],
+    expected: &[&[u8; 4]],
 ) -> Result<([u8; 4], Option<Protection>), ReadError> {
     let mut cursor = Cursor::new(body);
     cursor.take(fields)?;
     let (format, protection) = protection(cursor.rest())?;
-    if format != *expected {
-        let format = name(format);
-        return Err(ReadError::new(format!("the original format is {format}, not {}", name(*expected)))
-            .of_box(b"frma"));
+    if !expected.contains(&&format) {
+        let expected: Vec<_> = expected.iter().map(|expected| name(**expected).to_string()).collect();
+        let (format, expected) = (name(format), expected.join(" or "));
+        return Err(
+            ReadError::new(format!("the original format is {format}, not {expected}")).of_box(b"frma")
+        );
     }
     Ok((format, Some(protection)))
 }
 
-/// `AVCSampleEntry` (ISO/IEC 14496-12 12.1.3, ISO/IEC 14496-15 5.4.2).
-fn avc_entry(body: &[u8]) -> Result<(Codec, usize), ReadError> {
+/// Width and height of a `VisualSampleEntry` (ISO/IEC 14496-12 12.1.3), and its box of this name.
+fn visual_entry<'a>(body: &'a [u8], configuration: &[u8; 4]) -> Result<((u32, u32), Cursor<'a>), ReadError> {
     let mut cursor = Cursor::new(body);
     cursor.take(24)?;
     let size = (u32::from(cursor.u16()?), u32::from(cursor.u16()?));
     cursor.take(VIDEO_FIELDS - 28)?;
-    let mut configuration = Cursor::new(required(cursor.rest(), b"avcC")?);
+    Ok((size, Cursor::new(required(cursor.rest(), configuration)?)))
+}
+
+/// `HEVCSampleEntry` (ISO/IEC 14496-15 8.4.1), with all parameter sets in its configuration (8.3.3.1), as its name promises.
+fn hevc_entry(body: &[u8]) -> Result<(Codec, usize), ReadError> {
+    let (size, mut configuration) = visual_entry(body, b"hvcC")?;
+    configuration.take(1)?;
+    let profile = configuration.array()?;
+    // Segmentation, parallelism, sampling of chroma, depths, mean frame rate.
+    configuration.take(8)?;
+    let nal_length_size = usize::from(configuration.u8()? & 0b11) + 1;
+    let mut parameter_sets = Vec::new();
+    for _ in 0..configuration.u8()? {
+        configuration.take(1)?;
+        for _ in 0..configuration.u16()? {
+            let length = usize::from(configuration.u16()?);
+            parameter_sets.push(configuration.take(length)?.to_vec());
+        }
+    }
+    parameter_sets.sort();
+    parameter_sets.dedup();
+    Ok((Codec::Hevc { size, profile, parameter_sets }, nal_length_size))
+}
+
+/// `AVCSampleEntry` (ISO/IEC 14496-15 5.4.2).
+fn avc_entry(body: &[u8]) -> Result<(Codec, usize), ReadError> {
+    let (size, mut configuration) = visual_entry(body, b"avcC")?;
     configuration.take(4)?;
     let nal_length_size = usize::from(configuration.u8()? & 0b11) + 1;
     let mut parameter_sets = Vec::new();

@@ -1,4 +1,4 @@
-//! NAL units of H.264 (ITU-T H.264 7.3.1, annex B) and the hash of a picture's slices.
+//! NAL units of H.264 (ITU-T H.264 7.3.1, annex B) and HEVC (ITU-T H.265 7.3.1, 7.4.2.2), and the hash of a picture's slices.
 
 use std::ops::Range;
 
@@ -6,14 +6,55 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::ReadError;
 
-const NON_IDR_SLICE: u8 = 1;
-const IDR_SLICE: u8 = 5;
-const SEQUENCE_PARAMETERS: u8 = 7;
-const PICTURE_PARAMETERS: u8 = 8;
+/// Which codec's NAL units they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Coding {
+    /// H.264.
+    #[default]
+    Avc,
+    /// HEVC.
+    Hevc,
+}
 
-/// Whether a NAL unit holds a part of a picture.
-pub(crate) fn is_slice(unit: &[u8]) -> bool {
-    unit.first().is_some_and(|header| matches!(header & 0x1F, NON_IDR_SLICE..=IDR_SLICE))
+/// What a NAL unit holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A part of a picture.
+    Slice {
+        /// Of one with which decoding can begin, and after which nothing looks back beyond it.
+        idr: bool,
+    },
+    /// What all pictures share.
+    ParameterSet,
+    /// Anything else.
+    Other,
+}
+
+impl Coding {
+    fn kind(self, unit: &[u8]) -> Kind {
+        let Some(header) = unit.first() else { return Kind::Other };
+        match self {
+            // Table 7-1 of ITU-T H.264.
+            Self::Avc => match header & 0x1F {
+                5 => Kind::Slice { idr: true },
+                1..=4 => Kind::Slice { idr: false },
+                7 | 8 => Kind::ParameterSet,
+                _ => Kind::Other,
+            },
+            // Table 7-1 of ITU-T H.265.
+            Self::Hevc => match header >> 1 & 0x3F {
+                19 | 20 => Kind::Slice { idr: true },
+                0..=31 => Kind::Slice { idr: false },
+                32..=34 => Kind::ParameterSet,
+                _ => Kind::Other,
+            },
+        }
+    }
+
+    /// Whether a NAL unit holds a part of a picture.
+    pub(crate) fn is_slice(self, unit: &[u8]) -> bool {
+        matches!(self.kind(unit), Kind::Slice { .. })
+    }
 }
 
 /// Where the NAL units are that have a length before each (ISO/IEC 14496-15 5.3.3), without the lengths.
@@ -61,6 +102,7 @@ pub(crate) fn without_trailing_zeros(unit: &[u8]) -> &[u8] {
 /// A picture's slices, whatever else came with them.
 #[derive(Clone, Default)]
 pub(crate) struct Picture {
+    coding: Coding,
     hash: Xxh3,
     slices: u32,
     idr_slices: u32,
@@ -69,15 +111,15 @@ pub(crate) struct Picture {
 
 impl Picture {
     /// A picture from NAL units with a length before each (ISO/IEC 14496-15 5.3.3).
-    pub(crate) fn from_lengths(bytes: &[u8], length_size: usize) -> Result<Self, ReadError> {
-        let mut picture = Self::default();
+    pub(crate) fn from_lengths(coding: Coding, bytes: &[u8], length_size: usize) -> Result<Self, ReadError> {
+        let mut picture = Self { coding, ..Self::default() };
         for unit in units_by_length(bytes, length_size) {
             picture.push(&bytes[unit?]);
         }
         picture.complete()
     }
 
-    /// A picture from NAL units with start codes (annex B).
+    /// A picture of H.264 from NAL units with start codes (annex B).
     pub(crate) fn from_start_codes(bytes: &[u8]) -> Result<Self, ReadError> {
         let mut picture = Self::default();
         for unit in units_by_start_code(bytes)? {
@@ -86,7 +128,7 @@ impl Picture {
         picture.complete()
     }
 
-    /// A picture from its NAL units.
+    /// A picture of H.264 from its NAL units.
     pub(crate) fn from_units(units: &[Vec<u8>]) -> Result<Self, ReadError> {
         let mut picture = Self::default();
         for unit in units {
@@ -97,15 +139,15 @@ impl Picture {
 
     fn push(&mut self, unit: &[u8]) {
         let unit = without_trailing_zeros(unit);
-        match unit.first().map(|header| header & 0x1F) {
-            Some(kind @ NON_IDR_SLICE..=IDR_SLICE) => {
+        match self.coding.kind(unit) {
+            Kind::Slice { idr } => {
                 self.hash.update(&(unit.len() as u64).to_le_bytes());
                 self.hash.update(unit);
                 self.slices += 1;
-                self.idr_slices += u32::from(kind == IDR_SLICE);
+                self.idr_slices += u32::from(idr);
             }
-            Some(SEQUENCE_PARAMETERS | PICTURE_PARAMETERS) => self.parameter_sets.push(unit.to_vec()),
-            _ => {}
+            Kind::ParameterSet => self.parameter_sets.push(unit.to_vec()),
+            Kind::Other => {}
         }
     }
 
@@ -141,7 +183,8 @@ mod tests {
 
     #[test]
     fn a_picture_has_one_hash_in_both_forms() {
-        let lengths = Picture::from_lengths(b"\0\0\0\x02\x06x\0\0\0\x03\x65\x01\x02", 4).unwrap();
+        let lengths =
+            Picture::from_lengths(Coding::Avc, b"\0\0\0\x02\x06x\0\0\0\x03\x65\x01\x02", 4).unwrap();
         let codes = Picture::from_start_codes(
             b"\0\0\0\x01\x09\xF0\0\0\0\x01\x67s\0\0\x01\x68p\0\0\x01\x65\x01\x02\0\0",
         )
@@ -149,11 +192,30 @@ mod tests {
         assert!(lengths.is_idr() && codes.is_idr());
         assert_eq!(lengths.payload(), codes.payload());
         assert_eq!(codes.parameter_sets(), [b"\x67s".to_vec(), b"\x68p".to_vec()]);
-        let other = Picture::from_lengths(b"\0\0\0\x03\x65\x01\x03", 4).unwrap();
+        let other = Picture::from_lengths(Coding::Avc, b"\0\0\0\x03\x65\x01\x03", 4).unwrap();
         assert_ne!(lengths.payload(), other.payload());
-        let moved = Picture::from_lengths(b"\0\0\0\x02\x65\x01\0\0\0\x02\x65\x02", 4).unwrap();
-        let joined = Picture::from_lengths(b"\0\0\0\x01\x65\0\0\0\x03\x65\x01\x02", 4).unwrap();
+        let moved = Picture::from_lengths(Coding::Avc, b"\0\0\0\x02\x65\x01\0\0\0\x02\x65\x02", 4).unwrap();
+        let joined = Picture::from_lengths(Coding::Avc, b"\0\0\0\x01\x65\0\0\0\x03\x65\x01\x02", 4).unwrap();
         assert_ne!(moved.payload(), joined.payload());
+    }
+
+    #[test]
+    fn pictures_of_hevc_are_told_by_their_own_types() {
+        let picture = |unit: &[u8]| {
+            let sample = [&(unit.len() as u32).to_be_bytes()[..], unit].concat();
+            Picture::from_lengths(Coding::Hevc, &sample, 4)
+        };
+        for (header, idr) in [(0x02, false), (0x26, true), (0x28, true), (0x2A, false)] {
+            assert_eq!(picture(&[header, 1, 0x80]).unwrap().is_idr(), idr, "{header:#x}");
+        }
+        for header in [0x40, 0x42, 0x44, 0x4E] {
+            assert!(picture(&[header, 1, 0x80]).is_err(), "{header:#x}");
+        }
+        assert!(
+            Coding::Hevc.is_slice(&[0x26, 1])
+                && !Coding::Hevc.is_slice(&[0x42, 1])
+                && !Coding::Hevc.is_slice(&[])
+        );
     }
 
     #[test]
@@ -165,7 +227,7 @@ mod tests {
             b"\0\0\0\x01\x65\0\0",
             b"\0\0\0\x01\x65\0\0\0\x01\x41",
         ] {
-            assert!(Picture::from_lengths(bytes, 4).is_err(), "{bytes:?}");
+            assert!(Picture::from_lengths(Coding::Avc, bytes, 4).is_err(), "{bytes:?}");
         }
         for bytes in [&b""[..], b"\x65\x01", b"x\0\0\x01\x65", b"\0\0\x01\x09\xF0"] {
             assert!(Picture::from_start_codes(bytes).is_err(), "{bytes:?}");

@@ -282,6 +282,7 @@ mod tests {
             segment_seconds: Some(4),
             video: vec![VideoRendition {
                 name: "720p".into(),
+                codec: reelfarm_model::ladder::VideoCodec::H264,
                 artifact: key("720p"),
                 width: 1280,
                 height: 720,

@@ -35,7 +35,7 @@ impl Dependency {
         const ALL_INTRA: u8 = 0x88;
 
         let [header, slice, ..] = unit else { return None };
-        if !nal::is_slice(unit) {
+        if !nal::Coding::Avc.is_slice(unit) {
             return None;
         }
         let is_sync = header & 0x1F == IDR_SLICE;

@@ -4,6 +4,7 @@
 //! every access unit is read from the packaged bytes and compared with the rendition's, and every time that a manifest
 //! states is compared with the media's. It keeps one rendition in memory at a time, as hashes and times. It blocks.
 
+mod codec_name;
 mod dash;
 mod finding;
 mod hls;

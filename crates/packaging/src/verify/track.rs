@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use super::codec_name::rfc6381;
 use super::finding::{Book, Check, Place};
 use super::source::Rendition;
 use super::stated::{StatedKind, StatedMedia, StatedTrack};
@@ -426,7 +427,10 @@ pub(super) fn codecs(
     );
     for codec in [codec, &source.codec] {
         match (rendition, codec) {
-            (Rendition::Video(video), Codec::Avc { size: Some((width, height)), .. }) => {
+            (
+                Rendition::Video(video),
+                Codec::Avc { size: Some((width, height)), .. } | Codec::Hevc { size: (width, height), .. },
+            ) => {
                 let planned = format!("{}x{}", video.width, video.height);
                 book.equal(Check::Attributes, place, "a picture of", planned, format!("{width}x{height}"));
             }
@@ -435,7 +439,13 @@ pub(super) fn codecs(
             }
             (Rendition::Video(_), Codec::Avc { size: None, .. }) => {}
             _ => {
-                book.check(Check::Attributes, place, false, "picture as H.264, sound as AAC", rfc6381(codec));
+                book.check(
+                    Check::Attributes,
+                    place,
+                    false,
+                    "picture as picture, sound as sound",
+                    rfc6381(codec),
+                );
             }
         }
     }
@@ -488,22 +498,6 @@ pub(super) fn frame_ns(rendition: Rendition<'_>, source: &Track) -> i64 {
     match rendition {
         Rendition::Video(video) => 1_000_000_000 / i64::from(video.frame_rate.max(1)),
         Rendition::Audio(_) => nanoseconds(i64::from(AAC_FRAME_SAMPLES), source.timescale),
-    }
-}
-
-/// A codec as RFC 6381 writes it (ISO/IEC 14496-15 annex E for H.264).
-fn rfc6381(codec: &Codec) -> String {
-    match codec {
-        Codec::Avc { parameter_sets, .. } => {
-            let profile = parameter_sets.iter().find(|set| set.first().is_some_and(|nal| nal & 0x1F == 7));
-            match profile.and_then(|set| set.get(1..4)) {
-                Some([profile, constraints, level]) => {
-                    format!("avc1.{profile:02x}{constraints:02x}{level:02x}")
-                }
-                _ => "avc1".to_owned(),
-            }
-        }
-        Codec::Aac { .. } => "mp4a.40.2".to_owned(),
     }
 }
 

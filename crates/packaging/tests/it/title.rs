@@ -112,6 +112,7 @@ impl Title {
             ]);
             title.video.push(VideoRendition {
                 name: name.into(),
+                codec: reelfarm_model::ladder::VideoCodec::H264,
                 artifact,
                 width,
                 height,

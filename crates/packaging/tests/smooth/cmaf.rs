@@ -140,6 +140,7 @@ impl Renditions {
             );
             renditions.video.push(VideoRendition {
                 name: name.into(),
+                codec: reelfarm_model::ladder::VideoCodec::H264,
                 artifact: artifact(name),
                 width,
                 height,

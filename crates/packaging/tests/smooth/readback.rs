@@ -282,6 +282,7 @@ fn real_clips_are_made_too() {
     );
     renditions.video.push(reelfarm_model::task::VideoRendition {
         name: "360p".into(),
+        codec: reelfarm_model::ladder::VideoCodec::H264,
         artifact: renditions.audio[0].artifact,
         width: 640,
         height: 360,

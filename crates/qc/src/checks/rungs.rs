@@ -27,15 +27,27 @@ impl Offer {
 pub(crate) fn rungs(ladder: &Ladder, offer: &Offer) -> (Vec<Check>, Vec<String>) {
     let mut checks = Vec::new();
     let mut made = Vec::new();
+    // What every device and every container takes.
+    let mut plays_everywhere = false;
     for rung in &ladder.rungs {
         let (check, is_made) = judge(rung, offer);
         checks.push(check);
         if is_made {
             made.push(rung.name.clone());
+            plays_everywhere |= rung.codec.is_h264();
         }
     }
     let value = if made.is_empty() { "none".to_owned() } else { made.join(", ") };
-    let finding = Finding::new(Code::QcBitrate, "rungs", value, "at least one");
+    let has_others = ladder.rungs.iter().any(|rung| !rung.codec.is_h264());
+    let finding = Finding::new(
+        Code::QcBitrate,
+        "rungs",
+        value,
+        if has_others { "at least one of H.264" } else { "at least one" },
+    );
+    if !plays_everywhere {
+        made.clear();
+    }
     checks.push(if made.is_empty() {
         finding.reject("Ask for a better original: this one is too small or too lean for every rung.")
     } else {
@@ -89,6 +101,20 @@ mod tests {
         for ladder in [default, fast] {
             assert_eq!(ladder.audio.len(), 2, "stereo, and 5.1 where the source has it");
         }
+    }
+
+    #[test]
+    fn a_title_needs_a_rung_that_every_device_plays() {
+        let mut ladder = sample::fast_ladder();
+        ladder.rungs[2].codec = reelfarm_model::ladder::VideoCodec::Hevc;
+        let rungs = |width, height| {
+            super::rungs(&ladder, &super::Offer { size: Some((width, height)), kbps: 5000.0 })
+        };
+        assert_eq!(rungs(1280, 720).1, ["720p", "360p", "240p"]);
+        let (checks, made) = rungs(480, 270);
+        assert!(made.is_empty(), "{made:?}");
+        let all = checks.last().unwrap();
+        assert_eq!((all.verdict, all.limit.as_str()), (Verdict::Reject, "at least one of H.264"));
     }
 
     #[test]

@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(tally.total("default"), "none of 1 titles would change");
         tally.take(line("two", State::WouldChange, 3));
         tally.take(line("three", State::UnderWay, 2));
-        assert_eq!(tally.total("default"), "2 of 3 titles change: 120 s of cpu");
+        assert_eq!(tally.total("default"), "2 of 3 titles change: 2 min of cpu");
         assert_eq!(tally.of_left(), None);
         for number in 1..=7 {
             tally.leave(format!("film-{number}").parse().unwrap());

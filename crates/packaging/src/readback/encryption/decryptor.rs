@@ -5,8 +5,9 @@ use std::ops::Range;
 use reelfarm_drm::ContentKey;
 use reelfarm_model::profile::Scheme;
 
+use super::super::ReadError;
 use super::super::movie::TrackHeader;
-use super::super::{Codec, ReadError};
+use super::super::nal::Coding;
 use super::auxiliary::Entry;
 use super::cipher::{BLOCK, Cipher};
 use super::protection::{Protection, Vectors};
@@ -17,8 +18,8 @@ use super::{Decryption, Encryption, exposure};
 pub(crate) struct Decryptor {
     protection: Protection,
     cipher: Cipher,
-    /// Bytes of a NAL unit's length; `None` for sound.
-    length_size: Option<usize>,
+    /// How NAL units are coded, and the bytes of their lengths; `None` for sound.
+    pictures: Option<(Coding, usize)>,
     found: Encryption,
     protected: Vec<Range<usize>>,
     clear: Vec<u8>,
@@ -44,13 +45,13 @@ impl Decryptor {
         let id = protection.key_id;
         let key = keys.by_id(id);
         let key = key.ok_or_else(|| ReadError::new(format!("there is no key {id}")).of_box(b"tenc"))?;
-        let length_size = matches!(track.codec, Codec::Avc { .. }).then_some(track.nal_length_size);
-        Ok(Some(Self::new(protection.clone(), key, length_size)))
+        let pictures = track.codec.coding().map(|coding| (coding, track.nal_length_size));
+        Ok(Some(Self::new(protection.clone(), key, pictures)))
     }
 
-    /// A decryptor of samples that are encrypted so with this key: of pictures whose NAL units have lengths of
-    /// `length_size` bytes, or of sound.
-    pub(crate) fn new(protection: Protection, key: &ContentKey, length_size: Option<usize>) -> Self {
+    /// A decryptor of samples that are encrypted so with this key: of pictures whose NAL units are coded so and have lengths of
+    /// so many bytes, or of sound.
+    pub(crate) fn new(protection: Protection, key: &ContentKey, pictures: Option<(Coding, usize)>) -> Self {
         let mut found = Encryption::new(protection.scheme, Some(protection.key_id), protection.pattern);
         if let Vectors::Constant(vector) = protection.vectors {
             found.first_vector = vector.to_vec();
@@ -58,7 +59,7 @@ impl Decryptor {
         Self {
             protection,
             cipher: Cipher::new(&key.key),
-            length_size,
+            pictures,
             found,
             protected: Vec::new(),
             clear: Vec::new(),
@@ -80,8 +81,10 @@ impl Decryptor {
         self.protected.clear();
         entry.ranges(sample.len(), |range| self.protected.push(range))?;
         let protected: usize = self.protected.iter().map(Range::len).sum();
-        let is_exposed = match self.length_size {
-            Some(length_size) => exposure::of_picture(sample, length_size, &self.protected)?,
+        let is_exposed = match self.pictures {
+            Some((coding, length_size)) => {
+                exposure::of_picture(coding, sample, length_size, &self.protected)?
+            }
             None => protected != sample.len(),
         };
 
@@ -131,6 +134,7 @@ mod tests {
     use reelfarm_drm::{ContentKey, Secret, TitleKeys};
     use reelfarm_model::{KeyId, KeyUse};
 
+    use super::super::super::Codec;
     use super::super::super::movie::SampleDefaults;
     use super::super::auxiliary::Auxiliary;
     use super::*;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::ReadError;
-use super::super::nal::{is_slice, units_by_length};
+use super::super::nal::{Coding, units_by_length};
 
 /// The most bytes of a slice that may lie open. The length, the header of the NAL unit and that of the slice must, and
 /// the rest of their last block may; with the references and weights that encoders use they stay far below this.
@@ -15,6 +15,7 @@ pub(crate) const OPEN_SLICE: usize = 128;
 /// # Errors
 /// Where protection reaches into a NAL unit's length or header no player finds its way (ISO/IEC 23001-7 clause 9.5.2).
 pub(crate) fn of_picture(
+    coding: Coding,
     sample: &[u8],
     length_size: usize,
     protected: &[Range<usize>],
@@ -30,7 +31,7 @@ pub(crate) fn of_picture(
             }
             open -= range.len();
         }
-        is_exposed |= open > OPEN_SLICE && is_slice(&sample[unit]);
+        is_exposed |= open > OPEN_SLICE && coding.is_slice(&sample[unit]);
     }
     Ok(is_exposed)
 }
@@ -63,7 +64,7 @@ mod tests {
             (&[(100, size)], None),
         ] {
             let ranges: Vec<_> = protected.iter().map(|(start, end)| *start..*end).collect();
-            assert_eq!(of_picture(&sample(), 4, &ranges).ok(), expected, "{protected:?}");
+            assert_eq!(of_picture(Coding::Avc, &sample(), 4, &ranges).ok(), expected, "{protected:?}");
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::readback::encryption::Encryption;
 use crate::readback::encryption::auxiliary::Auxiliary;
 use crate::readback::encryption::decryptor::Decryptor;
 use crate::readback::movie::SampleDefaults;
-use crate::readback::nal::{Picture, units_by_length};
+use crate::readback::nal::{Coding, Picture, units_by_length};
 use crate::smooth::picture::Dependency;
 use crate::smooth::{encryption, moof};
 
@@ -54,11 +54,11 @@ impl<'a> Reader<'a> {
     /// A reader of fragments of this format, whose samples are decrypted with `key`; without one, they are taken as they
     /// stand.
     pub fn new(format: &'a Format, key: Option<&ContentKey>) -> Self {
-        let length_size = match format {
-            Format::Video { nal_length_size, .. } => Some(*nal_length_size),
+        let pictures = match format {
+            Format::Video { nal_length_size, .. } => Some((Coding::Avc, *nal_length_size)),
             Format::Audio { .. } => None,
         };
-        let decryptor = key.map(|key| Decryptor::new(encryption::protection(key.id), key, length_size));
+        let decryptor = key.map(|key| Decryptor::new(encryption::protection(key.id), key, pictures));
         Self { format, decryptor }
     }
 
@@ -150,7 +150,8 @@ fn whole_units(format: &Format, data: &[u8]) -> Result<(), ReadError> {
 fn content(format: &Format, data: &[u8], flags: u32, stated: Option<u8>) -> Result<(bool, u128), Malformed> {
     match format {
         Format::Video { nal_length_size, .. } => {
-            let picture = Picture::from_lengths(data, *nal_length_size).map_err(Malformed::at("mdat"))?;
+            let picture =
+                Picture::from_lengths(Coding::Avc, data, *nal_length_size).map_err(Malformed::at("mdat"))?;
             let dependency = Dependency::of_picture(data, *nal_length_size)?;
             if flags != dependency.to_flags() {
                 let reason = format!("flags {flags:#x} of a picture with {:#x}", dependency.to_flags());

@@ -225,3 +225,24 @@ fn a_picture_that_no_longer_decodes_has_its_chunk_tried_again_and_fails_the_titl
     assert_eq!(of_second[of_second.len() - 3..], ["failed"; 3], "{of_second:?}");
     assert!(bench.origin().join("film/index.json").exists(), "what was online stays");
 }
+
+/// Operators write over ladder files while films are being made.
+#[test]
+fn a_ladder_that_is_edited_while_a_title_runs_is_not_the_titles() {
+    let bench = bench(LADDER);
+    let mut running = bench.start(run("mp4-clr"));
+    crate::support::wait_until("it encodes", || !crate::support::media_processes(running.id()).is_empty());
+    fs_err::write(bench.path("chunks.toml"), LADDER.replace("crf = 28", "crf = 40")).unwrap();
+    assert!(running.wait().success(), "{}", running.log());
+    let status = bench.json(["status", "film", "--json"]);
+    let text = status["title"]["submission"]["ladder"]["text"].as_str().unwrap();
+    assert_eq!(text, LADDER);
+    let tasks = status["tasks"].as_array().unwrap().iter();
+    let crf: Vec<_> =
+        tasks.filter_map(|task| task["task"]["spec"]["rungs"][0]["rung"]["crf"].as_u64()).collect();
+    assert!(!crf.is_empty() && crf.iter().all(|crf| *crf == 28), "{crf:?}");
+    // Submitted once more, it has the ladder as it is now.
+    bench.json(run("mp4-clr"));
+    let status = bench.json(["status", "film", "--json"]);
+    assert!(status["title"]["submission"]["ladder"]["text"].as_str().unwrap().contains("crf = 40"));
+}

@@ -112,7 +112,8 @@ impl<'a> Builder<'a> {
         let chunks = chunks(video, &conclusion.decoding, ladder.chunk_seconds);
         // A rung is the same artifact whatever is encoded beside it: what goes first does not wait for the others.
         let mut artifacts = BTreeMap::new();
-        let first = self.goes_first(&rungs.iter().map(|rung| rung.height).collect::<Vec<_>>());
+        let pictures: Vec<_> = rungs.iter().map(|rung| (rung.height, rung.rung.codec)).collect();
+        let first = self.goes_first(&pictures);
         for of_first in [true, false] {
             let together = rungs.iter().zip(&first).filter(|(_, first)| **first == of_first);
             let together: Vec<RungSpec> = together.map(|(rung, _)| rung.clone()).collect();
@@ -180,11 +181,13 @@ impl<'a> Builder<'a> {
             .collect()
     }
 
-    /// Which of some pictures of these heights, from large to small, go first: all where nothing is said of that.
-    pub(super) fn goes_first(&self, heights: &[u32]) -> Vec<bool> {
+    /// Which of some pictures of these heights go first: all where nothing is said of that, and at any rate one that every
+    /// container carries.
+    pub(super) fn goes_first(&self, pictures: &[(u32, VideoCodec)]) -> Vec<bool> {
         let up_to = self.input.first.and_then(|first| first.up_to);
-        let smallest = heights.iter().min().copied().unwrap_or(0);
-        heights.iter().map(|height| up_to.is_none_or(|up_to| *height <= up_to.max(smallest))).collect()
+        let carried = pictures.iter().filter(|(_, codec)| codec.is_h264()).map(|(height, _)| *height);
+        let smallest = carried.min().unwrap_or(0);
+        pictures.iter().map(|(height, _)| up_to.is_none_or(|up_to| *height <= up_to.max(smallest))).collect()
     }
 
     pub(super) fn encode_audio(&mut self) -> Result<Vec<AudioRendition>, PlanError> {

@@ -71,8 +71,8 @@ impl Builder<'_> {
     }
 
     fn first_video(&self, video: &[VideoRendition]) -> Vec<VideoRendition> {
-        let heights: Vec<_> = video.iter().map(|rendition| rendition.height).collect();
-        let first = self.goes_first(&heights);
+        let pictures: Vec<_> = video.iter().map(|rendition| (rendition.height, rendition.codec)).collect();
+        let first = self.goes_first(&pictures);
         video.iter().zip(first).filter(|(_, first)| *first).map(|(rendition, _)| rendition.clone()).collect()
     }
 

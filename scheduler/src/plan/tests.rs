@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use reelfarm_model::ladder::{AudioRung, ChannelLayout, VideoCodec};
-use reelfarm_model::profile::{Container, MediaSetId};
+use reelfarm_model::profile::{Container, MediaFormat, MediaSetId};
 use reelfarm_model::qc::{AudioProgramme, AudioSource, Conclusion, VideoConclusion};
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::subtitles::SubtitlePurpose;
@@ -496,6 +496,18 @@ fn hevc_goes_into_fragmented_mp4_alone() {
     let after = keys(&world);
     let other: Vec<&String> = before.keys().filter(|name| before[*name] != after[*name]).collect();
     assert_eq!(other, ["240p-hevc"]);
+
+    // What goes first has a picture that every container carries, even where one of HEVC is smaller.
+    let small = Rung { codec: VideoCodec::Hevc, profile: "main".into(), ..rung("144p-hevc", 256, 144, 24) };
+    world.conclusion.rungs.push(small.name.clone());
+    world.ladder.rungs.push(small);
+    world.first = Some((vec!["ts-clr-2s".into()], Some(144)));
+    let graph = world.graph();
+    let packages = graph.nodes.iter().filter_map(|node| match &node.task.spec {
+        TaskSpec::Package(spec) if spec.format == MediaFormat::Ts => Some(spec.video.len()),
+        _ => None,
+    });
+    assert_eq!(packages.min(), Some(1));
 
     world.conclusion.rungs = vec!["240p-hevc".into()];
     assert!(matches!(world.try_graph(), Err(PlanError::NoRungCarried { .. })));

@@ -19,13 +19,13 @@ impl Dependency {
     /// Of the picture in a sample whose NAL units have lengths of `length_size` bytes before them: by its first slice,
     /// since all slices of the farm's pictures are of one type.
     pub(super) fn of_picture(sample: &[u8], length_size: usize) -> Result<Self, Malformed> {
+        let mut found = None;
+        // All of them, so that a wrong length behind the slice is no device's to find.
         for unit in nal::units_by_length(sample, length_size) {
             let unit = &sample[unit.map_err(Malformed::at("mdat"))?];
-            if let Some(found) = Self::of_slice(unit) {
-                return Ok(found);
-            }
+            found = found.or_else(|| Self::of_slice(unit));
         }
-        Err(Malformed::new("mdat", "a sample holds no slice of a picture"))
+        found.ok_or_else(|| Malformed::new("mdat", "a sample holds no slice of a picture"))
     }
 
     /// Of a NAL unit (ITU-T H.264 7.3.1), if it is a slice.
@@ -85,5 +85,7 @@ mod tests {
         {
             assert!(Dependency::of_picture(sample, 4).is_err(), "{sample:?}");
         }
+        let cut_behind_the_slice = b"\0\0\0\x02\x65\x88\0\0\0\x09\x41\x9A";
+        assert!(Dependency::of_picture(cut_behind_the_slice, 4).is_err());
     }
 }

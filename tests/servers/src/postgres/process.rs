@@ -69,7 +69,10 @@ impl Process {
         };
         let log = std::thread::spawn(read);
         if is_ready.await.is_err() {
-            drop(pipe);
+            // It has ended, and its folder is for another try.
+            if let Some(mut pipe) = pipe {
+                drop(pipe.write_all(b"keep\n"));
+            }
             shell.wait().map_err(PostgresError::io("wait for PostgreSQL's end"))?;
             let lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
             let said = Vec::from(lines.clone()).join("\n");

@@ -85,3 +85,15 @@ fn a_server_whose_test_is_killed_leaves_no_process_and_no_folder() {
     assert!(!folder.exists());
     assert_eq!(processes_with(folder.to_str().unwrap()), 0);
 }
+
+#[tokio::test]
+async fn a_port_that_somebody_else_has_is_no_end_of_its_folder() {
+    let mut server = Postgres::start_fast().await.unwrap();
+    server.stop().await.unwrap();
+    let taken = std::net::TcpListener::bind(("127.0.0.1", server.port)).unwrap();
+    assert!(server.launch().await.is_err());
+    assert!(server.socket_folder().exists());
+    drop(taken);
+    server.launch().await.unwrap();
+    assert_eq!(server.query("SELECT 1").await.unwrap(), [["1"]]);
+}

@@ -34,7 +34,7 @@ pub struct Plan {
     #[arg(long)]
     pub new_keys: bool,
     /// Content keys, for a title that gets its keys from such a file; without a farm behind the call.
-    #[arg(long, env = "REELFARM_KEYS", value_name = "FILE")]
+    #[arg(long, env = "REELFARM_KEYS_FILE", value_name = "FILE")]
     pub keys: Option<PathBuf>,
     /// Show the tasks that would run alone, each with what is other than it was.
     #[arg(long)]

@@ -47,7 +47,7 @@ pub struct Recode {
     #[arg(long)]
     pub dry_run: bool,
     /// Content keys for titles that got theirs from such a file; without a farm behind the call.
-    #[arg(long, env = "REELFARM_KEYS", value_name = "FILE")]
+    #[arg(long, env = "REELFARM_KEYS_FILE", value_name = "FILE")]
     pub keys: Option<PathBuf>,
     /// How many tasks of each pool at once; without a farm behind the call [default: what fits the processors].
     #[arg(long, env = "REELFARM_SLOTS", value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]

@@ -20,15 +20,23 @@ pub enum Recoding {
 }
 
 impl Recoding {
+    /// Whether a title is online, or was when it was recoded before.
+    pub fn is_open_to(title: &Title) -> bool {
+        match title.state {
+            TitleState::Withdrawing => false,
+            TitleState::Published => true,
+            _ => title.submission.facts.kind == ContentKind::Recode,
+        }
+    }
+
     /// That of a title with this ladder and by these tools.
     ///
     /// # Errors
     /// It is not online.
     pub fn of(title: Title, ladder: LadderText, tools: ToolVersions) -> Result<Self, Failure> {
-        use TitleState::{Checking, Preparing, Published, Review, Withdrawing};
+        use TitleState::{Checking, Preparing, Review};
         let submission = &title.submission;
-        let is_recode = submission.facts.kind == ContentKind::Recode;
-        if title.state == Withdrawing || (title.state != Published && !is_recode) {
+        if !Self::is_open_to(&title) {
             let what =
                 "recoded, which is for titles that are online; `reelfarm submit` with --ladder makes others";
             return Err(wrong_state(&title, what));

@@ -110,7 +110,6 @@ fn media() -> MediaProcess {
         executable: env!("CARGO_BIN_EXE_reelfarm").into(),
         hang_after: Duration::from_secs(60),
         memory_bytes: 32 << 30,
-        encode_threads: EncodeThreads::new(1, 1),
     }
 }
 
@@ -176,6 +175,7 @@ impl Farm {
                 broker: broker.clone(),
                 artifacts,
                 media: media(),
+                encode_threads: EncodeThreads::new(1, 1),
                 packager,
                 keys: KeyRing { master, given: None, server: None },
                 disk_floor: 0,

@@ -7,39 +7,8 @@ use serde_json::{Value, json};
 
 use crate::command_line::Person;
 use crate::farm::{Farm, Wish, problem};
+use crate::support::ladders::TWO_RUNGS as LADDER;
 use crate::support::{clips, describe, tree};
-
-const LADDER: &str = r#"
-name = "changing"
-description = "Two rungs."
-
-[[rung]]
-name = "360p"
-width = 640
-height = 360
-min_source_kbps = 100
-crf = 28
-maxrate_kbps = 800
-bufsize_kbps = 1600
-preset = "ultrafast"
-profile = "main"
-
-[[rung]]
-name = "240p"
-width = 426
-height = 240
-min_source_kbps = 50
-crf = 28
-maxrate_kbps = 400
-bufsize_kbps = 800
-preset = "ultrafast"
-profile = "main"
-
-[[audio]]
-name = "stereo"
-layout = "stereo"
-bitrate_kbps = 128
-"#;
 
 fn states(answer: &Value) -> Vec<(&str, &str)> {
     let titles = answer["titles"].as_array().unwrap().iter();

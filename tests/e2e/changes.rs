@@ -3,40 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
 
+use crate::support::ladders::TWO_RUNGS as LADDER;
 use crate::support::{Bench, clips, describe, media_processes, packager, tree, wait_until};
-
-const LADDER: &str = r#"
-name = "changing"
-description = "Two rungs, in chunks of four seconds."
-chunk_seconds = 4
-
-[[rung]]
-name = "360p"
-width = 640
-height = 360
-min_source_kbps = 100
-crf = 28
-maxrate_kbps = 800
-bufsize_kbps = 1600
-preset = "ultrafast"
-profile = "main"
-
-[[rung]]
-name = "240p"
-width = 426
-height = 240
-min_source_kbps = 50
-crf = 28
-maxrate_kbps = 400
-bufsize_kbps = 800
-preset = "ultrafast"
-profile = "main"
-
-[[audio]]
-name = "stereo"
-layout = "stereo"
-bitrate_kbps = 128
-"#;
 
 /// In clear and encrypted, by the packager, by FFmpeg and by our own engine.
 const PROFILES: &str = "dash-clr-2s,dash-wv-2s,od-clr-2s,mp4-clr";
@@ -279,4 +247,18 @@ fn a_recode_that_was_stopped_is_taken_up_by_the_same_command() {
     assert_eq!(made["titles"][0]["state"], "published", "{made}");
     let ran = ran(&before, &tasks(&bench, "film"));
     assert!(ran.contains("assemble-video 240p") && !ran.contains("assemble-video 360p"), "{ran:?}");
+
+    // One that cannot be recoded does not keep the others, and is not forgotten.
+    fs_err::write(bench.path("ladder.toml"), LADDER.replacen("maxrate_kbps = 400", "maxrate_kbps = 300", 1))
+        .unwrap();
+    let both = bench.output(["recode", "film", "nowhere", "--ladder", "ladder.toml", "--json"]);
+    assert_eq!(both.status.code(), Some(3), "{}", describe(&both));
+    let told: serde_json::Value = serde_json::from_slice(&both.stdout).unwrap();
+    let states: BTreeMap<_, _> = told["titles"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|title| (title["title"].as_str().unwrap(), title["state"].as_str().unwrap()))
+        .collect();
+    assert_eq!(states, BTreeMap::from([("film", "published"), ("nowhere", "refused")]));
 }

@@ -4,40 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::support::ladders::TWO_RUNGS as LADDER;
 use crate::support::{Bench, clips, tree};
-
-const LADDER: &str = r#"
-name = "chunks"
-description = "Two rungs, in chunks of four seconds."
-chunk_seconds = 4
-
-[[rung]]
-name = "360p"
-width = 640
-height = 360
-min_source_kbps = 100
-crf = 28
-maxrate_kbps = 800
-bufsize_kbps = 1600
-preset = "ultrafast"
-profile = "main"
-
-[[rung]]
-name = "240p"
-width = 426
-height = 240
-min_source_kbps = 50
-crf = 28
-maxrate_kbps = 400
-bufsize_kbps = 800
-preset = "ultrafast"
-profile = "main"
-
-[[audio]]
-name = "stereo"
-layout = "stereo"
-bitrate_kbps = 128
-"#;
 
 const FIRST: &str = "encode-video 0 to 4 s";
 const SECOND: &str = "encode-video 4 to 8 s";

@@ -4,6 +4,7 @@
 pub mod browser;
 pub mod canary;
 pub mod clips;
+pub mod ladders;
 pub mod players;
 pub mod server;
 

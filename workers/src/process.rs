@@ -13,8 +13,6 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio_util::codec::{FramedRead, LinesCodec};
 
-use crate::threads::EncodeThreads;
-
 /// The verb of our own executable that serves one request and ends.
 pub const MEDIA_CHILD_VERB: &str = "media-child";
 /// The verb of our own executable that puts a foreign program on the leash.
@@ -38,8 +36,6 @@ pub struct MediaProcess {
     pub hang_after: Duration,
     /// Address space that the process may take, in bytes; less where it reads what nobody has checked.
     pub memory_bytes: u64,
-    /// How many encoders each runs at once.
-    pub encode_threads: EncodeThreads,
 }
 
 impl MediaProcess {

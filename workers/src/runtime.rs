@@ -30,6 +30,7 @@ use crate::make::MakeArtifacts;
 use crate::process::MediaProcess;
 use crate::report;
 use crate::rest::Rest;
+use crate::threads::EncodeThreads;
 use crate::work::Work;
 
 /// What a worker of the farm needs to know.
@@ -44,6 +45,8 @@ pub struct Worker {
     pub artifacts: ArtifactStore,
     /// How media processes are started.
     pub media: MediaProcess,
+    /// How many encoders each of them runs at once.
+    pub encode_threads: EncodeThreads,
     /// The packager.
     pub packager: Packager,
     /// Who gives content keys, and what keeps them.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use reelfarm_media::child::Request;
 use reelfarm_model::{Code, Failure, Progress};
-use reelfarm_workers::{EncodeThreads, MediaProcess};
+use reelfarm_workers::MediaProcess;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
@@ -51,12 +51,7 @@ impl StandIn {
         let folder = tempfile::tempdir().unwrap();
         let own_id = format!("echo $$ > {}\n", folder.path().join("pid").display());
         fs_err::write(folder.path().join("script"), own_id + script).unwrap();
-        let process = MediaProcess {
-            executable: STAND_IN.1.clone(),
-            hang_after,
-            memory_bytes: 1 << 30,
-            encode_threads: EncodeThreads::new(1, 1),
-        };
+        let process = MediaProcess { executable: STAND_IN.1.clone(), hang_after, memory_bytes: 1 << 30 };
         Self { folder, process }
     }
 

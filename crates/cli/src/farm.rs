@@ -99,7 +99,8 @@ impl Farm {
             slots,
             broker,
             artifacts,
-            media: tools::media_process(encode_threads),
+            media: tools::media_process(),
+            encode_threads,
             packager,
             keys: keys.ring.clone(),
             // A task that finds no room fails and says so, where a worker that waited for room would wait for ever.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reelfarm_model::Failure;
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_packaging::shaka::Packager;
-use reelfarm_workers::{EncodeThreads, MediaProcess};
+use reelfarm_workers::MediaProcess;
 
 use crate::config::Project;
 
@@ -17,10 +17,10 @@ const MEDIA_MEMORY_BYTES: u64 = 32 << 30;
 const MEDIA_HANG: Duration = Duration::from_secs(120);
 
 /// The media process of this executable.
-pub fn media_process(encode_threads: EncodeThreads) -> MediaProcess {
+pub fn media_process() -> MediaProcess {
     // The link in /proc still leads to this very program after an upgrade has replaced the file.
     let executable = PathBuf::from("/proc/self/exe");
-    MediaProcess { executable, hang_after: MEDIA_HANG, memory_bytes: MEDIA_MEMORY_BYTES, encode_threads }
+    MediaProcess { executable, hang_after: MEDIA_HANG, memory_bytes: MEDIA_MEMORY_BYTES }
 }
 
 /// Shaka Packager as it is configured.
@@ -29,7 +29,7 @@ pub fn packager(project: &Project) -> Packager {
         .map(PathBuf::from)
         .or_else(|| project.packager.clone())
         .unwrap_or_else(|| PathBuf::from("packager"));
-    Packager::new(executable, media_process(EncodeThreads::new(1, 1)).launcher())
+    Packager::new(executable, media_process().launcher())
 }
 
 /// The versions of all tools.

@@ -17,7 +17,7 @@ pub(super) async fn run(execution: &Execution, spec: &EncodeVideoSpec) -> Result
         (execution.report)(progress);
     };
     let source = execution.source().await?;
-    let share = execution.worker.media.encode_threads.share(spec.chunk.is_some());
+    let share = execution.worker.encode_threads.share(spec.chunk.is_some());
     let request = Request::EncodeVideo {
         path: source.path.clone(),
         spec: spec.clone(),

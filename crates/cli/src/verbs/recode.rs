@@ -5,7 +5,7 @@
 
 mod tally;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use futures::{StreamExt as _, stream};
@@ -13,7 +13,7 @@ use reelfarm_api::{
     LadderRequest, ListQuery, PlanPreview, PlanRequest, RecodeRequest, TitlePage, TitleStatus,
 };
 use reelfarm_model::title::{LadderText, Submission};
-use reelfarm_model::{Code, ContentKind, Failure, Ladder, Pool, Title, TitleState};
+use reelfarm_model::{Code, Failure, Ladder, Pool, Title, TitleState};
 use reelfarm_scheduler::Recoding;
 use reelfarm_telemetry::metrics::Metrics;
 
@@ -77,6 +77,11 @@ async fn at_farm(verb: &Recode, client: &Client, printer: &Printer) -> Result<Ex
         ended = all_at_farm(verb, client, &ladder, &mut tally) => ended.map(|()| None),
         exit = signals.next() => Ok(Some(exit)),
     };
+    let ended = match ended {
+        // What was done is told; where nothing was, the failure alone is.
+        Err(failure) if tally.is_empty() => return Err(failure),
+        ended => ended,
+    };
     let exit = tally.end(&verb.ladder);
     match ended? {
         None => Ok(exit),
@@ -104,7 +109,7 @@ async fn all_at_farm(
     };
     for named in &verb.titles {
         let line = match client.get::<TitleStatus>(&["titles", named], &()).await {
-            Ok(status) if standing(&status.title) == Standing::Recodable => {
+            Ok(status) if Recoding::is_open_to(&status.title) => {
                 one_at_farm(verb, client, ladder, status.title).await?
             }
             Ok(_) => Line::refused(named, not_online(named)),
@@ -169,18 +174,18 @@ async fn here(verb: Recode, project: &Project, printer: &Printer) -> Result<Exit
     let mut tally = Tally::new(printer, verb.json.json);
     let planned = planned_here(&verb, &farm, &text, &ladder.name, &mut tally).await;
     farm.stop().await;
-    let Planned { submissions, refused } = planned?;
-    if verb.dry_run || submissions.is_empty() {
+    let planned = planned?;
+    if verb.dry_run || planned.iter().all(|title| title.submission.is_none()) {
+        planned.into_iter().for_each(|title| tally.take(title.line));
         return Ok(tally.end(&verb.ladder));
     }
-    make(&verb, project, submissions, refused, printer).await
+    make(&verb, project, planned, printer).await
 }
 
-/// What is to be submitted, and what cannot be.
-#[derive(Default)]
+/// What becomes of a title, with the submission by which it does; there is none where it cannot be recoded, or stays as it is.
 struct Planned {
-    submissions: Vec<Submission>,
-    refused: Vec<(Submission, Failure)>,
+    line: Line,
+    submission: Option<Submission>,
 }
 
 async fn planned_here(
@@ -189,48 +194,32 @@ async fn planned_here(
     ladder: &LadderText,
     name: &str,
     tally: &mut Tally<'_>,
-) -> Result<Planned, Failure> {
-    let titles = farm.store.titles().await?;
+) -> Result<Vec<Planned>, Failure> {
+    let mut titles = farm.store.titles().await?;
+    let mut planned = Vec::new();
     let chosen = if verb.titles.is_empty() {
         recodable(titles, name, tally)
     } else {
-        let is_named = |title: &&Title, named: &str| {
-            title.submission.title.as_str() == named && standing(title) == Standing::Recodable
-        };
-        for named in &verb.titles {
-            if !titles.iter().any(|title| is_named(&title, named)) {
-                tally.take(Line::refused(named, not_online(named)));
-            }
-        }
-        let is_chosen = |title: &&Title| verb.titles.iter().any(|named| is_named(title, named));
-        titles.iter().filter(is_chosen).cloned().collect()
+        titles.retain(|title| {
+            let is_named = verb.titles.iter().any(|named| named == title.submission.title.as_str());
+            is_named && Recoding::is_open_to(title)
+        });
+        let is_there =
+            |named: &&String| titles.iter().any(|title| title.submission.title.as_str() == **named);
+        let missing = verb.titles.iter().filter(|named| !is_there(named));
+        planned.extend(
+            missing.map(|named| Planned { line: Line::refused(named, not_online(named)), submission: None }),
+        );
+        titles
     };
-    let mut planned = Planned::default();
     for title in chosen {
-        let id = title.submission.title.to_string();
-        let submission = match Recoding::of(title.clone(), ladder.clone(), farm.tools.clone()) {
-            Ok(Recoding::Submit(submission)) => *submission,
-            Ok(Recoding::Stands(title)) => title.submission,
-            Err(failure) => {
-                tally.take(Line::refused(&id, failure));
-                continue;
-            }
+        let submission = match Recoding::of(title.clone(), ladder.clone(), farm.tools.clone())? {
+            Recoding::Submit(submission) => *submission,
+            Recoding::Stands(title) => title.submission,
         };
         let line = planned_line(&title, farm.handle.preview(submission.clone()).await, verb.dry_run);
-        match (line.state, &line.failure) {
-            (LineState::Refused, Some(failure)) => planned.refused.push((submission, failure.clone())),
-            (LineState::Unchanged, _) => {}
-            _ => planned.submissions.push(submission),
-        }
-        // What is made is told as it is made.
-        if verb.dry_run || matches!(line.state, LineState::Unchanged) {
-            tally.take(line);
-        }
-    }
-    if planned.submissions.is_empty() && !verb.dry_run {
-        for (submission, failure) in planned.refused.drain(..) {
-            tally.take(Line::refused(submission.title.as_str(), failure));
-        }
+        let stays = matches!(line.state, LineState::Unchanged | LineState::Refused);
+        planned.push(Planned { line, submission: (!stays).then_some(submission) });
     }
     Ok(planned)
 }
@@ -239,8 +228,7 @@ async fn planned_here(
 async fn make(
     verb: &Recode,
     project: &Project,
-    submissions: Vec<Submission>,
-    refused: Vec<(Submission, Failure)>,
+    planned: Vec<Planned>,
     printer: &Printer,
 ) -> Result<Exit, Failure> {
     let mut signals = listen()?;
@@ -250,11 +238,18 @@ async fn make(
     let (profiles, slots) = (super::profile_list(project)?, farm::slots(&Pool::ALL, verb.slots));
     let mut farm = Farm::start(&state, project, profiles, verb.keys.as_deref(), slots, metrics).await?;
     let mut watch = Watch::new(&farm, printer);
-    for (submission, failure) in refused {
-        watch.refuse(&submission.source.path, &submission.title, failure);
-    }
-    for submission in submissions {
-        watch.submit(&farm, submission.source.path.clone(), submission).await;
+    let mut outcomes = Vec::new();
+    for Planned { line, submission } in planned {
+        match (submission, line.failure) {
+            (Some(submission), _) => {
+                watch.submit(&farm, submission.source.path.clone(), submission).await;
+            }
+            (None, Some(failure)) => {
+                printer.failure(Some(&line.title), &failure);
+                outcomes.push(report::Outcome::refused(Path::new(""), Some(line.title), failure));
+            }
+            (None, None) => printer.line(&format!("{}: nothing would run", line.title)),
+        }
     }
     let mut end = watch.until_all_have_ended(&mut farm, &mut signals).await;
     if let End::Signal(_) = end {
@@ -264,7 +259,7 @@ async fn make(
         () = farm.stop() => {}
         exit = signals.next() => end = End::Signal(exit),
     }
-    let outcomes = watch.into_outcomes();
+    outcomes.extend(watch.into_outcomes());
     report::print(&outcomes, verb.json.json, verb.state.state.as_deref(), printer);
     let exit = outcomes.iter().map(report::Outcome::exit).fold(Exit::Done, Exit::worst);
     Ok(match end {
@@ -282,21 +277,6 @@ fn listen() -> Result<Signals, Failure> {
         .map_err(|error| Failure::new(Code::Internal, format!("signals cannot be received: {error}")))
 }
 
-/// Whether a title can be recoded.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    /// It is online, or was recoded and has not come to that.
-    Recodable,
-    /// It is not online.
-    NotOnline,
-}
-
-fn standing(title: &Title) -> Standing {
-    let was_online =
-        title.submission.facts.kind == ContentKind::Recode && title.state != TitleState::Withdrawing;
-    if title.state == TitleState::Published || was_online { Standing::Recodable } else { Standing::NotOnline }
-}
-
 /// Those of some titles that were made with a ladder of this name and can be recoded.
 fn recodable(titles: Vec<Title>, name: &str, tally: &mut Tally<'_>) -> Vec<Title> {
     let was_made_with = |title: &Title| {
@@ -304,7 +284,7 @@ fn recodable(titles: Vec<Title>, name: &str, tally: &mut Tally<'_>) -> Vec<Title
         Ladder::parse(file, text).is_ok_and(|ladder| ladder.name == name)
     };
     let (recodable, left): (Vec<_>, Vec<_>) =
-        titles.into_iter().filter(was_made_with).partition(|title| standing(title) == Standing::Recodable);
+        titles.into_iter().filter(was_made_with).partition(Recoding::is_open_to);
     left.into_iter().for_each(|title| tally.leave(title.submission.title));
     recodable
 }

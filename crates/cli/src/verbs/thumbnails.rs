@@ -7,7 +7,6 @@ use reelfarm_media::child::Request;
 use reelfarm_model::qc::QcReport;
 use reelfarm_model::{Code, Failure, Measurements};
 use reelfarm_qc::page::{PlacePicture, wanted};
-use reelfarm_workers::EncodeThreads;
 
 use crate::printer::Printer;
 use crate::tools;
@@ -33,7 +32,7 @@ async fn taken(
     let Some(wanted) = wanted(report, measurements) else { return Ok(Vec::new()) };
     let times = wanted.moments.iter().map(|moment| moment.container_s).collect();
     let request = Request::Thumbnails { path: film.to_owned(), stream: wanted.stream, times };
-    let answer = tools::media_process(EncodeThreads::new(1, 1)).run(&request, |_| {}).await?;
+    let answer = tools::media_process().run(&request, |_| {}).await?;
     let thumbnails: Vec<Option<Thumbnail>> = serde_json::from_value(answer)
         .map_err(|error| Failure::new(Code::Internal, format!("the thumbnails cannot be read: {error}")))?;
     let of_moments = wanted.moments.iter().zip(thumbnails);

@@ -13,6 +13,7 @@ use crate::MediaError;
 use crate::ffmpeg::codec::Encoder;
 use crate::ffmpeg::frame::share;
 use crate::ffmpeg::mp4::{IndexPlace, Mp4Writer};
+use crate::ffmpeg::options::Options;
 use crate::progress::Count;
 
 /// An encoder and an MP4 file.
@@ -58,6 +59,25 @@ impl Rate {
         }
         Self { most: most.round() as u64, buffer, filled: Some(extent.filled()) }
     }
+}
+
+/// What both encoders are told by FFmpeg's own names.
+pub(super) fn common_options(rung: &RungSpec, rate: &Rate) -> Options {
+    let settings = &rung.rung;
+    Options::new([
+        ("flags", "+cgop+bitexact+global_header"),
+        ("color_range", "tv"),
+        ("colorspace", "bt709"),
+        ("color_primaries", "bt709"),
+        ("color_trc", "bt709"),
+    ])
+    .with("preset", &settings.preset)
+    .with("profile", &settings.profile)
+    .with("crf", &settings.crf)
+    .with("maxrate", &rate.most)
+    .with("bufsize", &rate.buffer)
+    .with("g", &rung.gop_frames)
+    .with("keyint_min", &rung.gop_frames)
 }
 
 /// How a rung is encoded.

@@ -2,12 +2,11 @@
 
 use reelfarm_model::task::RungSpec;
 
-use super::rung::Rate;
+use super::rung::{Rate, common_options};
 use crate::ffmpeg::options::Options;
 
 /// All that shapes the bytes, besides the frames. `level` is ten times the level, where that is not x264's to choose.
 pub(super) fn options(rung: &RungSpec, rate: &Rate, level: Option<u8>) -> Options {
-    let settings = &rung.rung;
     let mut parameters = "lookahead-threads=1:cpu-independent=1".to_owned();
     if let Some(filled) = rate.filled {
         parameters.push_str(&format!(":vbv-init={filled}"));
@@ -15,26 +14,13 @@ pub(super) fn options(rung: &RungSpec, rate: &Rate, level: Option<u8>) -> Option
     if let Some(level) = level {
         parameters.push_str(&format!(":level={level}"));
     }
-    Options::new([
+    // In closed groups a forced I frame is an IDR. FFmpeg's forced-idr gives the same bytes; but then, with presets that have no
+    // mbtree, x264 warns at every group that it made the IDR an I frame, which it takes back later.
+    common_options(rung, rate)
         // One thread, and one of the lookahead's: with more, rate control depends on timing.
-        ("threads", "1"),
-        // In closed groups a forced I frame is an IDR. FFmpeg's forced-idr gives the same bytes; but then, with presets
-        // that have no mbtree, x264 warns at every group that it made the IDR an I frame, which it takes back later.
-        ("flags", "+cgop+bitexact+global_header"),
-        ("sc_threshold", "0"),
-        ("color_range", "tv"),
-        ("colorspace", "bt709"),
-        ("color_primaries", "bt709"),
-        ("color_trc", "bt709"),
-    ])
-    .with("x264-params", &parameters)
-    .with("preset", &settings.preset)
-    .with("profile", &settings.profile)
-    .with("crf", &settings.crf)
-    .with("maxrate", &rate.most)
-    .with("bufsize", &rate.buffer)
-    .with("g", &rung.gop_frames)
-    .with("keyint_min", &rung.gop_frames)
+        .with("threads", &1)
+        .with("sc_threshold", &0)
+        .with("x264-params", &parameters)
 }
 
 /// The level that x264 has chosen, times ten: of its sequence parameter set, the third byte. ITU-T H.264, 7.3.2.1.1.

@@ -2,12 +2,11 @@
 
 use reelfarm_model::task::RungSpec;
 
-use super::rung::Rate;
+use super::rung::{Rate, common_options};
 use crate::ffmpeg::options::Options;
 
 /// All that shapes the bytes, besides the frames. `level` is thirty times the level, where that is not x265's to choose.
 pub(super) fn options(rung: &RungSpec, rate: &Rate, level: Option<u8>) -> Options {
-    let settings = &rung.rung;
     let mut parameters = [
         // Otherwise it says on standard error what it was told; its description in the stream would name the processor.
         "log-level=error:info=0",
@@ -30,22 +29,7 @@ pub(super) fn options(rung: &RungSpec, rate: &Rate, level: Option<u8>) -> Option
         // It is told ten times the level.
         parameters.push_str(&format!(":level-idc={}", level / 3));
     }
-    Options::new([
-        ("flags", "+cgop+bitexact+global_header"),
-        ("forced-idr", "1"),
-        ("color_range", "tv"),
-        ("colorspace", "bt709"),
-        ("color_primaries", "bt709"),
-        ("color_trc", "bt709"),
-    ])
-    .with("x265-params", &parameters)
-    .with("preset", &settings.preset)
-    .with("profile", &settings.profile)
-    .with("crf", &settings.crf)
-    .with("maxrate", &rate.most)
-    .with("bufsize", &rate.buffer)
-    .with("g", &rung.gop_frames)
-    .with("keyint_min", &rung.gop_frames)
+    common_options(rung, rate).with("forced-idr", &1).with("x265-params", &parameters)
 }
 
 /// The level that x265 has chosen, times thirty: of the sequence parameter set, behind a byte, the profile, its compatibility

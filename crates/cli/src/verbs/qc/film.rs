@@ -5,7 +5,6 @@ use std::path::Path;
 use reelfarm_media::child::Request;
 use reelfarm_model::source::Fingerprint;
 use reelfarm_model::{Code, Failure, Measurements, SourceReference};
-use reelfarm_workers::EncodeThreads;
 use reelfarm_workers::fingerprint::fingerprint;
 use reelfarm_workers::source::source_reference;
 use tokio_util::sync::CancellationToken;
@@ -45,7 +44,7 @@ async fn look(file: &Path) -> Result<SourceReference, Failure> {
 
 async fn of(source: &SourceReference) -> Result<Measurements, Failure> {
     let request = Request::Measure { path: source.path.clone() };
-    let measured = tools::media_process(EncodeThreads::new(1, 1)).run(&request, |_| {}).await?;
+    let measured = tools::media_process().run(&request, |_| {}).await?;
     serde_json::from_value(measured)
         .map_err(|error| Failure::new(Code::Internal, format!("the measurements cannot be read: {error}")))
 }

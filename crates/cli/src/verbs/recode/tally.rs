@@ -124,6 +124,11 @@ impl<'a> Tally<'a> {
         self.left.push(title);
     }
 
+    /// Whether nothing became of any title so far.
+    pub fn is_empty(&self) -> bool {
+        self.unchanged + self.changed == 0 && self.exit == Exit::Done
+    }
+
     /// Tells what it came to. `ladder` is as it was asked for.
     pub fn end(self, ladder: &str) -> Exit {
         if self.json {

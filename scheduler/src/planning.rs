@@ -71,6 +71,7 @@ impl Scheduler {
             origin: &submission.origin,
             source,
             conclusion,
+            cue_points: &submission.cue_points,
             ladder,
             profiles: &profiles,
             first: (in_parts && !facts.first.is_empty()).then_some(first),
@@ -82,6 +83,7 @@ impl Scheduler {
         Graph::build(&input).map_err(|error| {
             let code = match error {
                 PlanError::NoEncoder { .. } => Code::LadderInvalid,
+                PlanError::CueBeyondEnd { .. } => Code::FactsContradict,
                 _ => Code::Internal,
             };
             Failure::new(code, error.to_string())

@@ -214,3 +214,78 @@ fn a_ladder_that_is_edited_while_a_title_runs_is_not_the_titles() {
     let status = bench.json(["status", "film", "--json"]);
     assert!(status["title"]["submission"]["ladder"]["text"].as_str().unwrap().contains("crf = 40"));
 }
+
+/// The times of key frames of a rung, as an independent reader finds them.
+fn key_frames(bench: &Bench, rung: &str) -> Vec<f64> {
+    let title = bench.origin().join("film");
+    let master = fs_err::read_to_string(title.join("ts-clr-2s/master.m3u8")).unwrap();
+    let playlist = master.lines().find(|line| line.ends_with(&format!("video-{rung}.m3u8"))).unwrap();
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-allowed_extensions", "ALL", "-select_streams", "v"])
+        .args(["-show_entries", "packet=pts_time,flags", "-of", "csv=p=0"])
+        .arg(title.join("ts-clr-2s").join(playlist))
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let keys: Vec<f64> = text
+        .lines()
+        .filter(|line| line.contains(",K"))
+        .map(|line| line.split(',').next().unwrap().parse().unwrap())
+        .collect();
+    keys.iter().map(|time| ((time - keys[0]) * 1000.0).round() / 1000.0).collect()
+}
+
+#[test]
+fn decoding_can_begin_at_cue_points_and_segments_stay_where_they_are() {
+    let bench = bench(LADDER);
+    let with = |cues: &[&'static str]| {
+        bench.json(run("ts-clr-2s,dash-clr-4s").iter().copied().chain(cues.iter().copied()))
+    };
+    with(&[]);
+    let grid: Vec<f64> = (0..7).map(|number| f64::from(number) * 2.0).collect();
+    assert_eq!(key_frames(&bench, "360p"), grid);
+    let before = bench.json(["status", "film", "--json"]);
+    let segments = |bench: &Bench| -> Vec<String> {
+        let files =
+            tree(&bench.origin()).into_keys().filter(|path| path.ends_with(".ts") || path.ends_with(".m4s"));
+        files.map(|path| path.rsplit('/').take(2).collect::<Vec<_>>().join(" ")).collect()
+    };
+    let cut = segments(&bench);
+
+    fs_err::write(bench.path("cues.txt"), "# of the film\nchapter@8\n\ncredits@12.52\n").unwrap();
+    let made = with(&["--cue", "break@0:00:05.200", "--cues", "cues.txt"]);
+    assert_eq!(made["titles"][0]["state"], "published", "{made}");
+    for rung in ["360p", "240p"] {
+        let mut expected = [&grid[..], &[5.2, 12.52]].concat();
+        expected.sort_by(f64::total_cmp);
+        assert_eq!(key_frames(&bench, rung), expected, "{rung}");
+    }
+    assert_eq!(segments(&bench), cut, "segments are cut where they were");
+    let cues = serde_json::json!([
+        { "at_ms": 5200, "purpose": "break" },
+        { "at_ms": 8000, "purpose": "chapter" },
+        { "at_ms": 12520, "purpose": "credits" },
+    ]);
+    assert_eq!(bench.index("film")["cue_points"], cues);
+    let keys = |status: &serde_json::Value, label: &str| {
+        let tasks = status["tasks"].as_array().unwrap().iter();
+        tasks
+            .filter(|task| task["label"] == label)
+            .map(|task| task["task"]["key"].clone())
+            .collect::<Vec<_>>()
+    };
+    let after = bench.json(["status", "film", "--json"]);
+    assert_eq!(keys(&after, FIRST), keys(&before, FIRST), "no cue point lies in it");
+    assert_ne!(keys(&after, SECOND), keys(&before, SECOND));
+
+    let output = bench.output(run("ts-clr-2s,dash-clr-4s").iter().copied().chain(["--cue", "break@13"]));
+    assert_eq!(output.status.code(), Some(2), "{}", crate::support::describe(&output));
+    let told = crate::support::describe(&output);
+    assert!(told.contains("break@0:00:13.000 lies beyond the film's end at 13.000 s"), "{told}");
+    fs_err::write(bench.path("cues.txt"), "scene@8\nscene at 9\n").unwrap();
+    let output = bench.output(run("ts-clr-2s,dash-clr-4s").iter().copied().chain(["--cues", "cues.txt"]));
+    let told = crate::support::describe(&output);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("cue points: cues.txt: line 2: a cue point is"), "{told}");
+    assert_eq!(bench.index("film")["cue_points"], cues, "what is online stays");
+}

@@ -343,6 +343,7 @@ mod tests {
                 qc_report: None,
                 protection: None,
                 facts: reelfarm_model::Facts::default(),
+                cue_points: Vec::new(),
                 origin: "/origin".into(),
                 tools: ToolVersions::default(),
             },

@@ -1,7 +1,7 @@
 //! What an operator submits.
 
 use reelfarm_model::subtitles::SubtitlePurpose;
-use reelfarm_model::{Checksum, Digest, Facts, QcReport, TitleId};
+use reelfarm_model::{Checksum, CuePoint, Digest, Facts, QcReport, TitleId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -45,6 +45,10 @@ pub struct SubmitRequest {
     /// What its order follows from: for what it is made, when it airs, whose it is.
     #[serde(default, skip_serializing_if = "Facts::is_default")]
     pub facts: Facts,
+    /// Where the film can be left and entered again: a group of pictures begins there, and `index.json` tells of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 1000)]
+    pub cue_points: Vec<CuePoint>,
     /// Let a title that has keys from elsewhere already have others, which makes its licences useless.
     #[serde(default)]
     pub new_keys: bool,

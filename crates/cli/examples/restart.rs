@@ -205,6 +205,7 @@ fn submission(number: usize) -> Result<Submission, Fault> {
         protection: None,
         rights: Default::default(),
         facts,
+        cue_points: Vec::new(),
         origin: "/origin".into(),
         tools: tools(),
     })

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use reelfarm_model::profile::DrmSystem;
-use reelfarm_model::{Checksum, Pool, RouteName, TitleState};
+use reelfarm_model::{Checksum, CuePoint, Pool, RouteName, TitleState};
 
 use crate::client::FarmArguments;
 use crate::distributed::{ArtifactArguments, BrokerArguments, DatabaseArguments};
@@ -139,6 +139,8 @@ pub struct Run {
     /// about these very bytes.
     #[arg(long, value_name = "REPORT")]
     pub qc_report: Option<PathBuf>,
+    #[command(flatten)]
+    pub cues: Cues,
     /// The only DRM systems that profiles may name, such as `widevine,playready` [default: all]. A title keeps this rule:
     /// later calls can narrow it.
     #[arg(long, env = "REELFARM_DRM", value_name = "SYSTEM,…", value_delimiter = ',', value_parser = drm_system)]
@@ -282,6 +284,18 @@ pub struct Checksums {
     /// Leave aside the checksums that lie beside films, without a look at them.
     #[arg(long, env = "REELFARM_NO_CHECKSUM")]
     pub no_checksum: bool,
+}
+
+/// The cue points of a film.
+#[derive(Clone, Debug, Args)]
+pub struct Cues {
+    /// Where the one FILE can be left and entered again, from its first frame on: break, credits, chapter or scene, @ and a time,
+    /// such as break@0:23:45.600. May be given several times.
+    #[arg(long, value_name = "PURPOSE@TIME")]
+    pub cue: Vec<CuePoint>,
+    /// A file of such cue points, one a line.
+    #[arg(long, value_name = "FILE")]
+    pub cues: Option<PathBuf>,
 }
 
 /// A DRM system by its name.

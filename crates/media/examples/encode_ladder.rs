@@ -150,7 +150,13 @@ fn video_spec(ladder: &Ladder, video: VideoConclusion) -> EncodeVideoSpec {
         let (width, height) = fit(rung, video.width, video.height)?;
         Some(RungSpec { width, height, gop_frames, rung: rung.clone() })
     });
-    EncodeVideoSpec { source: Digest::of(b""), rungs: rungs.collect(), video, chunk: None }
+    EncodeVideoSpec {
+        source: Digest::of(b""),
+        rungs: rungs.collect(),
+        video,
+        chunk: None,
+        cue_frames: Vec::new(),
+    }
 }
 
 fn audio_spec(ladder: &Ladder, video: &VideoConclusion) -> EncodeAudioSpec {

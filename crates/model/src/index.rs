@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cue::CuePoint;
 use crate::key::Digest;
 use crate::profile::{Container, DrmSystem, MediaSetId, Scheme};
 use crate::subtitles::SubtitlePurpose;
@@ -23,6 +24,9 @@ pub struct Index {
     /// Whether these profiles went first and the title's others follow: then their ladders may be short of the upper rungs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub more_follow: bool,
+    /// Where the title can be left and entered again, in order: decoding can begin there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cue_points: Vec<CuePoint>,
     /// Every file but this one, in the order of their paths.
     pub files: Vec<IndexFile>,
 }

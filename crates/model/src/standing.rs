@@ -95,6 +95,7 @@ mod tests {
             protection: key.map(protection),
             rights: Rights { systems: None, no_clear },
             facts: crate::Facts::default(),
+            cue_points: Vec::new(),
             origin: String::new(),
             tools: ToolVersions::default(),
         }

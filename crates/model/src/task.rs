@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::content_key::{KeyDivision, KeySource, KeyUris, KeyUse};
+use crate::cue::CuePoint;
 use crate::index::Version;
 use crate::key::{ArtifactKey, Digest, TaskKey, digest_of};
 use crate::ladder::{ChannelLayout, Rung, VideoCodec};
@@ -178,6 +179,10 @@ pub struct EncodeVideoSpec {
     /// The stretch to encode; all of the film where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chunk: Option<Chunk>,
+    /// The numbers of frames within it, counted from the film's first, at which a group of pictures begins besides those of the
+    /// grid; in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cue_frames: Vec<u64>,
 }
 
 impl EncodeVideoSpec {
@@ -394,6 +399,9 @@ pub struct PublishSpec {
     /// The ids of the tracks that were delivered and not made, because no profile of the title carries any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subtitles_left_out: Vec<String>,
+    /// Where the title can be left and entered again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cue_points: Vec<CuePoint>,
 }
 
 impl PublishSpec {

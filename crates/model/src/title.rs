@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::checksum::StatedChecksum;
 use crate::content_key::Protection;
+use crate::cue::CuePoint;
 use crate::facts::Facts;
 use crate::failure::Failure;
 use crate::key::Digest;
@@ -108,6 +109,9 @@ pub struct Submission {
     /// What its order follows from.
     #[serde(default, skip_serializing_if = "Facts::is_default")]
     pub facts: Facts,
+    /// Where it can be left and entered again, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cue_points: Vec<CuePoint>,
     /// The origin's URL or absolute path.
     pub origin: String,
     /// The tools of the farm when it was submitted: what it is planned with. After an upgrade the same submission is

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use reelfarm_api::{ChecksumRequest, LadderRequest, SubmitRequest};
+use reelfarm_model::cue;
 use reelfarm_model::profile::DrmSystem;
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::title::{LadderText, Submission, SubtitleFile};
@@ -126,6 +127,8 @@ impl Intake {
             qc_report,
             protection,
             rights,
+            cue_points: cue::in_order(request.cue_points.iter().copied())
+                .map_err(|error| Failure::new(Code::RequestInvalid, error.to_string()))?,
             origin: self.origin.clone(),
             tools: self.tools.clone(),
         })

@@ -109,6 +109,7 @@ impl<'a> Builder<'a> {
                 height: video.height,
             });
         }
+        let cues = self.cue_frames()?;
         let chunks = chunks(video, &conclusion.decoding, ladder.chunk_seconds);
         // A rung is the same artifact whatever is encoded beside it: what goes first does not wait for the others.
         let mut artifacts = BTreeMap::new();
@@ -118,7 +119,7 @@ impl<'a> Builder<'a> {
             let together = rungs.iter().zip(&first).filter(|(_, first)| **first == of_first);
             let together: Vec<RungSpec> = together.map(|(rung, _)| rung.clone()).collect();
             if !together.is_empty() {
-                artifacts.extend(self.encode_rungs(source, video, &chunks, &together)?);
+                artifacts.extend(self.encode_rungs(source, video, &chunks, &cues, &together)?);
             }
         }
         rungs
@@ -148,10 +149,15 @@ impl<'a> Builder<'a> {
         source: Digest,
         video: &VideoConclusion,
         chunks: &[Chunk],
+        cues: &BTreeSet<u64>,
         rungs: &[RungSpec],
     ) -> Result<BTreeMap<String, ArtifactKey>, PlanError> {
         let mut encode = |chunk: Option<Chunk>| {
-            let spec = EncodeVideoSpec { source, video: video.clone(), rungs: rungs.to_vec(), chunk };
+            let frames =
+                chunk.map_or(0..u64::MAX, |chunk| chunk.first_frame..chunk.first_frame + chunk.frame_count);
+            let cue_frames = cues.range(frames).copied().collect();
+            let spec =
+                EncodeVideoSpec { source, video: video.clone(), rungs: rungs.to_vec(), chunk, cue_frames };
             self.add(TaskSpec::EncodeVideo(spec), BTreeSet::new())
         };
         let named = |task: &Task, rung: &RungSpec| {
@@ -179,6 +185,24 @@ impl<'a> Builder<'a> {
                 named(&self.add(TaskSpec::AssembleVideo(spec), BTreeSet::new()), rung)
             })
             .collect()
+    }
+
+    /// The frames of cue points that the grid does not have.
+    fn cue_frames(&self) -> Result<BTreeSet<u64>, PlanError> {
+        let PlanInput { title, conclusion, cue_points, .. } = self.input;
+        let video = &conclusion.video;
+        let frames = cue_points.iter().map(|cue| {
+            let frame = cue.frame(video.frame_rate);
+            if frame >= video.frame_count {
+                let seconds = video.frame_count as f64 / f64::from(video.frame_rate.max(1));
+                return Err(PlanError::CueBeyondEnd { title: title.clone(), cue: *cue, seconds });
+            }
+            Ok(frame)
+        });
+        let group = u64::from((video.frame_rate * GOP_SECONDS).max(1));
+        let mut frames: BTreeSet<u64> = frames.collect::<Result<_, _>>()?;
+        frames.retain(|frame| !frame.is_multiple_of(group));
+        Ok(frames)
     }
 
     /// Which of some pictures of these heights go first: all where nothing is said of that, and at any rate one that every

@@ -7,8 +7,8 @@ use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::task::{FingerprintSpec, QcSpec, WithdrawSpec};
 use reelfarm_model::title::{Submission, SubtitleFile};
 use reelfarm_model::{
-    ArtifactKey, Digest, Ladder, Profile, Protection, SourceReference, Task, TaskKey, TaskSpec, Title,
-    TitleId,
+    ArtifactKey, CuePoint, Digest, Ladder, Profile, Protection, SourceReference, Task, TaskKey, TaskSpec,
+    Title, TitleId,
 };
 
 use super::builder::Builder;
@@ -24,6 +24,8 @@ pub struct PlanInput<'a> {
     pub source: Digest,
     /// What QC concluded.
     pub conclusion: &'a Conclusion,
+    /// Where the film can be left and entered again.
+    pub cue_points: &'a [CuePoint],
     /// The ladder.
     pub ladder: &'a Ladder,
     /// The profiles to make.
@@ -79,6 +81,19 @@ pub enum PlanError {
         width: u32,
         /// Height of the picture.
         height: u32,
+    },
+    /// A cue point is no place in the film.
+    #[error(
+        "title {title}: the cue point {cue} lies beyond the film's end at {seconds:.3} s; times count from the film's first frame, \
+         whatever its time code: submit the title again with cue points within it"
+    )]
+    CueBeyondEnd {
+        /// The title.
+        title: TitleId,
+        /// The cue point.
+        cue: CuePoint,
+        /// How long the film is.
+        seconds: f64,
     },
     /// The farm cannot encode a rung.
     #[error(

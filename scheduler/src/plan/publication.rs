@@ -118,6 +118,7 @@ impl Builder<'_> {
             kept: Vec::new(),
             subtitles,
             subtitles_left_out: left_out.iter().map(id).collect(),
+            cue_points: self.input.cue_points.to_vec(),
         })
     }
 

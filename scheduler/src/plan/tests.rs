@@ -3,15 +3,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use reelfarm_model::ladder::{AudioRung, ChannelLayout, VideoCodec};
 use reelfarm_model::profile::{Container, MediaFormat, MediaSetId};
-use reelfarm_model::qc::{AudioProgramme, AudioSource, Conclusion, VideoConclusion};
+use reelfarm_model::qc::{AudioProgramme, AudioSource, Conclusion, KeyFrameRun, VideoConclusion};
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::subtitles::SubtitlePurpose;
 use reelfarm_model::title::SubtitleFile;
 use reelfarm_model::{
-    ArtifactKey, Digest, Ladder, Profile, Rung, SourceReference, TaskKind, TaskSpec, TitleId,
+    ArtifactKey, CuePoint, CuePurpose, Digest, Ladder, Profile, Rung, SourceReference, TaskKey, TaskKind,
+    TaskSpec, TitleId,
 };
 
-use super::{Facts, First, Graph, PlanError, PlanInput, Reduction};
+use super::{Facts, First, Graph, Node, PlanError, PlanInput, Reduction};
 
 mod chunked;
 mod first;
@@ -23,6 +24,7 @@ struct World {
     profiles: Vec<Profile>,
     subtitles: Vec<(SubtitleFile, Digest)>,
     tools: ToolVersions,
+    cue_points: Vec<CuePoint>,
     /// The profiles that go first, and the largest picture of those.
     first: Option<(Vec<String>, Option<u32>)>,
 }
@@ -107,6 +109,7 @@ fn world() -> World {
             ("x264".into(), "164".into()),
             ("packager".into(), "3.8.0".into()),
         ])),
+        cue_points: Vec::new(),
         first: None,
     }
 }
@@ -118,6 +121,7 @@ impl World {
 
     fn try_graph(&self) -> Result<Graph, PlanError> {
         Graph::build(&PlanInput {
+            cue_points: &self.cue_points,
             title: &self.title,
             origin: "/origin",
             source: Digest::of(b"source"),
@@ -511,4 +515,44 @@ fn hevc_goes_into_fragmented_mp4_alone() {
 
     world.conclusion.rungs = vec!["240p-hevc".into()];
     assert!(matches!(world.try_graph(), Err(PlanError::NoRungCarried { .. })));
+}
+
+#[test]
+fn a_cue_point_changes_the_chunk_that_it_lies_in_and_no_other() {
+    let mut world = world();
+    world.conclusion.video.frame_rate = 25;
+    world.conclusion.video.frame_count = 25 * 60;
+    world.conclusion.decoding.film_start_us = Some(0);
+    world.conclusion.decoding.key_frames = vec![KeyFrameRun { first: 0, distance: 25, count: 60 }];
+    world.ladder.chunk_seconds = Some(20);
+    let encodes = |world: &World| -> Vec<(Vec<u64>, TaskKey)> {
+        let graph = world.graph();
+        let encode = |node: &Node| match &node.task.spec {
+            TaskSpec::EncodeVideo(spec) => Some((spec.cue_frames.clone(), node.task.key)),
+            _ => None,
+        };
+        graph.nodes.iter().filter_map(encode).collect()
+    };
+    let before = encodes(&world);
+    assert_eq!(before.len(), 3);
+    let cue = |at_ms, purpose| CuePoint { at_ms, purpose };
+    // In the second chunk, twice the same, and on the grid.
+    world.cue_points = vec![
+        cue(20_000, CuePurpose::Chapter),
+        cue(23_200, CuePurpose::Break),
+        cue(23_210, CuePurpose::Chapter),
+        cue(40_000, CuePurpose::Credits),
+    ];
+    let after = encodes(&world);
+    let frames: Vec<_> = after.iter().map(|(frames, _)| frames.clone()).collect();
+    assert_eq!(frames, [vec![], vec![580], vec![]]);
+    assert_eq!((after[0].1, after[2].1), (before[0].1, before[2].1));
+    assert_ne!(after[1].1, before[1].1);
+    let goal = world.graph().goal().unwrap().task.clone();
+    let TaskSpec::Publish(spec) = goal.spec else { panic!("a goal") };
+    assert_eq!(spec.cue_points, world.cue_points);
+
+    world.cue_points = vec![cue(60_000, CuePurpose::Break)];
+    let error = world.try_graph().unwrap_err().to_string();
+    assert!(error.contains("break@0:01:00.000 lies beyond the film's end at 60.000 s"), "{error}");
 }

@@ -390,6 +390,7 @@ pub(super) fn submission_in(folder: &Path, name: &str) -> Submission {
         protection: None,
         rights: Default::default(),
         facts: Default::default(),
+        cue_points: Vec::new(),
         origin: folder.join("origin").to_string_lossy().into_owned(),
         tools: ToolVersions::default().with_recipes(),
     }

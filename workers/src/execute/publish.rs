@@ -65,6 +65,7 @@ fn index(title: &TitleId, spec: &PublishSpec, files: Vec<IndexFile>) -> Index {
         source: spec.source,
         profiles,
         more_follow: spec.more_follow,
+        cue_points: spec.cue_points.clone(),
         files,
     }
 }
@@ -133,6 +134,7 @@ mod tests {
             kept: Vec::new(),
             subtitles: Vec::new(),
             subtitles_left_out: Vec::new(),
+            cue_points: Vec::new(),
         };
         assert_eq!(notes(&spec.profiles[0], &spec), Vec::<String>::new());
         spec.subtitles_left_out = vec!["subtitles-de".to_owned(), "subtitles-en".to_owned()];

@@ -140,6 +140,7 @@ mod tests {
             source: reelfarm_model::Digest::of(b"source"),
             profiles: Vec::new(),
             more_follow: false,
+            cue_points: Vec::new(),
             files: files.iter().map(file).collect(),
         }
     }

@@ -76,7 +76,15 @@ pub(crate) fn files_below(folder: &Path) -> Vec<String> {
 pub(crate) fn index(title: &TitleId, mut files: Vec<IndexFile>) -> Index {
     files.sort();
     let source = Digest::of(b"source");
-    Index { schema: 1, title: title.clone(), source, profiles: Vec::new(), more_follow: false, files }
+    Index {
+        schema: 1,
+        title: title.clone(),
+        source,
+        profiles: Vec::new(),
+        more_follow: false,
+        cue_points: Vec::new(),
+        files,
+    }
 }
 
 pub(crate) fn index_file(path: &str, content: &[u8]) -> IndexFile {

@@ -50,6 +50,7 @@ pub(crate) async fn plan(store: &dyn Store, count: usize, state: &Path) -> Resul
             origin: &submission.origin,
             source,
             conclusion: &conclusion(&ladder),
+            cue_points: &[],
             ladder: &ladder,
             profiles: list.all(),
             first: None,
@@ -154,6 +155,7 @@ fn submission(title: &str, state: &Path) -> Result<Submission, Fault> {
         }),
         rights: Default::default(),
         facts: Default::default(),
+        cue_points: Vec::new(),
         origin: state.join("origin").to_string_lossy().into_owned(),
         tools: tools(),
     })

@@ -3,14 +3,17 @@
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use reelfarm_model::cue::{self, CuePoint};
 use reelfarm_model::{Code, Failure, QcReport, StatedChecksum};
 use reelfarm_qc::external::{self, ExternalReportError, LARGEST};
 use reelfarm_scheduler::external_report_invalid;
 
-use crate::arguments::Checksums;
+use crate::arguments::{Checksums, Cues};
 use crate::printer::Printer;
 use crate::side_files;
 
+/// More than any file of cue points has.
+const MOST_CUE_BYTES: u64 = 1 << 20;
 /// Where a checksum is stated that the command line names.
 const NAMED: &str = "--checksum";
 
@@ -18,13 +21,19 @@ const NAMED: &str = "--checksum";
 ///
 /// # Errors
 /// It is said of several files.
-pub fn is_of_one_file(files: usize, wanted: &Checksums, qc_report: Option<&Path>) -> Result<(), Failure> {
-    let flag = match (wanted.checksum.is_empty(), qc_report) {
-        (false, _) => NAMED,
-        (true, Some(_)) => "--qc-report",
-        (true, None) => return Ok(()),
-    };
-    if files > 1 {
+pub fn is_of_one_file(
+    files: usize,
+    wanted: &Checksums,
+    qc_report: Option<&Path>,
+    cues: &Cues,
+) -> Result<(), Failure> {
+    let said = [
+        (!wanted.checksum.is_empty(), NAMED),
+        (qc_report.is_some(), "--qc-report"),
+        (!cues.cue.is_empty(), "--cue"),
+        (cues.cues.is_some(), "--cues"),
+    ];
+    if let Some((_, flag)) = said.into_iter().find(|(is_said, _)| *is_said && files > 1) {
         let message = format!("{flag} is of one file, and there are several; name them one by one");
         return Err(Failure::new(Code::SettingsInvalid, message));
     }
@@ -49,6 +58,30 @@ pub fn say(title: &str, stated: &[StatedChecksum], printer: &Printer) {
     for StatedChecksum { checksum, stated_in } in stated {
         printer.line(&format!("{title}: {} checksum from {stated_in}", checksum.algorithm().as_str()));
     }
+}
+
+/// All cue points that are said of a film, in order, each once. It blocks.
+///
+/// # Errors
+/// Their file is not there or can't be read, or a line of it is no cue point.
+pub fn cue_points(wanted: &Cues) -> Result<Vec<CuePoint>, Failure> {
+    let mut all = wanted.cue.clone();
+    let refused = |message: String| Failure::new(Code::SettingsInvalid, message);
+    if let Some(path) = &wanted.cues {
+        let refused = |message: String| refused(format!("cue points: {}: {message}", path.display()));
+        let mut text = String::new();
+        let read =
+            fs_err::File::open(path).and_then(|file| file.take(MOST_CUE_BYTES).read_to_string(&mut text));
+        read.map_err(|error| refused(error.to_string()))?;
+        for (line, number) in text.lines().zip(1..) {
+            let line = line.trim();
+            if !line.is_empty() && !line.starts_with('#') {
+                let cue = line.parse().map_err(|error| refused(format!("line {number}: {error}")))?;
+                all.push(cue);
+            }
+        }
+    }
+    cue::in_order(all).map_err(|error| refused(error.to_string()))
 }
 
 /// Reads a QC report that was made elsewhere. It blocks.

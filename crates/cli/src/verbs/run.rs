@@ -7,8 +7,8 @@ use reelfarm_artifacts::Origin;
 use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::title::{LadderText, Submission, SubtitleFile};
 use reelfarm_model::{
-    Code, Facts, Failure, Ladder, Pool, Profile, QcReport, SourceReference, StatedChecksum, Title, TitleId,
-    TitleState,
+    Code, CuePoint, Facts, Failure, Ladder, Pool, Profile, QcReport, SourceReference, StatedChecksum, Title,
+    TitleId, TitleState,
 };
 use reelfarm_packaging::profiles::ProfileList;
 use reelfarm_priority::Rules;
@@ -42,6 +42,7 @@ struct Wish {
     audio_language: Option<String>,
     qc_report: Option<Box<QcReport>>,
     facts: Facts,
+    cue_points: Vec<CuePoint>,
     order: Rules,
     origin: String,
 }
@@ -84,6 +85,7 @@ impl Wish {
             protection,
             rights,
             facts,
+            cue_points: self.cue_points.clone(),
             origin: self.origin.clone(),
             tools: farm.tools.clone(),
         })
@@ -154,7 +156,7 @@ pub async fn run(verb: Run, printer: &Printer) -> Result<Exit, Failure> {
 }
 
 fn wish(verb: &Run, project: &Project) -> Result<Wish, Failure> {
-    delivered::is_of_one_file(verb.files.len(), &verb.checksums, verb.qc_report.as_deref())?;
+    delivered::is_of_one_file(verb.files.len(), &verb.checksums, verb.qc_report.as_deref(), &verb.cues)?;
     let (ladder, parsed) = project.ladder(verb.ladder.as_deref())?;
     let qc_report = verb.qc_report.as_deref().map(|path| qc_report(path, &parsed)).transpose()?;
     let all = || vec!["all".to_owned()];
@@ -182,6 +184,7 @@ fn wish(verb: &Run, project: &Project) -> Result<Wish, Failure> {
         audio_language: super::audio_language(verb.audio_lang.as_deref(), project)?,
         qc_report,
         facts: verb.facts.facts(),
+        cue_points: delivered::cue_points(&verb.cues)?,
         order: project.order_rules()?,
         origin: project.origin(verb.origin.as_deref())?,
     })

@@ -9,14 +9,14 @@ use reelfarm_api::{
     ChecksumRequest, IDEMPOTENCY_KEY, LadderRequest, SourceRequest, SubmitRequest, SubtitlesRequest,
 };
 use reelfarm_model::title::SubtitleFile;
-use reelfarm_model::{Code, Failure, QcReport, StatedChecksum, Title, TitleId};
+use reelfarm_model::{Code, CuePoint, Failure, QcReport, StatedChecksum, Title, TitleId};
 use reelfarm_scheduler::facts::as_line;
 use reelfarm_workers::source::source_reference;
 
 use super::delivered;
 use super::facts::FactsArguments;
 use super::report::{self, Outcome};
-use crate::arguments::{Checksums, Json, Subtitles};
+use crate::arguments::{Checksums, Cues, Json, Subtitles};
 use crate::client::{Client, FarmArguments, follow, is_passing};
 use crate::config::Project;
 use crate::exit::Exit;
@@ -64,6 +64,8 @@ pub struct Submit {
     #[arg(long, value_name = "REPORT")]
     pub qc_report: Option<PathBuf>,
     #[command(flatten)]
+    pub cues: Cues,
+    #[command(flatten)]
     pub facts: FactsArguments,
     /// Let titles that have keys already have others, which makes their licences useless.
     #[arg(long)]
@@ -94,8 +96,9 @@ pub async fn run(verb: Submit, printer: &Printer) -> Result<Exit, Failure> {
             "--title names one file's title; there are several files",
         ));
     }
-    delivered::is_of_one_file(verb.files.len(), &verb.checksums, verb.qc_report.as_deref())?;
+    delivered::is_of_one_file(verb.files.len(), &verb.checksums, verb.qc_report.as_deref(), &verb.cues)?;
     let qc_report = verb.qc_report.as_deref().map(delivered::external_report).transpose()?.map(Box::new);
+    let cue_points = delivered::cue_points(&verb.cues)?;
     let ladder = verb.ladder.as_deref().map(ladder).transpose()?;
     let mut signals = Signals::listen()
         .map_err(|error| Failure::new(Code::Internal, format!("signals cannot be received: {error}")))?;
@@ -105,7 +108,12 @@ pub async fn run(verb: Submit, printer: &Printer) -> Result<Exit, Failure> {
         let title = name(&verb, file);
         let submitted = async {
             let title = title.clone()?;
-            let asked = Asked { title, ladder: ladder.clone(), qc_report: qc_report.clone() };
+            let asked = Asked {
+                title,
+                ladder: ladder.clone(),
+                qc_report: qc_report.clone(),
+                cue_points: cue_points.clone(),
+            };
             submit(&client, &verb, file, asked, printer).await
         };
         let submitted = tokio::select! {
@@ -175,6 +183,7 @@ struct Asked {
     title: TitleId,
     ladder: Option<LadderRequest>,
     qc_report: Option<Box<QcReport>>,
+    cue_points: Vec<CuePoint>,
 }
 
 async fn submit(
@@ -184,7 +193,7 @@ async fn submit(
     asked: Asked,
     printer: &Printer,
 ) -> Result<Title, Failure> {
-    let Asked { title, ladder, qc_report } = asked;
+    let Asked { title, ladder, qc_report, cue_points } = asked;
     // A checksum that cannot be read is refused before anything is sent.
     let checksums = checksums(verb, file, title.as_str(), printer).await?;
     let source = match file {
@@ -218,6 +227,7 @@ async fn submit(
         drm: verb.drm.clone(),
         no_clear: verb.no_clear,
         facts: verb.facts.facts(),
+        cue_points,
         new_keys: verb.new_keys,
         new_rights: verb.new_rights,
     };

@@ -1,5 +1,6 @@
 //! Rungs that are encoded in turn.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use reelfarm_model::task::{EncodeVideoSpec, RungSpec};
@@ -28,6 +29,9 @@ impl Lane {
         packets: &[Count],
         most: usize,
     ) -> Result<Vec<Self>, MediaError> {
+        let first_frame = spec.chunk.map_or(0, |chunk| chunk.first_frame);
+        let own = spec.cue_frames.iter().filter_map(|frame| frame.checked_sub(first_frame));
+        let cues: BTreeSet<i64> = own.filter_map(|frame| i64::try_from(frame).ok()).collect();
         let mut rungs = spec.rungs.iter().zip(outputs).zip(packets);
         share_out(&spec.rungs, most)
             .into_iter()
@@ -39,6 +43,7 @@ impl Lane {
                     lane.encoders.push(RungEncoder::create(
                         rung,
                         frame_rate,
+                        cues.clone(),
                         extent,
                         output,
                         packets.clone(),

@@ -1,5 +1,6 @@
 //! One rung's encoder and its file.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use ffmpeg_next::format::Pixel;
@@ -25,6 +26,8 @@ pub(super) struct RungEncoder {
     track: usize,
     time_base: Rational,
     gop_frames: i64,
+    /// Frames at which a group begins besides.
+    cues: BTreeSet<i64>,
     packets: Count,
     /// Of a chunk.
     bucket: Option<Bucket>,
@@ -132,9 +135,11 @@ const SAVED_BY_LEAD_IN: f64 = 0.06;
 
 impl RungEncoder {
     /// Opens the encoder and creates the file. The packets written are counted in `packets`.
+    /// Groups begin at `cues` too, by their numbers in what is encoded.
     pub(super) fn create(
         rung: &RungSpec,
         frame_rate: u32,
+        cues: BTreeSet<i64>,
         extent: Extent,
         output: &Path,
         packets: Count,
@@ -175,6 +180,7 @@ impl RungEncoder {
             track,
             time_base,
             gop_frames: i64::from(rung.gop_frames),
+            cues,
             packets,
             lead_in: extent.leads_in().then(Vec::new),
             led_in: 0,
@@ -205,7 +211,8 @@ impl RungEncoder {
     }
 
     fn encode_next(&mut self, frame: &mut frame::Video) -> Result<(), MediaError> {
-        let starts_gop = frame.pts().is_some_and(|number| number % self.gop_frames == 0);
+        let starts_gop =
+            frame.pts().is_some_and(|number| number % self.gop_frames == 0 || self.cues.contains(&number));
         let counted = frame.pts().map(|number| number + self.led_in);
         frame.set_pts(counted);
         frame.set_kind(if starts_gop { picture::Type::I } else { picture::Type::None });

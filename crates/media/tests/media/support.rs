@@ -120,7 +120,7 @@ pub(crate) fn rung(frame_rate: u32, width: u32, height: u32) -> RungSpec {
 
 /// A specification of these rungs.
 pub(crate) fn video_spec(video: VideoConclusion, rungs: Vec<RungSpec>) -> EncodeVideoSpec {
-    EncodeVideoSpec { source: Digest::of(b"source"), video, rungs, chunk: None }
+    EncodeVideoSpec { source: Digest::of(b"source"), video, rungs, chunk: None, cue_frames: Vec::new() }
 }
 
 /// Encodes one rung and gives its file.

@@ -36,6 +36,7 @@ impl TaskSpec {
             },
             Self::Manifest(_) => &[T::MANIFEST_RECIPE],
             Self::Verify(_) => &[T::VERIFY_RECIPE],
+            Self::Publish(spec) if !spec.cue_points.is_empty() => &[T::PUBLISH_RECIPE, T::CUE_RECIPE],
             Self::Upload(_) | Self::Publish(_) => &[T::PUBLISH_RECIPE],
             Self::Withdraw(_) => &[],
         };
@@ -77,6 +78,7 @@ fn encode_tools(spec: &EncodeVideoSpec, codec: VideoCodec) -> Vec<&'static str> 
     let mut tools = vec![T::FFMPEG, encoder, T::ZIMG, T::ENCODE_RECIPE];
     // An older worker would pass over the chunk without a word: it lacks this recipe.
     tools.extend(spec.chunk.map(|_| T::ASSEMBLE_RECIPE));
+    tools.extend((!spec.cue_frames.is_empty()).then_some(T::CUE_RECIPE));
     tools
 }
 
@@ -90,6 +92,10 @@ fn video_output(spec: &EncodeVideoSpec, rung: &RungSpec, tools: &ToolVersions) -
             let frames = (chunk.first_frame, chunk.frame_count, chunk.decoding.film_start_us);
             digest_of("video-chunk", &(frames, material))
         }
+    };
+    let digest = match spec.cue_frames.as_slice() {
+        [] => digest,
+        frames => digest_of("video-with-cues", &(digest, frames)),
     };
     TaskOutput { name: rung.rung.name.clone(), key: ArtifactKey(digest) }
 }

@@ -41,6 +41,7 @@ pub fn submission(name: &str, variant: u32) -> Submission {
         protection: None,
         rights: Rights::default(),
         facts: Facts::default(),
+        cue_points: Vec::new(),
         origin: "/origin".to_owned(),
         tools: ToolVersions::default(),
     }

@@ -30,6 +30,7 @@ pub(super) fn publish(origin: &str, source: Digest) -> PlannedTask {
         kept: Vec::new(),
         subtitles: Vec::new(),
         subtitles_left_out: Vec::new(),
+        cue_points: Vec::new(),
     }))
 }
 

@@ -80,7 +80,12 @@ impl Next {
 const fn moves_titles_on(kind: TaskKind) -> bool {
     matches!(
         kind,
-        TaskKind::Fingerprint | TaskKind::Subtitles | TaskKind::Qc | TaskKind::Publish | TaskKind::Withdraw
+        TaskKind::Fingerprint
+            | TaskKind::Subtitles
+            | TaskKind::Qc
+            | TaskKind::Trial
+            | TaskKind::Publish
+            | TaskKind::Withdraw
     )
 }
 

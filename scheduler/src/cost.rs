@@ -5,11 +5,13 @@
 //! bar uneven; order follows from their sums, which are compared with the hours until a title is due.
 
 use reelfarm_model::ladder::VideoCodec;
-use reelfarm_model::task::{EncodeVideoSpec, PackageSpec};
+use reelfarm_model::task::{EncodeVideoSpec, PackageSpec, TrialSpec};
 use reelfarm_model::{Rung, SourceReference, Task, TaskKind, TaskSpec};
 
 /// Picture elements a second that one processor decodes and scales.
 const DECODE_RATE: f64 = 150e6;
+/// Picture elements a second that one processor scales and compares.
+const COMPARE_RATE: f64 = 100e6;
 /// Seconds of sound that one processor encodes in a second.
 const AUDIO_SPEED: f64 = 60.0;
 /// Seconds of one rendition that packaging, reading back or copying gets through in a second.
@@ -53,6 +55,7 @@ pub fn cost(task: &Task) -> f64 {
     START
         + match &task.spec {
             TaskSpec::EncodeVideo(spec) => encode_video(spec),
+            TaskSpec::Trial(spec) => trial(spec),
             TaskSpec::AssembleVideo(spec) => {
                 spec.frame_count() as f64 / f64::from(spec.frame_rate.max(1)) / PACKAGE_SPEED
             }
@@ -83,6 +86,17 @@ fn encode_video(spec: &EncodeVideoSpec) -> f64 {
         .map(|rung| f64::from(rung.width) * f64::from(rung.height) / encode_rate(&rung.rung))
         .sum();
     (frames + before as f64) * source / DECODE_RATE + frames * encode
+}
+
+/// Of each CRF an encode of the stretch, and twice its decode for all of them.
+fn trial(spec: &TrialSpec) -> f64 {
+    let before = spec.stretch.first_frame.saturating_sub(spec.stretch.decoding.key_frame);
+    let frames = spec.stretch.frame_count as f64;
+    let source = f64::from(spec.video.width) * f64::from(spec.video.height);
+    let shown = f64::from(spec.shown_width) * f64::from(spec.shown_height);
+    let encode = f64::from(spec.rung.width) * f64::from(spec.rung.height) / encode_rate(&spec.rung.rung);
+    let of_each = encode + shown / COMPARE_RATE;
+    2.0 * (frames + before as f64) * source / DECODE_RATE + frames * spec.crfs.len() as f64 * of_each
 }
 
 /// How much more a picture takes x265 than x264 at the same preset.

@@ -52,6 +52,7 @@ fn class(task: &Task) -> Cow<'static, str> {
             let has_hevc = spec.rungs.iter().any(|rung| !rung.rung.codec.is_h264());
             format!("{} {preset}{}", spec.video.height, if has_hevc { " hevc" } else { "" }).into()
         }
+        TaskSpec::Trial(spec) => format!("{} {}", spec.video.height, spec.rung.rung.preset).into(),
         TaskSpec::Package(spec) => packaging(spec).into(),
         TaskSpec::Verify(spec) => packaging(&spec.package).into(),
         // All files of a media set are copied; how many and how large they are, its kind says best.

@@ -37,6 +37,7 @@ mod preview;
 mod recoding;
 mod reconcile;
 mod survey;
+mod trials;
 mod workers;
 
 pub use commands::Again;

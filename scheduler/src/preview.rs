@@ -2,14 +2,16 @@
 //!
 //! Promises: nothing is planned, dispatched or changed. What is told is what a submission of the same would run, as long as
 //! neither storage nor the title changes until then. Where a submission would first have the film read or measured anew, because
-//! other tools would, the rest is what follows if they find the same as before.
+//! other tools would, the rest is what follows if they find the same as before; where the ladder would first be fitted to it, what
+//! follows with the ladder as it is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use reelfarm_api::{PlanPreview, PreviewedTask};
 use reelfarm_model::qc::Conclusion;
 use reelfarm_model::source::Fingerprint;
+use reelfarm_model::task::Trial;
 use reelfarm_model::title::{Submission, SubtitleFile};
 use reelfarm_model::{
     Code, Digest, Failure, Ladder, Measurements, Pool, QcReport, Task, TaskSpec, TaskState, Title,
@@ -22,12 +24,13 @@ use crate::commands::{explain, wrong_state};
 use crate::errands::Returned;
 use crate::estimates::expected;
 use crate::judgement::{not_computed, taken};
-use crate::plan::{Reduction, Step, fingerprint_task, measure_task, reasons};
+use crate::plan::{Reduction, Step, fingerprint_task, measure_task, reasons, trials};
 use crate::planning::Delivered;
 use crate::reconcile::rejection;
 use crate::review::Ruled;
 use crate::service::Scheduler;
 use crate::survey::Found;
+use crate::trials::fitted;
 
 /// How long storage is looked at for somebody who waits for the plan; a request may take a little longer.
 const PATIENCE: Duration = Duration::from_secs(25);
@@ -129,7 +132,8 @@ impl Scheduler {
             tasks.push(PreviewedTask { label, kind, expected_ms, runs });
         }
         let ladder = submission.ladder.file.clone();
-        Ok(PlanPreview { title: submission.title.clone(), ladder, tasks, work_ms })
+        let fitted = previewed.conclusion.fitted.clone();
+        Ok(PlanPreview { title: submission.title.clone(), ladder, fitted, tasks, work_ms })
     }
 
     async fn previewed(&self, submission: Submission) -> Result<Previewed, Failure> {
@@ -165,7 +169,30 @@ impl Scheduler {
                 return Err(wrong_state(&title, what));
             }
         }
+        let conclusion = self.foreseen_fit(source, conclusion, &ladder, &mut unknown).await?;
         Ok(Previewed { title, source, conclusion, ladder, subtitles, unknown })
+    }
+
+    /// What QC concluded, with the ladder fitted to the film as far as it was tried; trials that would be run are added to
+    /// `unknown`.
+    async fn foreseen_fit(
+        &self,
+        source: Digest,
+        conclusion: Conclusion,
+        ladder: &Ladder,
+        unknown: &mut Vec<Task>,
+    ) -> Result<Conclusion, Failure> {
+        let wanted = trials(source, &conclusion, ladder, &self.options.tools);
+        let mut found = VecDeque::new();
+        for (_, task) in wanted.iter().flat_map(|rung| &rung.stretches) {
+            let trial = self.learnt::<Trial>(task.clone(), &[]).await?;
+            if trial.is_none() {
+                unknown.push(task.clone());
+            }
+            found.push_back(trial.map(|learnt| learnt.found));
+        }
+        let fitted = fitted(&conclusion, ladder, &wanted, || found.pop_front().flatten());
+        Ok(fitted.unwrap_or(conclusion))
     }
 
     /// What QC would say of a title's film for a ladder, from what it measured.

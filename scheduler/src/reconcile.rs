@@ -12,7 +12,7 @@ use reelfarm_model::qc::{QcReport, Verdict};
 use reelfarm_model::source::Fingerprint;
 use reelfarm_model::title::SubtitleFile;
 use reelfarm_model::{
-    Code, Digest, Failure, Part, Task, TaskKind, TaskSpec, TaskState, Title, TitleId, TitleState,
+    Code, Digest, Failure, Part, Task, TaskKey, TaskKind, TaskSpec, TaskState, Title, TitleId, TitleState,
 };
 use reelfarm_store::{PlannedCost, PlannedTask, TaskRecord, TitleChange};
 use serde::de::DeserializeOwned;
@@ -60,7 +60,7 @@ impl Scheduler {
 
     /// Fingerprints, then measurements, then the verdict; with that the film's length is known, and its subtitles are made.
     /// All that, before anything is encoded, may end the title; then a person is asked, where the verdict is left to people,
-    /// and it is planned.
+    /// the ladder is fitted to the film, where it asks for that, and the title is planned.
     async fn check(&mut self, title: &Title) -> Result<Step, SchedulerError> {
         let film = self.film_fingerprint_task(&title.submission);
         // Both are asked for before either is waited for, so that all that was delivered is read at once.
@@ -137,6 +137,19 @@ impl Scheduler {
             };
             return self.advance(title, change).await;
         }
+        let fitted = match self.fitted(title, fingerprint.sha256, conclusion, &ladder).await? {
+            Ok(Some(fitted)) => fitted,
+            Ok(None) => return Ok(Step::Wait),
+            Err(failure) => {
+                self.judged(title, &report);
+                return self.end(title, Some(failure)).await;
+            }
+        };
+        let delivered = Delivered { conclusion: &fitted, ..delivered };
+        let graph = match self.graph(&delivered) {
+            Ok(graph) => graph,
+            Err(failure) => return self.end(title, Some(failure)).await,
+        };
         let found = match self.surveyed(title, &graph).await? {
             None => return Ok(Step::Wait),
             Some(Ok(found)) => found,
@@ -153,6 +166,7 @@ impl Scheduler {
         self.plan(title, &graph, &subtitles, in_storage).await?;
         // Not before: a title that waits is looked at again, and its film was judged once.
         self.judged(title, &report);
+        let report = QcReport { conclusion: Some(fitted), ..report };
         let change = TitleChange {
             to: Some(TitleState::Preparing),
             source_digest: Some(fingerprint.sha256),
@@ -296,19 +310,38 @@ impl Scheduler {
         task: Task,
         subtitles: &[(SubtitleFile, Digest)],
     ) -> Result<Option<TaskRecord>, SchedulerError> {
+        Ok(self.records_of(title, vec![task], subtitles).await?.into_iter().next().flatten())
+    }
+
+    /// The records of tasks of this title, which are planned where they are not yet.
+    async fn records_of(
+        &mut self,
+        title: &Title,
+        tasks: Vec<Task>,
+        subtitles: &[(SubtitleFile, Digest)],
+    ) -> Result<Vec<Option<TaskRecord>>, SchedulerError> {
         let id = &title.submission.title;
-        let key = task.key;
-        let find = |tasks: Vec<TaskRecord>| tasks.into_iter().find(|record| record.task.key == key);
-        if let Some(record) = find(self.store.tasks_of(id).await?) {
-            return Ok(Some(record));
+        let keys: Vec<TaskKey> = tasks.iter().map(|task| task.key).collect();
+        let mut records = self.store.tasks_of(id).await?;
+        let is_known = |task: &Task| records.iter().any(|record| record.task.key == task.key);
+        let unknown = tasks.into_iter().filter(|task| !is_known(task));
+        let planned: Vec<PlannedTask> = unknown
+            .map(|task| PlannedTask {
+                source: read_by(&task.spec, &title.submission, subtitles).cloned(),
+                cost: self.cost_before_planning(&task, title),
+                task,
+                needs: BTreeSet::new(),
+                redo: false,
+            })
+            .collect();
+        if !planned.is_empty() {
+            if let Some(done) = self.store.plan(id, title.generation, &planned).await? {
+                self.wants_changed(id, done.stopped).await;
+            }
+            records = self.store.tasks_of(id).await?;
         }
-        let source = read_by(&task.spec, &title.submission, subtitles).cloned();
-        let cost = self.cost_before_planning(&task, title);
-        let planned = PlannedTask { task, source, needs: BTreeSet::new(), redo: false, cost };
-        if let Some(done) = self.store.plan(id, title.generation, &[planned]).await? {
-            self.wants_changed(id, done.stopped).await;
-        }
-        Ok(find(self.store.tasks_of(id).await?))
+        let find = |key: &TaskKey| records.iter().find(|record| record.task.key == *key).cloned();
+        Ok(keys.iter().map(find).collect())
     }
 
     /// What is expected of a task that is done before its title is planned.
@@ -329,21 +362,33 @@ impl Scheduler {
         title: &Title,
         task: Task,
     ) -> Result<Result<Option<T>, Failure>, SchedulerError> {
-        let label = task.spec.label();
-        let Some(record) = self.record_of(title, task, &[]).await? else { return Ok(Ok(None)) };
-        Ok(match record.state {
-            TaskState::Failed if self.try_from_own_source(title, &record).await? => Ok(None),
-            TaskState::Failed => Err(failure_of(&record)),
-            TaskState::Done => match record.result.map(serde_json::from_value).transpose() {
-                Ok(Some(result)) => Ok(Some(result)),
-                Ok(None) => Err(Failure::new(Code::Internal, format!("{label} finished without a result"))),
-                Err(error) => Err(Failure::new(
-                    Code::Internal,
-                    format!("the result of {label} cannot be read: {error}"),
-                )),
-            },
-            _ => Ok(None),
-        })
+        let results = self.results_of(title, vec![task]).await?;
+        Ok(results.map(|results| results.into_iter().next().flatten()))
+    }
+
+    /// The results of several such tasks, in their order; all are planned at once.
+    pub(crate) async fn results_of<T: DeserializeOwned>(
+        &mut self,
+        title: &Title,
+        tasks: Vec<Task>,
+    ) -> Result<Result<Vec<Option<T>>, Failure>, SchedulerError> {
+        let mut results = Vec::with_capacity(tasks.len());
+        for record in self.records_of(title, tasks, &[]).await? {
+            results.push(match record {
+                Some(record) if record.state == TaskState::Failed => {
+                    if !self.try_from_own_source(title, &record).await? {
+                        return Ok(Err(failure_of(&record)));
+                    }
+                    None
+                }
+                Some(record) if record.state == TaskState::Done => match result_in(record) {
+                    Ok(result) => Some(result),
+                    Err(failure) => return Ok(Err(failure)),
+                },
+                _ => None,
+            });
+        }
+        Ok(Ok(results))
     }
 
     /// Puts a task back that failed because of its source, where that was not this title's: equal bytes may lie in
@@ -379,6 +424,15 @@ impl Scheduler {
         self.wants_changed(id, done.stopped).await;
         Ok(true)
     }
+}
+
+/// The result of a task that is done.
+fn result_in<T: DeserializeOwned>(record: TaskRecord) -> Result<T, Failure> {
+    let label = record.task.spec.label();
+    let lost = |message: String| Failure::new(Code::Internal, message);
+    let result = record.result.ok_or_else(|| lost(format!("{label} finished without a result")))?;
+    serde_json::from_value(result)
+        .map_err(|error| lost(format!("the result of {label} cannot be read: {error}")))
 }
 
 /// Whether somebody looked at a title and rejected it.

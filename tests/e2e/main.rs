@@ -21,6 +21,7 @@ mod keys;
 mod kills;
 mod metrics;
 mod outputs;
+mod per_title;
 mod protected;
 mod report;
 mod reuse;

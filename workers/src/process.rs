@@ -79,7 +79,8 @@ impl MediaProcess {
             Request::Measure { .. } | Request::Thumbnails { .. } => {
                 self.memory_bytes.min(UNCHECKED_MEMORY_BYTES)
             }
-            Request::EncodeVideo { .. }
+            Request::Trial { .. }
+            | Request::EncodeVideo { .. }
             | Request::AssembleVideo { .. }
             | Request::EncodeAudio { .. }
             | Request::MuxProgressive { .. } => self.memory_bytes,

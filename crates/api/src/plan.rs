@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use reelfarm_model::per_title::Fitted;
 use reelfarm_model::{Pool, TaskKind, TitleId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -31,6 +32,9 @@ pub struct PlanPreview {
     pub title: TitleId,
     /// The file of the ladder.
     pub ladder: String,
+    /// How the ladder is fitted to the film, where it asks for that and was tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fitted: Option<Fitted>,
     /// All tasks that the title consists of, each after those that it needs.
     pub tasks: Vec<PreviewedTask>,
     /// How long the tasks that would run take together, by pool, in milliseconds.

@@ -15,9 +15,10 @@ use crate::drm::DrmSettings;
 const PROJECT_FILE: &str = "reelfarm.toml";
 
 /// Ladders that come with the farm: name and text.
-pub const BUILT_IN_LADDERS: [(&str, &str); 2] = [
+pub const BUILT_IN_LADDERS: [(&str, &str); 3] = [
     ("default", include_str!("../../../ladders/default.toml")),
     ("fast", include_str!("../../../ladders/fast.toml")),
+    ("per-title", include_str!("../../../ladders/per-title.toml")),
 ];
 
 /// What a project file may set.

@@ -7,12 +7,14 @@
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
-use reelfarm_model::task::{AssembleVideoSpec, EncodeAudioSpec, EncodeVideoSpec};
+use reelfarm_model::task::{AssembleVideoSpec, EncodeAudioSpec, EncodeVideoSpec, TrialSpec};
 use reelfarm_model::{Code, Failure, Progress};
 use serde::{Deserialize, Serialize};
 
 use crate::ffmpeg::{log, processor};
-use crate::{MediaError, assemble_video, encode_audio, encode_video, measure, mux_progressive, thumbnails};
+use crate::{
+    MediaError, assemble_video, encode_audio, encode_video, measure, mux_progressive, thumbnails, trial,
+};
 
 /// What a child is to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +24,15 @@ pub enum Request {
     Measure {
         /// The source.
         path: PathBuf,
+    },
+    /// [`trial`]; the result is a [`Trial`](reelfarm_model::task::Trial).
+    Trial {
+        /// The source.
+        path: PathBuf,
+        /// What to try.
+        spec: TrialSpec,
+        /// A folder for files that are gone again at the end.
+        folder: PathBuf,
     },
     /// [`encode_video`]; the result is null.
     EncodeVideo {
@@ -125,6 +136,11 @@ fn run(request: Request, on_progress: &mut dyn FnMut(Progress)) -> Result<serde_
             let thumbnails = thumbnails(&path, stream, &times, on_progress)?;
             serde_json::to_value(thumbnails)
                 .map_err(|error| MediaError::Unsupported(format!("the thumbnails do not serialise: {error}")))
+        }
+        Request::Trial { path, spec, folder } => {
+            let tried = trial(&path, &spec, &folder, on_progress)?;
+            serde_json::to_value(tried)
+                .map_err(|error| MediaError::Unsupported(format!("a trial does not serialise: {error}")))
         }
         Request::EncodeVideo { path, spec, outputs, threads } => {
             encode_video(&path, &spec, &outputs, threads, on_progress).map(|()| serde_json::Value::Null)

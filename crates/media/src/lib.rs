@@ -28,4 +28,4 @@ pub use measure::measure;
 pub use progress::PROGRESS_PER_SECOND;
 pub use progressive::mux_progressive;
 pub use thumbnails::{MOST_THUMBNAILS, Thumbnail, thumbnails};
-pub use video::{assemble_video, encode_video};
+pub use video::{assemble_video, encode_video, trial};

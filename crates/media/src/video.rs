@@ -23,6 +23,8 @@ mod lane;
 mod numbered;
 mod reported;
 mod rung;
+mod similarity;
+mod trial;
 mod x264;
 mod x265;
 
@@ -43,6 +45,7 @@ use crate::progress::{Count, Done, watch};
 
 pub use self::assemble::assemble_video;
 pub(crate) use self::convert::zimg_sample;
+pub use self::trial::trial;
 
 /// The most bytes of decoded frames between the decoder and the slowest rung.
 const QUEUED_BYTES: u64 = 64 << 20;
@@ -116,6 +119,22 @@ pub fn encode_video(
             )));
         }
     }
+    let extents = match spec.chunk {
+        None => vec![Extent::Film],
+        Some(chunk) => Extent::of_a_chunk(&chunk),
+    };
+    encode(source, spec, outputs, &extents, threads, on_progress)
+}
+
+/// Encodes rungs in the first of these ways, and those that other chunks can't be joined to in the next ones too.
+fn encode(
+    source: &Path,
+    spec: &EncodeVideoSpec,
+    outputs: &[PathBuf],
+    extents: &[Extent],
+    threads: usize,
+    on_progress: &mut dyn FnMut(Progress),
+) -> Result<(), MediaError> {
     let expected = spec.frame_count();
     let handled = Count::default();
     // The packets of encodes that were too large, and those of each rung since.
@@ -132,10 +151,6 @@ pub fn encode_video(
     };
     watch(on_progress, done, || {
         let (mut spec, mut outputs) = (spec.clone(), outputs.to_vec());
-        let extents = match spec.chunk {
-            None => vec![Extent::Film],
-            Some(chunk) => Extent::of_a_chunk(&chunk),
-        };
         for extent in extents {
             let counts: Vec<Count> = spec.rungs.iter().map(|_| Count::default()).collect();
             {
@@ -145,7 +160,7 @@ pub fn encode_video(
             }
             let source = FrameSource::open(source, &spec.video, spec.chunk, threads)?;
             let picture = source.picture();
-            let lanes = Lane::open_all(&picture, &spec, extent, &outputs, &counts, threads)?;
+            let lanes = Lane::open_all(&picture, &spec, *extent, &outputs, &counts, threads)?;
             let too_large = if threads < 2 {
                 run_alone(source, lanes, expected, &handled)?
             } else {

@@ -7,11 +7,13 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
+use crate::per_title::PerTitle;
+
 /// Seconds between forced IDR frames in every rung; segments of 2 s and 4 s are multiples of it.
 pub const GOP_SECONDS: u32 = 2;
 
 /// A checked ladder.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Ladder {
     /// The ladder's name, which operators use.
     pub name: String,
@@ -24,6 +26,9 @@ pub struct Ladder {
     /// How long the chunks are that films are encoded in, in seconds; chosen by the film's length and size where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chunk_seconds: Option<u32>,
+    /// How it is fitted to each title; as it is where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_title: Option<PerTitle>,
 }
 
 /// One video rung.
@@ -147,6 +152,7 @@ struct File {
     name: Spanned<String>,
     description: String,
     chunk_seconds: Option<Spanned<u32>>,
+    per_title: Option<Spanned<PerTitle>>,
     rung: Vec<Spanned<Rung>>,
     audio: Vec<Spanned<AudioRung>>,
 }
@@ -206,6 +212,12 @@ impl Ladder {
         if !above.contains_key(&VideoCodec::H264) {
             return Err(refuse(0..0, "a ladder needs a [[rung]] of H.264: every device plays it".to_owned()));
         }
+        if let Some(per_title) = &parsed.per_title {
+            let rungs = parsed.rung.iter().map(Spanned::get_ref).map(|rung| (rung.name.as_str(), rung.crf));
+            if let Some(reason) = per_title.get_ref().fault(rungs) {
+                return Err(refuse(per_title.span(), format!("per_title: {reason}")));
+            }
+        }
         let mut layouts = BTreeSet::new();
         let mut names = BTreeSet::new();
         for spanned in &parsed.audio {
@@ -232,6 +244,7 @@ impl Ladder {
             rungs: parsed.rung.into_iter().map(Spanned::into_inner).collect(),
             audio: parsed.audio.into_iter().map(Spanned::into_inner).collect(),
             chunk_seconds: parsed.chunk_seconds.map(Spanned::into_inner),
+            per_title: parsed.per_title.map(Spanned::into_inner),
         })
     }
 }
@@ -412,6 +425,31 @@ bitrate_kbps = 128
             };
             let error = Ladder::parse("small.toml", &text).unwrap_err();
             assert_eq!(error.line, line, "{error}");
+            assert!(error.reason.contains(reason), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_ladder_that_is_fitted_to_titles_says_how() {
+        const PER_TITLE: &str = "
+[per_title]
+least_ssim = 0.97
+lowest_crf = 18
+highest_crf = 34
+stretches = 4
+stretch_seconds = 4
+least_step = 1.3
+";
+        let ladder = Ladder::parse("small.toml", &format!("{GOOD}{PER_TITLE}")).unwrap();
+        assert_eq!(ladder.per_title.unwrap().tried_crfs(), [18, 22, 26, 30, 34]);
+        for (from, to, reason) in [
+            ("least_ssim = 0.97", "least_ssim = 97", "per_title: least_ssim is from 0.5"),
+            ("lowest_crf = 18", "lowest_crf = 24", "per_title: rung 360p has a crf of 23"),
+            ("least_step = 1.3", "", "missing field `least_step`"),
+        ] {
+            let text = format!("{GOOD}{}", PER_TITLE.replace(from, to));
+            let error = Ladder::parse("small.toml", &text).unwrap_err();
+            assert_eq!(error.line, 21, "{error}");
             assert!(error.reason.contains(reason), "{error}");
         }
     }

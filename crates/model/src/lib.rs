@@ -16,6 +16,7 @@ pub mod key;
 pub mod ladder;
 pub mod measurement;
 pub mod message;
+pub mod per_title;
 pub mod profile;
 pub mod qc;
 pub mod recipe;

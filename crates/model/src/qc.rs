@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::code::Code;
 use crate::key::Digest;
+use crate::per_title::Fitted;
 
 /// The judgement of one check, or of the whole source (the worst of its checks).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -70,7 +71,7 @@ pub struct Place {
 }
 
 /// The whole report on one source.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct QcReport {
     /// Version of this schema: 1.
@@ -94,7 +95,7 @@ pub struct QcReport {
 }
 
 /// What QC concludes for the planner.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Conclusion {
     /// The video track to use.
@@ -109,6 +110,9 @@ pub struct Conclusion {
     /// What to expect of decoding and encoding it; absent where the pictures could not be looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub complexity: Option<Complexity>,
+    /// How the ladder was fitted to the film, where it asks for that: then `rungs` are those that are left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fitted: Option<Fitted>,
 }
 
 /// Where decoding of the video track can begin.

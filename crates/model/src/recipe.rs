@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 
 /// Our own code, a number a kind of work. Raise one with any change of the bytes that this work gives: artifacts made
 /// with the old number are then made again, and workers of the old program no longer take such tasks.
-const RECIPES: [(&str, u32); 11] = [
+const RECIPES: [(&str, u32); 12] = [
     (ToolVersions::MEASURE_RECIPE, 1),
     (ToolVersions::QC_RECIPE, 1),
     (ToolVersions::ENCODE_RECIPE, 2),
     (ToolVersions::ASSEMBLE_RECIPE, 1),
     (ToolVersions::CUE_RECIPE, 1),
+    (ToolVersions::TRIAL_RECIPE, 1),
     (ToolVersions::SUBTITLES_RECIPE, 2),
     (ToolVersions::KEYS_RECIPE, 2),
     (ToolVersions::PACKAGE_RECIPE, 1),
@@ -48,6 +49,8 @@ impl ToolVersions {
     pub const ASSEMBLE_RECIPE: &'static str = "assemble-recipe";
     /// What becomes of cue points. Programs that know of none would pass over them without a word: they lack this.
     pub const CUE_RECIPE: &'static str = "cue-recipe";
+    /// How stretches are compared with the source.
+    pub const TRIAL_RECIPE: &'static str = "trial-recipe";
     /// How subtitles are read and written.
     pub const SUBTITLES_RECIPE: &'static str = "subtitles-recipe";
     /// How keys are derived, and what players are told of them.

@@ -5,8 +5,10 @@
 
 mod chunk;
 mod material;
+mod trial;
 
 pub use chunk::{AssembleVideoSpec, Chunk, DecodingStart, VideoChunk};
+pub use trial::{Trial, TrialPoint, TrialSpec};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,6 +61,9 @@ pub enum TaskSpec {
     Fingerprint(FingerprintSpec),
     /// One pass of measurements over the source.
     Qc(QcSpec),
+    /// A short stretch of one rung encoded at several CRFs and compared with the source, for a ladder that is fitted to the
+    /// title.
+    Trial(TrialSpec),
     /// One decode of the source, or of a chunk of it, all rungs encoded from it.
     EncodeVideo(EncodeVideoSpec),
     /// One rung's rendition from its chunks, without encoding anything again.
@@ -91,6 +96,7 @@ pub enum TaskSpec {
 pub enum TaskKind {
     Fingerprint,
     Qc,
+    Trial,
     EncodeVideo,
     AssembleVideo,
     EncodeAudio,
@@ -106,9 +112,10 @@ pub enum TaskKind {
 
 impl TaskKind {
     /// Every kind, in the order in which a title needs them.
-    pub const ALL: [TaskKind; 13] = [
+    pub const ALL: [TaskKind; 14] = [
         Self::Fingerprint,
         Self::Qc,
+        Self::Trial,
         Self::EncodeVideo,
         Self::AssembleVideo,
         Self::EncodeAudio,
@@ -127,6 +134,7 @@ impl TaskKind {
         match self {
             Self::Fingerprint => "fingerprint",
             Self::Qc => "qc",
+            Self::Trial => "trial",
             Self::EncodeVideo => "encode-video",
             Self::AssembleVideo => "assemble-video",
             Self::EncodeAudio => "encode-audio",
@@ -503,6 +511,7 @@ impl TaskSpec {
         match self {
             Self::Fingerprint(_) => TaskKind::Fingerprint,
             Self::Qc(_) => TaskKind::Qc,
+            Self::Trial(_) => TaskKind::Trial,
             Self::EncodeVideo(_) => TaskKind::EncodeVideo,
             Self::AssembleVideo(_) => TaskKind::AssembleVideo,
             Self::EncodeAudio(_) => TaskKind::EncodeAudio,
@@ -520,7 +529,7 @@ impl TaskSpec {
     /// The pool whose workers run it.
     pub const fn pool(&self) -> Pool {
         match self {
-            Self::Qc(_) | Self::EncodeVideo(_) | Self::EncodeAudio(_) => Pool::Cpu,
+            Self::Qc(_) | Self::Trial(_) | Self::EncodeVideo(_) | Self::EncodeAudio(_) => Pool::Cpu,
             Self::AssembleVideo(_) | Self::Package(_) => Pool::Package,
             Self::Fingerprint(_)
             | Self::Subtitles(_)
@@ -538,10 +547,11 @@ impl TaskSpec {
         let kind = self.kind().as_str();
         match self {
             Self::Fingerprint(spec) => format!("{kind} {}", spec.source.file_name()),
+            Self::Trial(TrialSpec { rung, stretch, video, .. }) => {
+                format!("{kind} {}, {}", rung.rung.name, stretch.label(video))
+            }
             Self::EncodeVideo(EncodeVideoSpec { chunk: Some(chunk), video, .. }) => {
-                let second = |frame: u64| frame / u64::from(video.frame_rate.max(1));
-                let end = second(chunk.first_frame + chunk.frame_count);
-                format!("{kind} {} to {end} s", second(chunk.first_frame))
+                format!("{kind} {}", chunk.label(video))
             }
             Self::AssembleVideo(spec) => format!("{kind} {}", spec.rung.rung.name),
             Self::Subtitles(spec) => format!("{kind} {}", spec.source.short()),
@@ -573,6 +583,7 @@ impl TaskSpec {
         match self {
             Self::Fingerprint(_)
             | Self::Qc(_)
+            | Self::Trial(_)
             | Self::EncodeVideo(_)
             | Self::EncodeAudio(_)
             | Self::Subtitles(_)
@@ -613,6 +624,7 @@ impl TaskSpec {
             self,
             Self::Fingerprint(_)
                 | Self::Qc(_)
+                | Self::Trial(_)
                 | Self::EncodeVideo(_)
                 | Self::EncodeAudio(_)
                 | Self::Subtitles(_)
@@ -641,7 +653,7 @@ impl TaskSpec {
 
     /// Whether the scheduler itself reads what it makes, which then also travels in the report of its end.
     pub const fn has_result(&self) -> bool {
-        matches!(self, Self::Fingerprint(_) | Self::Qc(_) | Self::Publish(_))
+        matches!(self, Self::Fingerprint(_) | Self::Qc(_) | Self::Trial(_) | Self::Publish(_))
     }
 
     /// The same work for those outputs alone that `wanted` names, where outputs can be made one without the other.

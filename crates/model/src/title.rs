@@ -78,7 +78,7 @@ impl fmt::Display for TitleId {
 }
 
 /// What an operator asks for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Submission {
     /// The title's name.

@@ -105,6 +105,7 @@ fn judge(
         audio: programmes.list.iter().map(|programme| programme.conclusion()).collect(),
         decoding: effort::decoding_starts(&measurements.container, video, cadence.integral()?),
         complexity: effort::complexity(video),
+        fitted: None,
     })
 }
 

@@ -126,7 +126,7 @@ pub fn read(json: &[u8]) -> Result<QcReport, ExternalReportError> {
 ///
 /// # Errors
 /// It contradicts itself or the ladder, or says what cannot be.
-pub fn accept(report: QcReport, ladder: &Ladder) -> Result<QcReport, ExternalReportError> {
+pub fn accept(mut report: QcReport, ladder: &Ladder) -> Result<QcReport, ExternalReportError> {
     if report.schema != SCHEMA {
         return Err(Refused::Schema(report.schema.into()));
     }
@@ -148,7 +148,9 @@ pub fn accept(report: QcReport, ladder: &Ladder) -> Result<QcReport, ExternalRep
     if report.conclusion.is_some() != (worst != Verdict::Reject) {
         return Err(Refused::Conclusion);
     }
-    if let Some(conclusion) = &report.conclusion {
+    if let Some(conclusion) = &mut report.conclusion {
+        // That is for the farm to try.
+        conclusion.fitted = None;
         if report.ladder != ladder.name {
             return Err(Refused::Ladder { theirs: report.ladder, ours: ladder.name.clone() });
         }

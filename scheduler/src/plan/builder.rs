@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reelfarm_model::ladder::{self, AudioRung, ChannelLayout, GOP_SECONDS, VideoCodec};
+use reelfarm_model::ladder::{self, AudioRung, ChannelLayout, GOP_SECONDS, Rung, VideoCodec};
 use reelfarm_model::profile::{MediaFormat, MediaSetId, Scheme};
 use reelfarm_model::qc::{AudioProgramme, AudioSource, VideoConclusion};
 use reelfarm_model::recipe::ToolVersions;
@@ -98,7 +98,9 @@ impl<'a> Builder<'a> {
             }
             if let Some((width, height)) = ladder::fit(rung, video.width, video.height) {
                 let gop_frames = video.frame_rate * GOP_SECONDS;
-                rungs.push(RungSpec { width, height, gop_frames, rung: rung.clone() });
+                let fitted = conclusion.fitted.as_ref().and_then(|fitted| fitted.crf(name));
+                let rung = Rung { crf: fitted.unwrap_or(rung.crf), ..rung.clone() };
+                rungs.push(RungSpec { width, height, gop_frames, rung });
             }
         }
         if rungs.is_empty() {

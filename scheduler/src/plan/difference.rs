@@ -126,6 +126,7 @@ fn rungs(spec: &TaskSpec) -> Vec<&RungSpec> {
     match spec {
         TaskSpec::EncodeVideo(spec) => spec.rungs.iter().collect(),
         TaskSpec::AssembleVideo(spec) => vec![&spec.rung],
+        TaskSpec::Trial(spec) => vec![&spec.rung],
         _ => Vec::new(),
     }
 }

@@ -8,6 +8,7 @@ mod builder;
 mod chunks;
 mod difference;
 mod graph;
+mod per_title;
 mod publication;
 mod reduce;
 #[cfg(test)]
@@ -15,4 +16,5 @@ mod tests;
 
 pub use difference::reasons;
 pub use graph::{First, Graph, Node, PlanError, PlanInput, fingerprint_task, measure_task, withdraw_task};
+pub(crate) use per_title::{RungTrials, Tried, fit, trials};
 pub use reduce::{Facts, Reduction, Step};

@@ -81,11 +81,13 @@ fn world() -> World {
             }],
             decoding: Default::default(),
             complexity: None,
+            fitted: None,
         },
         ladder: Ladder {
             name: "test".into(),
             description: String::new(),
             chunk_seconds: None,
+            per_title: None,
             rungs: vec![
                 rung("1080p", 1920, 1080, 21),
                 rung("720p", 1280, 720, 21),

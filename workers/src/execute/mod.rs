@@ -14,6 +14,7 @@ mod publish;
 mod qc;
 mod source;
 mod subtitles;
+mod trial;
 mod upload;
 mod verify;
 mod withdraw;
@@ -58,6 +59,7 @@ pub(crate) async fn execute(execution: &Execution) -> Result<Option<serde_json::
     match &execution.spec {
         TaskSpec::Fingerprint(spec) => fingerprint::run(execution, spec).await.map(Some),
         TaskSpec::Qc(_) => qc::run(execution).await.map(Some),
+        TaskSpec::Trial(spec) => trial::run(execution, spec).await.map(Some),
         TaskSpec::EncodeVideo(spec) => encode_video::run(execution, spec).await.map(|()| None),
         TaskSpec::AssembleVideo(spec) => assemble_video::run(execution, spec).await.map(|()| None),
         TaskSpec::EncodeAudio(spec) => encode_audio::run(execution, spec).await.map(|()| None),

@@ -184,5 +184,6 @@ fn conclusion(ladder: &Ladder) -> Conclusion {
         }],
         decoding: Default::default(),
         complexity: None,
+        fitted: None,
     }
 }

@@ -115,6 +115,7 @@ impl Tracker {
             Some(TaskKind::EncodeVideo | TaskKind::AssembleVideo | TaskKind::EncodeAudio) => {
                 "encoding".to_owned()
             }
+            Some(TaskKind::Trial) => "trying".to_owned(),
             Some(TaskKind::Package) => "packaging".to_owned(),
             Some(TaskKind::Manifest | TaskKind::Verify) => "verifying".to_owned(),
             Some(TaskKind::Upload) => "uploading".to_owned(),

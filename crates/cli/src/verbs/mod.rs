@@ -9,6 +9,7 @@ pub mod eta;
 pub mod expedite;
 mod explain;
 pub mod facts;
+mod fitted;
 mod ladders;
 mod list;
 mod outputs;

@@ -9,8 +9,8 @@ use reelfarm_model::title::Submission;
 use reelfarm_model::{Code, Failure, Pool, Title, TitleId};
 use reelfarm_telemetry::metrics::Metrics;
 
-use super::submit;
 use super::watch_farm::unknown;
+use super::{fitted, submit};
 use crate::arguments::{Json, State};
 use crate::client::FarmArguments;
 use crate::config::Project;
@@ -122,6 +122,9 @@ async fn here(verb: &Plan, project: &Project, farm: &Farm) -> Result<PlanPreview
 fn text(preview: &PlanPreview, only_what_runs: bool) -> String {
     let all = summary(preview.to_run().count(), preview.tasks.len(), &preview.work_ms);
     let mut text = format!("{}  ladder {}: {all}\n", preview.title, preview.ladder);
+    for line in preview.fitted.iter().flat_map(fitted::lines) {
+        text.push_str(&format!("    fitted  {line}\n"));
+    }
     for task in &preview.tasks {
         let line = match &task.runs {
             Some(reason) => format!("{:<32} {:>8}  {}", task.label, time(task.expected_ms), why(reason)),
@@ -180,6 +183,7 @@ mod tests {
         let preview = PlanPreview {
             title: "film".parse().unwrap(),
             ladder: "small.toml".into(),
+            fitted: None,
             tasks: vec![
                 task("encode-audio", TaskKind::EncodeAudio, None),
                 task("encode-video", TaskKind::EncodeVideo, Some(PlanReason::Changed { changes })),

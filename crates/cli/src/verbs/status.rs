@@ -9,6 +9,7 @@ use reelfarm_scheduler::api::{status_of, title_order};
 use reelfarm_store::Store as _;
 
 use super::eta::{time, warnings};
+use super::fitted::lines;
 use super::list::open;
 use super::review::{answer, asked, line};
 use super::watch_farm::unknown;
@@ -58,6 +59,10 @@ fn text(status: &TitleStatus, now_ms: i64, state: Option<&Path>) -> String {
     ));
     text.push_str(&format!("  origin   {}/{}\n", submission.origin.trim_end_matches('/'), submission.title));
     text.push_str(&format!("  ladder   {}, submission {}\n", submission.ladder.file, title.generation));
+    let conclusion = title.report.as_ref().and_then(|report| report.conclusion.as_ref());
+    for line in conclusion.and_then(|conclusion| conclusion.fitted.as_ref()).iter().flat_map(|f| lines(f)) {
+        text.push_str(&format!("  fitted   {line}\n"));
+    }
     for StatedChecksum { checksum, stated_in } in &submission.checksums {
         text.push_str(&format!("  checksum {checksum} ({stated_in})\n"));
     }

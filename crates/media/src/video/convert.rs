@@ -144,7 +144,7 @@ fn filters(picture: &Picture, video: &VideoConclusion, rung: &RungSpec) -> Resul
 }
 
 /// zimg's filters for a picture of this format.
-fn zscale(width: u32, height: u32, pixel_format: &str) -> [String; 3] {
+pub(super) fn zscale(width: u32, height: u32, pixel_format: &str) -> [String; 3] {
     let dither = if pixel_format.ends_with('p') { "none" } else { "ordered" };
     let scale = format!(
         "zscale=w={width}:h={height}:{ZSCALE_KERNEL}:dither={dither}:rangein=tv:range=tv:chromalin=left:chromal=left"

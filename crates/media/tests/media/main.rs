@@ -14,4 +14,5 @@ mod sound;
 mod support;
 mod thumbnails;
 mod tracks;
+mod trial;
 mod video;

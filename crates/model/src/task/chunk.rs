@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RungSpec;
 use crate::key::ArtifactKey;
+use crate::qc::VideoConclusion;
 
 /// A stretch of a film whose rungs are encoded by themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +15,14 @@ pub struct Chunk {
     pub frame_count: u64,
     /// Where decoding begins.
     pub decoding: DecodingStart,
+}
+
+impl Chunk {
+    /// From when to when it is shown, as people read it.
+    pub(super) fn label(&self, video: &VideoConclusion) -> String {
+        let second = |frame: u64| frame / u64::from(video.frame_rate.max(1));
+        format!("{} to {} s", second(self.first_frame), second(self.first_frame + self.frame_count))
+    }
 }
 
 /// A frame from which a film can be decoded.

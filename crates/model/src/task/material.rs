@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{
     AssembleVideoSpec, AudioRenditionSpec, EncodeAudioSpec, EncodeVideoSpec, RungSpec, TaskOutput, TaskSpec,
+    TrialSpec,
 };
 use crate::key::{ArtifactKey, Digest, digest_of};
 use crate::ladder::{Rung, VideoCodec};
@@ -21,6 +22,10 @@ impl TaskSpec {
             Self::Fingerprint(spec) if spec.sha1 => &[T::QC_RECIPE],
             Self::Fingerprint(_) => &[T::MEASURE_RECIPE],
             Self::Qc(_) => &[T::FFMPEG, T::QC_RECIPE],
+            Self::Trial(spec) => {
+                let encoder = encoder(spec.rung.rung.codec);
+                return vec![T::FFMPEG, encoder, T::ZIMG, T::ENCODE_RECIPE, T::TRIAL_RECIPE];
+            }
             Self::EncodeVideo(spec) => {
                 let codecs: BTreeSet<_> = spec.rungs.iter().map(|rung| rung.rung.codec).collect();
                 return codecs.into_iter().flat_map(|codec| encode_tools(spec, codec)).collect();
@@ -49,6 +54,7 @@ impl TaskSpec {
         match self {
             Self::Fingerprint(spec) => one("fingerprint", digest_of("fingerprint", &(spec, tools))),
             Self::Qc(spec) => one("measurements", digest_of("measurements", &(spec, tools))),
+            Self::Trial(spec) => one("trial", trial_digest(spec, tools)),
             Self::EncodeVideo(spec) => {
                 spec.rungs.iter().map(|rung| video_output(spec, rung, tools)).collect()
             }
@@ -68,14 +74,25 @@ impl TaskSpec {
     }
 }
 
+const fn encoder(codec: VideoCodec) -> &'static str {
+    match codec {
+        VideoCodec::H264 => ToolVersions::X264,
+        VideoCodec::Hevc => ToolVersions::X265,
+    }
+}
+
+fn trial_digest(spec: &TrialSpec, tools: &ToolVersions) -> Digest {
+    let TrialSpec { source, video, rung, crfs, stretch, shown_width, shown_height } = spec;
+    let rung = RungMaterial { crf: 0, ..RungMaterial::from(rung) };
+    let frames = (stretch.first_frame, stretch.frame_count, stretch.decoding.film_start_us);
+    let shown = (shown_width, shown_height);
+    digest_of("trial", &((source, video, rung), (crfs, frames, shown), tools))
+}
+
 /// The tools that shape the rungs of one codec.
 fn encode_tools(spec: &EncodeVideoSpec, codec: VideoCodec) -> Vec<&'static str> {
     use ToolVersions as T;
-    let encoder = match codec {
-        VideoCodec::H264 => T::X264,
-        VideoCodec::Hevc => T::X265,
-    };
-    let mut tools = vec![T::FFMPEG, encoder, T::ZIMG, T::ENCODE_RECIPE];
+    let mut tools = vec![T::FFMPEG, encoder(codec), T::ZIMG, T::ENCODE_RECIPE];
     // An older worker would pass over the chunk without a word: it lacks this recipe.
     tools.extend(spec.chunk.map(|_| T::ASSEMBLE_RECIPE));
     tools.extend((!spec.cue_frames.is_empty()).then_some(T::CUE_RECIPE));

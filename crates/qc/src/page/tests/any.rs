@@ -243,6 +243,7 @@ impl Source {
                 audio: vec![AudioProgramme { language: self.text(), stereo, surround: None }],
                 decoding: DecodingStarts::default(),
                 complexity: None,
+                fitted: None,
             }),
         }
     }

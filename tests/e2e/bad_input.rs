@@ -26,6 +26,23 @@ fn film_at(bench: &Bench, name: &str, rate: &str, size: &str) -> PathBuf {
     clips::make(&path, &format!("-f lavfi -i testsrc2=size={size}:rate={rate}:duration=3 {SOUND} {VIDEO}"))
 }
 
+/// Two films of three seconds one after the other, with rising times.
+fn joined(bench: &Bench, name: &str, parts: [(&str, &str); 2]) -> PathBuf {
+    let part = |(number, (rate, size)): (usize, (&str, &str))| {
+        let path = bench.path(&format!("part-{number}.ts"));
+        let offset = format!("-output_ts_offset {}", number * 3);
+        clips::make(
+            &path,
+            &format!(
+                "-f lavfi -i testsrc2=size={size}:rate={rate}:duration=3 {SOUND} {VIDEO} {offset} -f mpegts"
+            ),
+        );
+        fs_err::read(path).unwrap()
+    };
+    let parts: Vec<Vec<u8>> = parts.into_iter().enumerate().map(part).collect();
+    bytes(bench, name, &parts.concat())
+}
+
 const CASES: &[Case] = &[
     Case { name: "nosuch.mp4", code: "RF-SRC-001", exit: 3, make: |bench| bench.path("nosuch.mp4") },
     Case {
@@ -134,6 +151,18 @@ const CASES: &[Case] = &[
         code: "RF-QC-006",
         exit: 1,
         make: |bench| film_at(bench, "sliver.mp4", "25", "2x480"),
+    },
+    Case {
+        name: "resized.ts",
+        code: "RF-QC-007",
+        exit: 1,
+        make: |bench| joined(bench, "resized.ts", [("25", "640x360"), ("25", "854x480")]),
+    },
+    Case {
+        name: "faster.ts",
+        code: "RF-QC-005",
+        exit: 1,
+        make: |bench| joined(bench, "faster.ts", [("25", "640x360"), ("50", "640x360")]),
     },
 ];
 

@@ -10,7 +10,8 @@ use crate::support::{Bench, clips, describe};
 
 /// Two rungs that are fitted to titles, for this quality, which no cap keeps them from.
 fn ladder(least_ssim: f64) -> String {
-    let rungs = TWO_RUNGS.replace("00\nbufsize_kbps", "000\nbufsize_kbps").replace("00\npreset", "000\npreset");
+    let rungs =
+        TWO_RUNGS.replace("00\nbufsize_kbps", "000\nbufsize_kbps").replace("00\npreset", "000\npreset");
     format!(
         "{rungs}
 [per_title]

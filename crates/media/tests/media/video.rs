@@ -5,6 +5,7 @@ use std::path::Path;
 use reelfarm_media::{MediaError, encode_video};
 use reelfarm_model::ladder::VideoCodec;
 use reelfarm_model::qc::{FieldOrder, VideoConclusion};
+use reelfarm_model::task::{Chunk, DecodingStart, EncodeVideoSpec};
 
 use crate::support::{
     THREADS, Workspace, conclusion, decode, encode_one, measured, probe, real_clip, rung, video_spec,
@@ -415,14 +416,19 @@ fn a_wrong_frame_count_is_told_with_both_numbers() {
 #[test]
 fn a_picture_that_changes_size_on_the_way_is_refused() {
     let workspace = Workspace::new();
-    let part = |name: &str, size: &str| {
-        workspace.make(name, &format!("-f lavfi -i testsrc2=s={size}:r=25:d=1 {X264} -f mpegts"))
+    let part = |name: &str, size: &str, from: u32| {
+        let parts =
+            format!("-f lavfi -i testsrc2=s={size}:r=25:d=1 {X264} -output_ts_offset {from} -f mpegts");
+        workspace.make(name, &parts)
     };
-    let (small, large) = (part("small.ts", "160x90"), part("large.ts", "192x108"));
+    let (small, large) = (part("small.ts", "160x90", 0), part("large.ts", "192x108", 1));
     let joined = workspace.path("joined.ts");
     fs_err::write(&joined, [fs_err::read(small).unwrap(), fs_err::read(large).unwrap()].concat()).unwrap();
-    let spec = video_spec(conclusion(25, 50), vec![rung(25, 128, 72)]);
-    for threads in [1, 2] {
+    let film_start_us = (measured(&joined).video[0].first_time * 1e6).round() as i64;
+    let decoding = DecodingStart { key_frame: 0, film_start_us };
+    let chunk = Chunk { first_frame: 0, frame_count: 50, decoding };
+    for (chunk, threads) in [(None, 1), (None, 2), (Some(chunk), 1), (Some(chunk), 2)] {
+        let spec = EncodeVideoSpec { chunk, ..video_spec(conclusion(25, 50), vec![rung(25, 128, 72)]) };
         let output = [workspace.path("a.mp4")];
         let error = encode_video(&joined, &spec, &output, threads, &mut |_| ()).unwrap_err();
         assert!(matches!(error, MediaError::FormatChanged { stream: 0, .. }), "{error}");

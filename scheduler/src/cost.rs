@@ -37,10 +37,18 @@ pub fn cost_ms(task: &Task, source: Option<&SourceReference>) -> i64 {
     ((cost(task) + reading) * 1e3).round() as i64
 }
 
+/// Samples of a picture of HD.
+const HD_SAMPLES: f64 = 1920.0 * 1080.0;
+
 /// What is left of a title's critical path after a task that is done before the title is planned, in milliseconds: guessed
 /// from the size of the source. After a withdrawal there is nothing. `is_measured` is whether the farm measures the source.
 pub fn after_ms(task: &Task, source: &SourceReference, is_measured: bool) -> i64 {
     let rest = (source.size as f64 * REST_OF_A_BYTE * 1e3).round() as i64;
+    if let TaskSpec::Trial(TrialSpec { video, .. }) = &task.spec {
+        // Its length is known, and HD takes about as long as it plays.
+        let pictures = f64::from(video.width) * f64::from(video.height) / HD_SAMPLES;
+        return (video.duration_ms() as f64 * pictures).round() as i64;
+    }
     match task.spec.kind() {
         TaskKind::Withdraw => 0,
         TaskKind::Fingerprint | TaskKind::Subtitles if is_measured => {
@@ -88,7 +96,7 @@ fn encode_video(spec: &EncodeVideoSpec) -> f64 {
     (frames + before as f64) * source / DECODE_RATE + frames * encode
 }
 
-/// Of each CRF an encode of the stretch, and twice its decode for all of them.
+/// Of each CRF an encode of the stretch, and twice its decode for those that are encoded at once.
 fn trial(spec: &TrialSpec) -> f64 {
     let before = spec.stretch.first_frame.saturating_sub(spec.stretch.decoding.key_frame);
     let frames = spec.stretch.frame_count as f64;
@@ -96,7 +104,8 @@ fn trial(spec: &TrialSpec) -> f64 {
     let shown = f64::from(spec.shown_width) * f64::from(spec.shown_height);
     let encode = f64::from(spec.rung.width) * f64::from(spec.rung.height) / encode_rate(&spec.rung.rung);
     let of_each = encode + shown / COMPARE_RATE;
-    2.0 * (frames + before as f64) * source / DECODE_RATE + frames * spec.crfs.len() as f64 * of_each
+    let decodes = 2.0 * spec.crfs.len().div_ceil(spec.at_once()) as f64;
+    decodes * (frames + before as f64) * source / DECODE_RATE + frames * spec.crfs.len() as f64 * of_each
 }
 
 /// How much more a picture takes x265 than x264 at the same preset.

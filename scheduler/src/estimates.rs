@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use reelfarm_model::profile::MediaFormat;
-use reelfarm_model::task::PackageSpec;
+use reelfarm_model::task::{PackageSpec, RungSpec};
 use reelfarm_model::{SourceReference, Task, TaskSpec, WorkerId};
 use reelfarm_priority::estimate::{Estimate, Estimator, Run};
 use reelfarm_store::FinishedRun;
@@ -52,7 +52,10 @@ fn class(task: &Task) -> Cow<'static, str> {
             let has_hevc = spec.rungs.iter().any(|rung| !rung.rung.codec.is_h264());
             format!("{} {preset}{}", spec.video.height, if has_hevc { " hevc" } else { "" }).into()
         }
-        TaskSpec::Trial(spec) => format!("{} {}", spec.video.height, spec.rung.rung.preset).into(),
+        TaskSpec::Trial(spec) => {
+            let RungSpec { height, rung, .. } = &spec.rung;
+            format!("{} {height} {} {}", spec.video.height, rung.preset, rung.codec.name()).into()
+        }
         TaskSpec::Package(spec) => packaging(spec).into(),
         TaskSpec::Verify(spec) => packaging(&spec.package).into(),
         // All files of a media set are copied; how many and how large they are, its kind says best.

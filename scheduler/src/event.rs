@@ -56,10 +56,11 @@ pub enum FarmEvent {
     },
 }
 
-/// A title without what is long, and of use to those alone who look at it closely: where decoding can begin, and the report
-/// that came with the submission, whose checks are in its own.
+/// A title without what is long, and of use to those alone who look at it closely: where decoding can begin, cue points, and the
+/// report that came with the submission, whose checks are in its own.
 pub fn abridged(mut title: Title) -> Title {
     title.submission.qc_report = None;
+    title.submission.cue_points.clear();
     if let Some(conclusion) = title.report.as_mut().and_then(|report| report.conclusion.as_mut()) {
         conclusion.decoding.key_frames.clear();
     }

@@ -133,7 +133,9 @@ impl Scheduler {
         }
         let ladder = submission.ladder.file.clone();
         let fitted = previewed.conclusion.fitted.clone();
-        Ok(PlanPreview { title: submission.title.clone(), ladder, fitted, tasks, work_ms })
+        let untried = previewed.ladder.per_title.is_some()
+            && previewed.unknown.iter().any(|task| matches!(task.spec, TaskSpec::Trial(_)));
+        Ok(PlanPreview { title: submission.title.clone(), ladder, fitted, untried, tasks, work_ms })
     }
 
     async fn previewed(&self, submission: Submission) -> Result<Previewed, Failure> {

@@ -278,10 +278,10 @@ fn decoding_can_begin_at_cue_points_and_segments_stay_where_they_are() {
     assert_eq!(keys(&after, FIRST), keys(&before, FIRST), "no cue point lies in it");
     assert_ne!(keys(&after, SECOND), keys(&before, SECOND));
 
-    let output = bench.output(run("ts-clr-2s,dash-clr-4s").iter().copied().chain(["--cue", "break@13"]));
+    let output = bench.output(run("ts-clr-2s,dash-clr-4s").iter().copied().chain(["--cue", "break@13.1"]));
     assert_eq!(output.status.code(), Some(2), "{}", crate::support::describe(&output));
     let told = crate::support::describe(&output);
-    assert!(told.contains("break@0:00:13.000 lies beyond the film's end at 13.000 s"), "{told}");
+    assert!(told.contains("break@0:00:13.100 lies beyond the film's end at 13.000 s"), "{told}");
     fs_err::write(bench.path("cues.txt"), "scene@8\nscene at 9\n").unwrap();
     let output = bench.output(run("ts-clr-2s,dash-clr-4s").iter().copied().chain(["--cues", "cues.txt"]));
     let told = crate::support::describe(&output);

@@ -35,6 +35,9 @@ pub struct PlanPreview {
     /// How the ladder is fitted to the film, where it asks for that and was tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fitted: Option<Fitted>,
+    /// Whether the ladder would first be fitted to the film: then what follows is for the ladder as it is, and another may come of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untried: bool,
     /// All tasks that the title consists of, each after those that it needs.
     pub tasks: Vec<PreviewedTask>,
     /// How long the tasks that would run take together, by pool, in milliseconds.

@@ -47,7 +47,7 @@ pub struct SubmitRequest {
     pub facts: Facts,
     /// Where the film can be left and entered again: a group of pictures begins there, and `index.json` tells of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 1000)]
+    #[schema(max_items = 10_000)]
     pub cue_points: Vec<CuePoint>,
     /// Let a title that has keys from elsewhere already have others, which makes its licences useless.
     #[serde(default)]

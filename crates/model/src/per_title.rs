@@ -22,6 +22,8 @@ pub struct PerTitle {
     pub least_step: f64,
 }
 
+/// What may be encoded of each rung to fit a ladder, in seconds.
+const MOST_SECONDS: u32 = 1000;
 /// CRFs between which quality and rate are told from their neighbours.
 const CRF_STEP: u8 = 4;
 
@@ -56,6 +58,13 @@ impl PerTitle {
         if !(2..=20).contains(stretch_seconds) || !stretch_seconds.is_multiple_of(2) {
             return Some(format!("stretch_seconds is an even number from 2 to 20, not {stretch_seconds}"));
         }
+        let seconds = stretches * stretch_seconds * self.tried_crfs().len() as u32;
+        if seconds > MOST_SECONDS {
+            return Some(format!(
+                "stretches, stretch_seconds and the CRFs between lowest_crf and highest_crf come to {seconds} s of encodes for \
+                 each rung, and {MOST_SECONDS} are the most"
+            ));
+        }
         if !(1.0..=4.0).contains(least_step) {
             return Some(format!("least_step is from 1 to 4, not {least_step}"));
         }
@@ -87,6 +96,10 @@ pub struct FittedRung {
     /// Why it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out: Option<LeftOut>,
+    /// Whether it is made though it does not hold the quality: neither the lowest CRF nor the rate's cap allow more, or it is the
+    /// smallest, for those on slow lines.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub falls_short: bool,
 }
 
 /// What trial encodes let expect of a rung.
@@ -180,6 +193,7 @@ mod tests {
             (PerTitle { stretches: 0, ..per_title() }, "stretches"),
             (PerTitle { stretch_seconds: 3, ..per_title() }, "stretch_seconds"),
             (PerTitle { least_step: 0.9, ..per_title() }, "least_step"),
+            (PerTitle { stretches: 16, stretch_seconds: 14, ..per_title() }, "come to 1120 s"),
         ] {
             let fault = per_title.fault(rungs).unwrap();
             assert!(fault.contains(reason), "{fault}");
@@ -194,6 +208,7 @@ mod tests {
             fixed: expected(21, kbps),
             fitted,
             left_out: None,
+            falls_short: false,
         };
         let fitted = Fitted {
             least_ssim: 0.97,

@@ -110,7 +110,7 @@ pub struct Conclusion {
     /// What to expect of decoding and encoding it; absent where the pictures could not be looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub complexity: Option<Complexity>,
-    /// How the ladder was fitted to the film, where it asks for that: then `rungs` are those that are left.
+    /// How the ladder was fitted to the film, where it asks for that, and which of `rungs` are made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fitted: Option<Fitted>,
 }

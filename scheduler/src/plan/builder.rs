@@ -98,8 +98,14 @@ impl<'a> Builder<'a> {
             }
             if let Some((width, height)) = ladder::fit(rung, video.width, video.height) {
                 let gop_frames = video.frame_rate * GOP_SECONDS;
-                let fitted = conclusion.fitted.as_ref().and_then(|fitted| fitted.crf(name));
-                let rung = Rung { crf: fitted.unwrap_or(rung.crf), ..rung.clone() };
+                let crf = match conclusion.fitted.as_ref().filter(|_| ladder.per_title.is_some()) {
+                    None => rung.crf,
+                    Some(fitted) => match fitted.crf(name) {
+                        None => continue,
+                        Some(crf) => crf,
+                    },
+                };
+                let rung = Rung { crf, ..rung.clone() };
                 rungs.push(RungSpec { width, height, gop_frames, rung });
             }
         }
@@ -195,7 +201,7 @@ impl<'a> Builder<'a> {
         let video = &conclusion.video;
         let frames = cue_points.iter().map(|cue| {
             let frame = cue.frame(video.frame_rate);
-            if frame >= video.frame_count {
+            if frame > video.frame_count {
                 let seconds = video.frame_count as f64 / f64::from(video.frame_rate.max(1));
                 return Err(PlanError::CueBeyondEnd { title: title.clone(), cue: *cue, seconds });
             }
@@ -203,7 +209,8 @@ impl<'a> Builder<'a> {
         });
         let group = u64::from((video.frame_rate * GOP_SECONDS).max(1));
         let mut frames: BTreeSet<u64> = frames.collect::<Result<_, _>>()?;
-        frames.retain(|frame| !frame.is_multiple_of(group));
+        // At the very end, where credits end, there is no frame to begin with.
+        frames.retain(|frame| !frame.is_multiple_of(group) && *frame < video.frame_count);
         Ok(frames)
     }
 

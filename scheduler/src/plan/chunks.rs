@@ -30,9 +30,8 @@ pub(super) fn chunks(video: &VideoConclusion, decoding: &DecodingStarts, asked: 
     let group = u64::from(video.frame_rate.max(1)) * u64::from(GOP_SECONDS);
     let groups = (seconds / f64::from(GOP_SECONDS)).round().max(1.0) as u64;
     let length = groups * group;
-    let reach = if video.deinterlace { DEINTERLACER_REACH } else { 0 };
     let decoding_start = |first_frame: u64| {
-        let key_frame = decoding.last_before(first_frame.saturating_sub(reach))?;
+        let key_frame = decoding_start(video, decoding, first_frame)?;
         // What takes longer to come to than to encode is encoded with what lies before it.
         (first_frame - key_frame <= length.max(group)).then_some(key_frame)
     };
@@ -56,6 +55,16 @@ pub(super) fn chunks(video: &VideoConclusion, decoding: &DecodingStarts, asked: 
             decoding: DecodingStart { key_frame: *key_frame, film_start_us },
         })
         .collect()
+}
+
+/// The key frame from which a film is decoded to come to a frame, with what the deinterlacer looks at before it.
+pub(super) fn decoding_start(
+    video: &VideoConclusion,
+    decoding: &DecodingStarts,
+    first_frame: u64,
+) -> Option<u64> {
+    let reach = if video.deinterlace { DEINTERLACER_REACH } else { 0 };
+    decoding.last_before(first_frame.saturating_sub(reach))
 }
 
 /// How long the film is, in seconds.

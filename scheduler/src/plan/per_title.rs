@@ -2,7 +2,7 @@
 //!
 //! Of each rung the highest CRF is taken that holds the asked quality in every stretch. The best rung of a codec holds it at the
 //! size of the codec's largest too, since that is how it is looked at; where a smaller picture does that with fewer bits, the
-//! larger ones are left out. So is, below it, a rung with hardly fewer bits than the one above.
+//! larger ones are left out. So is, below it, a rung with hardly fewer bits than the one above; the smallest gives up quality first.
 //!
 //! Between the CRFs that were tried, quality in decibels and the logarithm of the rate run straight, as nearly as two encodes of
 //! the same differ.
@@ -17,8 +17,10 @@ use reelfarm_model::recipe::ToolVersions;
 use reelfarm_model::task::{Chunk, DecodingStart, RungSpec, Trial, TrialPoint, TrialSpec};
 use reelfarm_model::{Task, TaskSpec};
 
-/// How far before a stretch decoding begins at most, in seconds: a stretch may as well lie elsewhere.
-const MOST_LEAD_SECONDS: u64 = 60;
+use super::chunks::decoding_start;
+
+/// How far before a stretch decoding begins at most, in seconds, each time that it is decoded: it may as well lie elsewhere.
+const MOST_LEAD_SECONDS: u64 = 12;
 /// So much SSIM is no difference: where none holds what is asked, the CRF is taken that is worse than the best by this.
 const ALIKE: f64 = 0.001;
 
@@ -83,10 +85,10 @@ fn stretches(per_title: &PerTitle, video: &VideoConclusion, decoding: &DecodingS
         // Each in the middle of its share of the film.
         let middle = (2 * number + 1) * video.frame_count / (2 * count);
         let mut first_frame = middle.saturating_sub(length / 2) / group * group;
-        let Some(mut key_frame) = decoding.last_before(first_frame) else { continue };
+        let Some(mut key_frame) = decoding_start(video, decoding, first_frame) else { continue };
         if first_frame - key_frame > MOST_LEAD_SECONDS * rate {
             first_frame = key_frame.div_ceil(group) * group;
-            key_frame = decoding.last_before(first_frame).unwrap_or(key_frame);
+            key_frame = decoding_start(video, decoding, first_frame).unwrap_or(key_frame);
         }
         let frame_count = length.min(video.frame_count.saturating_sub(first_frame));
         let overlaps = |chunk: &Chunk| {
@@ -112,10 +114,7 @@ pub(crate) struct Tried<'a> {
 
 /// What QC concluded of a film, with the ladder fitted to it.
 pub(crate) fn fit(conclusion: &Conclusion, per_title: &PerTitle, tried: &[Tried<'_>]) -> Conclusion {
-    let fitted = fitted(per_title, tried);
-    let is_made = |name: &String| fitted.crf(name).is_some();
-    let rungs = conclusion.rungs.iter().filter(|name| is_made(name)).cloned().collect();
-    Conclusion { rungs, fitted: Some(fitted), ..conclusion.clone() }
+    Conclusion { fitted: Some(fitted(per_title, tried)), ..conclusion.clone() }
 }
 
 fn fitted(per_title: &PerTitle, tried: &[Tried<'_>]) -> Fitted {
@@ -144,7 +143,7 @@ fn fitted_codec(per_title: &PerTitle, tried: &[&Tried<'_>]) -> Vec<FittedRung> {
         Some((place, expected)) => (place, Some(expected)),
         None => (0, expected.first().and_then(|table| nearest(table, shown))),
     };
-    let mut above_kbps = f64::INFINITY;
+    let (count, mut above_kbps) = (tried.len(), f64::INFINITY);
     let each = tried.iter().zip(&expected).enumerate();
     each.filter_map(|(place, (tried, table))| {
         let own = |expected: &Expected| expected.ssim;
@@ -153,17 +152,28 @@ fn fitted_codec(per_title: &PerTitle, tried: &[&Tried<'_>]) -> Vec<FittedRung> {
         } else {
             holds(table, per_title.least_ssim, own).or_else(|| nearest(table, own))
         }?;
-        let left_out = if place < best {
-            Some(LeftOut::SmallerDoes)
-        } else if place > best && found.kbps * per_title.least_step > above_kbps {
-            Some(LeftOut::TooClose)
+        let is_far = |expected: &Expected| expected.kbps * per_title.least_step <= above_kbps;
+        let fitted = if place < best {
+            Err(LeftOut::SmallerDoes)
+        } else if is_far(&found) {
+            Ok(found)
+        } else if place + 1 == count {
+            // Those on slow lines are helped by fewer bits, whatever they look like.
+            table.iter().copied().find(is_far).ok_or(LeftOut::TooClose)
         } else {
-            above_kbps = found.kbps;
-            None
+            Err(LeftOut::TooClose)
         };
-        let fixed = table.iter().find(|expected| expected.crf == tried.rung.crf)?;
-        let fitted = left_out.is_none().then_some(found);
-        Some(FittedRung { rung: tried.rung.name.clone(), fixed: *fixed, fitted, left_out })
+        if let Ok(made) = fitted {
+            above_kbps = made.kbps;
+        }
+        let quality = |made: Expected| if place == best { made.shown_ssim } else { made.ssim };
+        Some(FittedRung {
+            rung: tried.rung.name.clone(),
+            fixed: *table.iter().find(|expected| expected.crf == tried.rung.crf)?,
+            falls_short: fitted.is_ok_and(|made| quality(made) < per_title.least_ssim),
+            fitted: fitted.ok(),
+            left_out: fitted.err(),
+        })
     })
     .collect()
 }

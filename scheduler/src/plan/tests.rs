@@ -554,7 +554,11 @@ fn a_cue_point_changes_the_chunk_that_it_lies_in_and_no_other() {
     let TaskSpec::Publish(spec) = goal.spec else { panic!("a goal") };
     assert_eq!(spec.cue_points, world.cue_points);
 
-    world.cue_points = vec![cue(60_000, CuePurpose::Break)];
+    // Where credits end no frame begins.
+    world.cue_points = vec![cue(60_000, CuePurpose::Credits)];
+    assert!(encodes(&world).iter().all(|(frames, _)| frames.is_empty()));
+
+    world.cue_points = vec![cue(60_100, CuePurpose::Break)];
     let error = world.try_graph().unwrap_err().to_string();
-    assert!(error.contains("break@0:01:00.000 lies beyond the film's end at 60.000 s"), "{error}");
+    assert!(error.contains("break@0:01:00.100 lies beyond the film's end at 60.000 s"), "{error}");
 }

@@ -31,10 +31,19 @@ impl Execution {
     const fn source_digest(&self) -> Option<Digest> {
         match &self.spec {
             TaskSpec::Qc(spec) => Some(spec.source),
+            TaskSpec::Trial(spec) => Some(spec.source),
             TaskSpec::EncodeVideo(spec) => Some(spec.source),
             TaskSpec::EncodeAudio(spec) => Some(spec.source),
             TaskSpec::Subtitles(spec) => Some(spec.source),
-            _ => None,
+            TaskSpec::Fingerprint(_)
+            | TaskSpec::AssembleVideo(_)
+            | TaskSpec::Keys(_)
+            | TaskSpec::Package(_)
+            | TaskSpec::Manifest(_)
+            | TaskSpec::Verify(_)
+            | TaskSpec::Upload(_)
+            | TaskSpec::Publish(_)
+            | TaskSpec::Withdraw(_) => None,
         }
     }
 }

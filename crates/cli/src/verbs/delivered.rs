@@ -71,8 +71,13 @@ pub fn cue_points(wanted: &Cues) -> Result<Vec<CuePoint>, Failure> {
         let refused = |message: String| refused(format!("cue points: {}: {message}", path.display()));
         let mut text = String::new();
         let read =
-            fs_err::File::open(path).and_then(|file| file.take(MOST_CUE_BYTES).read_to_string(&mut text));
+            fs_err::File::open(path).and_then(|file| file.take(MOST_CUE_BYTES + 1).read_to_string(&mut text));
         read.map_err(|error| refused(error.to_string()))?;
+        if text.len() as u64 > MOST_CUE_BYTES {
+            return Err(refused(format!(
+                "it has more than {MOST_CUE_BYTES} bytes; leave out what is no cue point"
+            )));
+        }
         for (line, number) in text.lines().zip(1..) {
             let line = line.trim();
             if !line.is_empty() && !line.starts_with('#') {

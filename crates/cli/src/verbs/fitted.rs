@@ -12,15 +12,15 @@ pub fn lines(fitted: &Fitted) -> Vec<String> {
         saved.abs(),
         fitted.least_ssim
     );
-    std::iter::once(whole).chain(fitted.rungs.iter().map(|rung| line(rung, fitted.least_ssim))).collect()
+    std::iter::once(whole).chain(fitted.rungs.iter().map(line)).collect()
 }
 
-fn line(FittedRung { rung, fixed, fitted, left_out }: &FittedRung, least_ssim: f64) -> String {
+fn line(FittedRung { rung, fixed, fitted, left_out, falls_short }: &FittedRung) -> String {
     let Some(made) = fitted else {
         return format!("{rung}: left out: {}", left_out.map_or("not needed", LeftOut::reason));
     };
     let Expected { crf, kbps, ssim, .. } = made;
-    let short = if *ssim < least_ssim { ", the most that its rate allows" } else { "" };
+    let short = if *falls_short { ", short of it" } else { "" };
     format!(
         "{rung}: crf {} → {crf}, {:.0} → {kbps:.0} kb/s, SSIM {:.4} → {ssim:.4}{short}",
         fixed.crf, fixed.kbps, fixed.ssim
@@ -34,11 +34,12 @@ mod tests {
     #[test]
     fn what_is_saved_stands_first_and_each_rung_has_its_line() {
         let expected = |crf, kbps, ssim| Expected { crf, kbps, ssim, shown_ssim: ssim };
-        let rung = |name: &str, fixed, fitted, left_out| FittedRung {
+        let rung = |name: &str, fixed, fitted: Option<Expected>, left_out| FittedRung {
             rung: name.to_owned(),
             fixed,
             fitted,
             left_out,
+            falls_short: fitted.is_some_and(|fitted| fitted.ssim < 0.97),
         };
         let fitted = Fitted {
             least_ssim: 0.97,
@@ -52,7 +53,7 @@ mod tests {
         63 % fewer bits than the ladder as it is, 5500 → 2011 kb/s, for an SSIM of 0.97
         1080p: left out: a smaller picture does, with fewer bits
         720p: crf 21 → 25, 1800 → 1211 kb/s, SSIM 0.9840 → 0.9712
-        360p: crf 23 → 18, 600 → 800 kb/s, SSIM 0.9600 → 0.9650, the most that its rate allows
+        360p: crf 23 → 18, 600 → 800 kb/s, SSIM 0.9600 → 0.9650, short of it
         ");
     }
 }

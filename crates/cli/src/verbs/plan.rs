@@ -125,6 +125,9 @@ fn text(preview: &PlanPreview, only_what_runs: bool) -> String {
     for line in preview.fitted.iter().flat_map(fitted::lines) {
         text.push_str(&format!("    fitted  {line}\n"));
     }
+    if preview.untried {
+        text.push_str(&format!("    {UNTRIED}\n"));
+    }
     for task in &preview.tasks {
         let line = match &task.runs {
             Some(reason) => format!("{:<32} {:>8}  {}", task.label, time(task.expected_ms), why(reason)),
@@ -135,6 +138,10 @@ fn text(preview: &PlanPreview, only_what_runs: bool) -> String {
     }
     text
 }
+
+/// What is said of a plan whose ladder would first be fitted to the film.
+pub const UNTRIED: &str =
+    "the ladder would be fitted to the film first; the encodes told here are those of the ladder as it is";
 
 /// How much would run: so many of all tasks, which take so long.
 pub fn summary(count: usize, of: usize, work_ms: &BTreeMap<Pool, i64>) -> String {
@@ -184,6 +191,7 @@ mod tests {
             title: "film".parse().unwrap(),
             ladder: "small.toml".into(),
             fitted: None,
+            untried: false,
             tasks: vec![
                 task("encode-audio", TaskKind::EncodeAudio, None),
                 task("encode-video", TaskKind::EncodeVideo, Some(PlanReason::Changed { changes })),

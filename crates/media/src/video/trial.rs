@@ -1,6 +1,6 @@
 //! Trials: a short stretch of a rung encoded at several CRFs, and what came of each: its bits, and how like the source it is.
 //!
-//! Promises: what is encoded is what the rung's encoder makes of these frames, at the same rate and buffer; no more encoders run at once than have [`MOST_SAMPLES`] together.
+//! Promises: what is encoded is what the rung's encoder makes of these frames, at the same rate and buffer; no more encoders run at once than [`TrialSpec::at_once`] says.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -22,9 +22,6 @@ use crate::ffmpeg::log;
 use crate::ffmpeg::source::{Read, Source};
 use crate::progress::{Count, Done, watch};
 
-/// Samples of luma that the pictures of encoders at work at once have together, unless one alone has more: an encoder keeps some
-/// sixty pictures, so that this is about as much memory as the encode of a ladder for HD.
-const MOST_SAMPLES: u64 = 2 * 1920 * 1080;
 /// The share of the time that goes into encoding.
 const ENCODING: f64 = 0.8;
 
@@ -40,10 +37,8 @@ pub fn trial(
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<Trial, MediaError> {
     log::install();
-    let samples = u64::from(spec.rung.width) * u64::from(spec.rung.height);
-    let at_once = usize::try_from(MOST_SAMPLES / samples.max(1)).unwrap_or(1).max(1);
     let mut points = Vec::with_capacity(spec.crfs.len());
-    for crfs in spec.crfs.chunks(at_once) {
+    for crfs in spec.crfs.chunks(spec.at_once()) {
         let (before, of_all) = (points.len() as f64, spec.crfs.len() as f64);
         let mut told = |from: f64, to: f64, progress: Progress| {
             let share = from + progress.fraction * (to - from);

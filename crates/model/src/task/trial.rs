@@ -25,6 +25,18 @@ pub struct TrialSpec {
     pub shown_height: u32,
 }
 
+/// Samples of luma that the pictures of encoders at work at once have together, unless one alone has more: an encoder keeps some
+/// sixty pictures, so that this is about as much memory as the encode of a ladder for HD.
+const MOST_SAMPLES: u64 = 2 * 1920 * 1080;
+
+impl TrialSpec {
+    /// How many of the CRFs are encoded at once: each time the stretch is decoded twice.
+    pub fn at_once(&self) -> usize {
+        let samples = u64::from(self.rung.width) * u64::from(self.rung.height);
+        usize::try_from(MOST_SAMPLES / samples.max(1)).unwrap_or(1).max(1)
+    }
+}
+
 /// What came of a trial: a point for each CRF.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trial {

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use reelfarm_model::ladder::{Rung, VideoCodec};
 use reelfarm_model::message::TaskMessage;
+use reelfarm_model::qc::VideoConclusion;
 use reelfarm_model::recipe::ToolVersions;
-use reelfarm_model::task::{QcSpec, TaskSpec};
+use reelfarm_model::task::{AssembleVideoSpec, Chunk, DecodingStart, QcSpec, RungSpec, TaskSpec, TrialSpec};
 use reelfarm_model::title::{LadderText, Submission};
 use reelfarm_model::{
     Code, Digest, Facts, Failure, Fence, Progress, Rights, SourceReference, Task, TaskKey, TaskState,
@@ -71,6 +73,53 @@ const MANY: u32 = 2000;
 pub fn task(number: u32) -> Task {
     let source = Digest::of(&number.to_be_bytes());
     Task::new(TaskSpec::Qc(QcSpec { source }), &ToolVersions::default())
+}
+
+/// A plan's entries for tasks of kinds that programs before chunks and trials do not know, and one that needs both.
+pub fn of_newer_kinds() -> Vec<PlannedTask> {
+    let rung = RungSpec {
+        width: 640,
+        height: 360,
+        gop_frames: 50,
+        rung: Rung {
+            name: "360p".to_owned(),
+            codec: VideoCodec::H264,
+            width: 640,
+            height: 360,
+            min_source_kbps: 1,
+            crf: 23,
+            maxrate_kbps: 800,
+            bufsize_kbps: 1600,
+            preset: "medium".to_owned(),
+            profile: "main".to_owned(),
+        },
+    };
+    let video = VideoConclusion {
+        stream: 0,
+        frame_rate: 25,
+        frame_count: 100,
+        width: 640,
+        height: 360,
+        rotation: 0,
+        deinterlace: false,
+        field_order: None,
+        matrix: "bt709".to_owned(),
+        full_range: false,
+    };
+    let trial = TrialSpec {
+        source: Digest::of(b"film"),
+        video,
+        rung: rung.clone(),
+        crfs: vec![18, 22],
+        stretch: Chunk { first_frame: 0, frame_count: 100, decoding: DecodingStart::default() },
+        shown_width: 640,
+        shown_height: 360,
+    };
+    let assemble = AssembleVideoSpec { rung, frame_rate: 25, chunks: Vec::new() };
+    let newer = [TaskSpec::Trial(trial), TaskSpec::AssembleVideo(assemble)];
+    let newer = newer.map(|spec| Task::new(spec, &ToolVersions::default()));
+    let needs = newer.iter().map(|task| task.key).collect();
+    newer.into_iter().map(unconditional).chain([PlannedTask { needs, ..planned(1, &[]) }]).collect()
 }
 
 /// The key of [`task`].

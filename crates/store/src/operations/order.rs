@@ -23,7 +23,7 @@ pub(super) async fn unsettled_titles(connection: &mut Connection) -> Result<Vec<
          WHERE title_tasks.title = titles.title AND wanted = 1 AND tasks.state NOT IN ('done', 'failed', 'cancelled')) \
          OR EXISTS (SELECT 1 FROM title_tasks JOIN tasks USING (task) \
          WHERE title_tasks.title = titles.title AND wanted = 1 \
-         AND (tasks.state = 'failed' OR tasks.kind NOT IN ('fingerprint', 'qc', 'subtitles'))))) \
+         AND (tasks.state = 'failed' OR tasks.kind NOT IN ('fingerprint', 'qc', 'trial', 'subtitles'))))) \
          ORDER BY submitted_ms, title",
     )
     .fetch_all(connection)
@@ -139,7 +139,7 @@ pub(super) async fn backlog(connection: &mut Connection) -> Result<Backlog, Faul
     // Word for word as the index `tasks_before_the_plan` has it, or that is not used.
     let before_the_plan: Vec<String> = sqlx::query_scalar(
         "SELECT title_tasks.task FROM tasks CROSS JOIN title_tasks WHERE title_tasks.task = tasks.task \
-         AND title_tasks.wanted = 1 AND tasks.kind IN ('fingerprint', 'qc', 'subtitles')",
+         AND title_tasks.wanted = 1 AND tasks.kind IN ('fingerprint', 'qc', 'trial', 'subtitles')",
     )
     .fetch_all(&mut *connection)
     .await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reelfarm_model::{Code, Failure, TaskState};
+use reelfarm_model::{Code, Failure, TaskState, TitleState};
 use reelfarm_test_servers::postgres::Postgres;
 use sqlx::Connection as _;
 use tokio::sync::OnceCell;
@@ -10,7 +10,8 @@ use tokio::sync::OnceCell;
 use super::open::{MIGRATIONS, known_schema};
 use super::*;
 use crate::conformance::fixtures::{
-    LONG, dispatch, finish, key, planned, start, state, submission, submit, submit_and_plan, title,
+    LONG, dispatch, finish, key, of_newer_kinds, planned, start, state, submission, submit, submit_and_plan,
+    title, to,
 };
 use crate::conformance::reviews;
 use crate::leadership::{Candidate, Election, Leadership as _};
@@ -324,6 +325,25 @@ async fn an_older_program_reads_what_people_decided_about() {
     reviews::are_read_by_an_older_program(&titles, [of_tasks, of_attempts]);
     MIGRATIONS.run(&store.writer).await.unwrap();
     assert_eq!(store.titles().await.unwrap().len(), titles.len());
+}
+
+/// What a program of before does with what it cannot read would be anybody's guess.
+#[tokio::test]
+async fn an_older_program_finds_no_task_of_a_kind_that_it_does_not_know() {
+    let (store, ()) = store().await;
+    let film = submit_and_plan(&store, "film", &of_newer_kinds()).await;
+    store.advance(&film, 1, TitleState::Checking, to(TitleState::Preparing)).await.unwrap().unwrap();
+    assert_eq!(store.tasks_of(&film).await.unwrap().len(), 3);
+    MIGRATIONS.undo(&store.writer, 8).await.unwrap();
+    let kinds: Vec<String> =
+        sqlx::query_scalar("SELECT kind FROM tasks").fetch_all(&store.writer).await.unwrap();
+    assert_eq!(kinds, ["qc"]);
+    let state: String =
+        sqlx::query_scalar("SELECT state FROM titles").fetch_one(&store.writer).await.unwrap();
+    assert_eq!(state, "checking", "it plans it anew");
+    MIGRATIONS.run(&store.writer).await.unwrap();
+    let left = store.tasks_of(&film).await.unwrap();
+    assert!(left.len() == 1 && left[0].needs.is_empty(), "{left:?}");
 }
 
 #[tokio::test]

@@ -14,7 +14,8 @@ use super::open::MIGRATIONS;
 use super::*;
 use crate::changes::SubmitOutcome;
 use crate::conformance::fixtures::{
-    LONG, dispatch, finish, key, planned, start, state, submission, submit, submit_and_plan, title, to,
+    LONG, dispatch, finish, key, of_newer_kinds, planned, start, state, submission, submit, submit_and_plan,
+    title, to,
 };
 use crate::conformance::{publications, reviews};
 use crate::store::Store as _;
@@ -287,6 +288,25 @@ async fn a_database_of_an_older_program_keeps_its_plans() {
     // Whatever was wanted before counts as planned: a later plan does not take it away.
     assert!(store.plan(&film, 1, &[planned(2, &[])]).await.unwrap().is_some());
     assert_eq!(store.tasks_of(&film).await.unwrap().len(), 2);
+}
+
+/// What a program of before does with what it cannot read would be anybody's guess.
+#[tokio::test]
+async fn an_older_program_finds_no_task_of_a_kind_that_it_does_not_know() {
+    let (store, _folder) = store().await;
+    let film = submit_and_plan(&store, "film", &of_newer_kinds()).await;
+    store.advance(&film, 1, TitleState::Checking, to(TitleState::Preparing)).await.unwrap().unwrap();
+    assert_eq!(store.tasks_of(&film).await.unwrap().len(), 3);
+    MIGRATIONS.undo(&store.writer, 11).await.unwrap();
+    let kinds: Vec<String> =
+        sqlx::query_scalar("SELECT kind FROM tasks").fetch_all(&store.writer).await.unwrap();
+    assert_eq!(kinds, ["qc"]);
+    let state: String =
+        sqlx::query_scalar("SELECT state FROM titles").fetch_one(&store.writer).await.unwrap();
+    assert_eq!(state, "checking", "it plans it anew");
+    MIGRATIONS.run(&store.writer).await.unwrap();
+    let left = store.tasks_of(&film).await.unwrap();
+    assert!(left.len() == 1 && left[0].needs.is_empty(), "{left:?}");
 }
 
 #[tokio::test]

@@ -122,6 +122,24 @@ fn a_rung_with_hardly_fewer_bits_than_the_one_above_is_left_out() {
 }
 
 #[test]
+fn the_smallest_gives_up_quality_before_it_is_left_out() {
+    let rungs = ["1080p", "480p", "240p"].map(|name| rung(name, VideoCodec::H264, 480));
+    // At CRF 26, 22 and 18: 397, 630 and 900 kb/s.
+    let three = [
+        tried(&rungs[0], 1000.0, 19.3, 19.3),
+        tried(&rungs[1], 1000.0, 17.3, 12.0),
+        tried(&rungs[2], 900.0, 15.3, 10.0),
+    ];
+    let found = fitted(&per_title(), &three);
+    assert_eq!(found.rungs[1].left_out, Some(LeftOut::TooClose));
+    let made = found.rungs[2].fitted.unwrap();
+    assert!(made.crf == 28 && made.kbps * 1.3 <= 397.0 && found.rungs[2].falls_short, "{made:?}");
+    // No CRF of the range has so few.
+    let dear = [tried(&rungs[0], 1000.0, 19.3, 19.3), tried(&rungs[2], 9000.0, 15.3, 10.0)];
+    assert_eq!(outcome(&dear)[1].1, Err(LeftOut::TooClose));
+}
+
+#[test]
 fn codecs_do_not_take_each_others_places() {
     let (avc, hevc) = (rung("1080p", VideoCodec::H264, 1080), rung("1080p-hevc", VideoCodec::Hevc, 1080));
     let both = [tried(&hevc, 500.0, 19.3, 19.3), tried(&avc, 1000.0, 19.3, 19.3)];
@@ -173,6 +191,13 @@ fn stretches_lie_apart_and_where_decoding_comes_to_them_soon() {
     assert_eq!(seconds(7200 * 25, &DecodingStarts::default()), []);
     // One key frame, at the start: there is one place to begin.
     assert_eq!(seconds(7200 * 25, &key_frames(0, 1)), [(0, 100)]);
+    // Where the deinterlacer looks back, decoding begins a key frame earlier.
+    let interlaced = VideoConclusion { deinterlace: true, ..film(25, 400) };
+    let starts = |video: &VideoConclusion| -> Vec<u64> {
+        stretches(&per_title(), video, &often).iter().map(|chunk| chunk.decoding.key_frame).collect()
+    };
+    assert_eq!(starts(&film(25, 400)), [0, 100, 200, 300]);
+    assert_eq!(starts(&interlaced), [0, 75, 175, 275]);
     // One every ten minutes: that at 600 s is far before 898 s.
     assert_eq!(seconds(7200 * 25, &key_frames(15_000, 12))[0], (600, 100));
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::verbs::plan::{summary, time};
+use crate::verbs::plan::{UNTRIED, summary, time};
 
 /// Titles that are named of those that are left alone.
 const NAMED: usize = 5;
@@ -53,6 +53,9 @@ pub struct Work {
     pub of: usize,
     /// What those that would run take together, by pool, in milliseconds.
     pub work_ms: BTreeMap<Pool, i64>,
+    /// Whether the ladder would first be fitted to it, so that more or less may run.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub untried: bool,
 }
 
 impl Work {
@@ -62,7 +65,7 @@ impl Work {
         for (task, _) in plan.to_run() {
             *tasks.entry(task.kind).or_default() += 1;
         }
-        Self { tasks, of: plan.tasks.len(), work_ms: plan.work_ms.clone() }
+        Self { tasks, of: plan.tasks.len(), work_ms: plan.work_ms.clone(), untried: plan.untried }
     }
 
     /// Whether nothing would run.
@@ -175,7 +178,10 @@ fn text(line: &Line) -> String {
         State::Unchanged | State::WouldChange | State::Refused => "",
     };
     let work = match (&line.work, &line.failure) {
-        (Some(work), _) => summary(work.tasks.values().sum(), work.of, &work.work_ms),
+        (Some(work), _) => {
+            let untried = if work.untried { format!("; {UNTRIED}") } else { String::new() };
+            format!("{}{untried}", summary(work.tasks.values().sum(), work.of, &work.work_ms))
+        }
         (None, failure) => failure.as_ref().map_or_else(String::new, |failure| failure.message.clone()),
     };
     format!("{:<32} {state}{work}", line.title)
@@ -190,6 +196,7 @@ mod tests {
             tasks: [(TaskKind::EncodeVideo, encodes)].into_iter().filter(|(_, count)| *count > 0).collect(),
             of: 20,
             work_ms: if encodes > 0 { [(Pool::Cpu, 60_000)].into() } else { BTreeMap::new() },
+            untried: false,
         };
         Line { title: title.to_owned(), state, work: Some(work), failure: None }
     }

@@ -1,7 +1,7 @@
 //! What becomes of attempts: workers' reports, leases that run out, and attempts that nobody wants any more.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use reelfarm_model::message::{ControlMessage, ORIGIN_GRACE, WorkerEvent};
 use reelfarm_model::{
@@ -74,6 +74,11 @@ impl Next {
             self.reconcile.push(title.clone());
         }
     }
+}
+
+/// A length of time; nothing where clocks disagree about its sign.
+fn milliseconds(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }
 
 /// Whether a title goes on when a task of this kind is done; with all others, tasks alone become ready.
@@ -395,7 +400,12 @@ impl Scheduler {
         self.metrics.set_titles(counts.titles);
         self.metrics.set_tasks(counts.tasks);
         let waits_ms = counts.asked_ms.map_or(0, |asked_ms| self.order.now_ms() - asked_ms);
-        self.metrics.set_review_wait(Duration::from_millis(u64::try_from(waits_ms).unwrap_or(0)));
+        self.metrics.set_review_wait(milliseconds(waits_ms));
+        let now_ms = self.order.now_ms();
+        let unsent_ms = counts.unsent_since_ms.map_or(0, |since_ms| now_ms - since_ms);
+        self.metrics.set_outbox(counts.unsent, milliseconds(unsent_ms));
+        let here = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.metrics.set_clock_offset(here.as_secs_f64() - now_ms as f64 / 1e3);
         Ok(())
     }
 

@@ -107,7 +107,8 @@ impl Scheduler {
             let chosen: Vec<TaskKey> = decisions.iter().map(|decision| decision.key).collect();
             let messages = self.store.dispatch_all(&chosen, self.options.lease).await?;
             for message in &messages {
-                self.active.insert(message.fence.task, active_of(message));
+                let ready_since = self.order.taken(&message.fence.task);
+                self.active.insert(message.fence.task, active_of(message, ready_since));
             }
             // What the store would not have dispatched any more.
             self.order.tasks.extend(chosen.iter().filter(|task| !self.active.contains_key(task)));
@@ -189,7 +190,7 @@ impl Scheduler {
     }
 }
 
-fn active_of(message: &TaskMessage) -> Active {
+fn active_of(message: &TaskMessage, ready_since: Instant) -> Active {
     Active {
         fence: message.fence,
         title: message.title.clone(),
@@ -199,7 +200,7 @@ fn active_of(message: &TaskMessage) -> Active {
         source: message.source.clone(),
         kind: message.task.spec.kind(),
         pool: message.task.spec.pool(),
-        ready_since: Instant::now(),
+        ready_since,
         started: None,
         was_taken_over: false,
         worker: None,

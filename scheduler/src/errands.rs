@@ -4,10 +4,10 @@
 //! says then. Errands that are under way when the scheduler stops are given up; none of them leaves anything that a scheduler
 //! that follows does not see to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use reelfarm_api::{ExpediteAnswer, PlanPreview, TitleForecast};
+use reelfarm_api::{ExpediteAnswer, PlanPreview};
 use reelfarm_artifacts::ArtifactError;
 use reelfarm_model::title::Submission;
 use reelfarm_model::{ArtifactKey, Code, Failure, Fence, TaskKey, Title, TitleId};
@@ -17,6 +17,7 @@ use tokio::task::JoinError;
 
 use crate::commands::Again;
 use crate::expedite::{ExpediteWish, Weighed};
+use crate::forecast::LookAhead;
 use crate::name::Online;
 use crate::preview::Previewed;
 use crate::service::{Scheduler, SchedulerError};
@@ -45,7 +46,7 @@ pub(crate) enum Returned {
         reply: oneshot::Sender<Result<Retried, Failure>>,
     },
     /// What is to be expected of titles.
-    Foreseen { foreseen: Result<BTreeMap<TitleId, TitleForecast>, StoreError>, took: Duration },
+    Foreseen { foreseen: Result<LookAhead, StoreError>, took: Duration },
     /// What would come of it if a title were expedited.
     Weighed {
         title: TitleId,

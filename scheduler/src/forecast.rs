@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use reelfarm_api::{Prospect, TitleForecast};
 use reelfarm_model::{Pool, TitleId};
+use reelfarm_priority::Capacity;
 use reelfarm_store::StoreError;
 
 use crate::errands::Returned;
@@ -32,6 +33,30 @@ impl Forecasts {
     }
 }
 
+/// What a look ahead found.
+pub(crate) struct LookAhead {
+    /// The work that is left, by pool, in milliseconds of a slot.
+    backlog_ms: BTreeMap<Pool, i64>,
+    /// What is to be expected of each title that is not final.
+    forecasts: BTreeMap<TitleId, TitleForecast>,
+}
+
+/// The least time to spare of each route's titles, in seconds.
+fn laxity<'a>(forecasts: impl Iterator<Item = &'a TitleForecast>) -> BTreeMap<String, f64> {
+    let mut least: BTreeMap<String, f64> = BTreeMap::new();
+    for forecast in forecasts {
+        let (Some(due_ms), Some(outlook)) = (forecast.required_by_ms, forecast.foreseen.outlook) else {
+            continue;
+        };
+        let spare = (due_ms - outlook.expected_ms) as f64 / 1e3;
+        least
+            .entry(forecast.route.to_string())
+            .and_modify(|least| *least = least.min(spare))
+            .or_insert(spare);
+    }
+    least
+}
+
 /// How long nothing is foreseen after a look ahead, at least, and as a multiple of how long the look took.
 const REST: Duration = Duration::from_secs(1);
 const REST_FACTOR: u32 = 10;
@@ -54,16 +79,27 @@ impl Scheduler {
             return;
         }
         (self.foreseeing, self.forecast_outdated) = (true, false);
+        self.tell_of_the_farm();
         self.check_promises();
         let (store, known) = (self.store.clone(), self.known());
         self.errands.spawn(async move {
             let start = Instant::now();
-            let foreseen = match Situation::read(&*store, known).await {
-                Ok(situation) => situation.foresee(&*store).await,
-                Err(error) => Err(error),
+            let look = async {
+                let situation = Situation::read(&*store, known).await?;
+                let backlog_ms = situation.backlog_ms();
+                Ok(LookAhead { backlog_ms, forecasts: situation.foresee(&*store).await? })
             };
+            let foreseen = look.await;
             Returned::Foreseen { foreseen, took: start.elapsed() }
         });
+    }
+
+    /// Tells of workers, and of how long tasks wait for them.
+    fn tell_of_the_farm(&mut self) {
+        let slots = |(pool, of): (Pool, Capacity)| (pool, (of.total, of.total.saturating_sub(of.free)));
+        self.metrics.set_pool_slots(self.capacity().into_iter().map(slots));
+        self.metrics.set_workers(self.workers.seen());
+        self.metrics.set_oldest_ready(self.order.longest_waits());
     }
 
     /// Says so where routes were promised more slots of a pool than there are.
@@ -94,12 +130,14 @@ impl Scheduler {
     /// Takes in what is to be expected; who watches is told of titles for which it is better or worse than before.
     pub(crate) fn on_foreseen(
         &mut self,
-        forecasts: Result<BTreeMap<TitleId, TitleForecast>, StoreError>,
+        foreseen: Result<LookAhead, StoreError>,
         took: Duration,
     ) -> Result<(), SchedulerError> {
         self.foreseeing = false;
         self.forecast_rests_until = Instant::now() + (took * REST_FACTOR).max(REST);
-        let forecasts = forecasts?;
+        let LookAhead { backlog_ms, forecasts } = foreseen?;
+        self.metrics.set_backlog(backlog_ms);
+        self.metrics.set_laxity(laxity(forecasts.values()));
         let mut counts: BTreeMap<Prospect, u64> = BTreeMap::new();
         for forecast in forecasts.values() {
             *counts.entry(forecast.foreseen.prospect()).or_default() += 1;

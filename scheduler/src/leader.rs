@@ -75,13 +75,16 @@ enum End {
 impl Standby {
     /// Takes part until `stop` is cancelled, and says in `leader` who leads.
     pub async fn run(self, leader: watch::Sender<Leader>, stop: CancellationToken) {
+        self.metrics.stands_by();
         while !stop.is_cancelled() {
             let asked = Instant::now();
+            self.metrics.set_broker_connected(self.broker.link().is_up());
             let fit = !matches!(self.broker.link(), LinkState::Down { .. });
             match self.leadership.acquire(&self.candidate, fit, self.lease).await {
                 Ok(Election::Won(term)) => {
                     tracing::info!(%term, "this scheduler leads");
                     let end = self.lead(term, asked, &leader, &stop).await;
+                    self.metrics.stands_by();
                     leader.send_replace(Leader::Nobody);
                     self.told(term, end).await;
                 }
@@ -140,6 +143,7 @@ impl Standby {
         let (began, mut valid_until) = (asked, asked + self.lease);
         loop {
             tokio::time::sleep(self.lease / 4).await;
+            self.metrics.set_broker_connected(self.broker.link().is_up());
             let asked = Instant::now();
             let renewal = self.leadership.renew(term, self.lease);
             match tokio::time::timeout_at(valid_until.into(), renewal).await {

@@ -4,11 +4,11 @@
 //! Promises: what the store would not dispatch is not dispatched, because the store is asked again at each dispatch; a task
 //! that is ready and unknown here is found by a look through the whole backlog, a page at each tick.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use reelfarm_api::{Foreseen, TaskPlace, Urgency};
-use reelfarm_model::{Part, SourceReference, TaskKey, Title, TitleId, TitleState};
+use reelfarm_model::{Part, Pool, SourceReference, TaskKey, Title, TitleId, TitleState};
 use reelfarm_priority::{Band, Queue, Rules, TitleOrder, Want, due};
 use reelfarm_store::{ReadyOf, ReadyTask, Store, StoreError};
 
@@ -33,6 +33,8 @@ pub(crate) struct Order {
     pub(crate) tasks: BTreeSet<TaskKey>,
     /// Tasks that are done: others may have waited for them.
     pub(crate) done: Vec<TaskKey>,
+    /// Since when tasks are ready, as far as this scheduler knows, with their pools; those that are so no more among them.
+    ready_since: HashMap<TaskKey, (Pool, Instant)>,
     clock: Clock,
     /// How far the search for what was missed has come.
     audited: Option<TaskKey>,
@@ -62,6 +64,7 @@ impl Order {
             titles: BTreeSet::new(),
             tasks: BTreeSet::new(),
             done: Vec::new(),
+            ready_since: HashMap::new(),
             clock: Clock { base_ms: 0, at: Instant::now() },
             audited: None,
         }
@@ -71,6 +74,23 @@ impl Order {
     pub(crate) fn now_ms(&self) -> i64 {
         let passed = i64::try_from(self.clock.at.elapsed().as_millis()).unwrap_or(i64::MAX);
         self.clock.base_ms.saturating_add(passed)
+    }
+
+    /// A task is dispatched: since when it was ready.
+    pub(crate) fn taken(&mut self, task: &TaskKey) -> Instant {
+        self.ready_since.remove(task).map_or_else(Instant::now, |(_, since)| since)
+    }
+
+    /// How long the task has been ready that has been so the longest, of each pool.
+    pub(crate) fn longest_waits(&mut self) -> BTreeMap<Pool, Duration> {
+        let (queue, now) = (&self.queue, Instant::now());
+        self.ready_since.retain(|task, _| queue.knows(task));
+        let mut longest: BTreeMap<Pool, Duration> = BTreeMap::new();
+        for (pool, since) in self.ready_since.values() {
+            let waits = longest.entry(*pool).or_default();
+            *waits = now.saturating_duration_since(*since).max(*waits);
+        }
+        longest
     }
 
     /// How long until something comes out of its back-off.
@@ -118,8 +138,11 @@ impl Order {
         for task in tasks {
             let Some(wait) = may_go(&task) else {
                 self.queue.remove(&task.task);
+                self.ready_since.remove(&task.task);
                 continue;
             };
+            let since = Instant::now() + wait.max(task.wait);
+            self.ready_since.entry(task.task).or_insert((task.pool, since));
             let wait_ms = i64::try_from(wait.max(task.wait).as_millis()).unwrap_or(i64::MAX / 2);
             let wants = task.wants.into_iter().map(|wanted| Want {
                 title: wanted.title,

@@ -198,6 +198,7 @@ impl Scheduler {
         drain: CancellationToken,
         stop: CancellationToken,
     ) -> Result<(), SchedulerError> {
+        self.metrics.leads();
         self.take_over().await?;
         for title in self.store.unsettled_titles().await? {
             self.reconcile(&title).await?;

@@ -7,13 +7,21 @@ use std::time::{Duration, Instant};
 use reelfarm_model::message::{WorkerPhase, WorkerReport};
 use reelfarm_model::{Pool, WorkerId};
 use reelfarm_priority::Capacity;
+use reelfarm_telemetry::metrics::WorkersSeen;
 
 /// A worker that has said nothing for so long is taken for gone: several times the interval of its reports.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// The last report of each worker.
 #[derive(Clone, Default)]
-pub(crate) struct Workers(Arc<Mutex<BTreeMap<WorkerId, (WorkerReport, Instant)>>>);
+pub(crate) struct Workers(Arc<Mutex<Reports>>);
+
+#[derive(Default)]
+struct Reports {
+    of: BTreeMap<WorkerId, (WorkerReport, Instant)>,
+    /// Workers that fell silent without a farewell, since somebody asked.
+    lost: u64,
+}
 
 impl Workers {
     /// Takes in a report, and answers whether it changes what the worker takes.
@@ -29,7 +37,9 @@ impl Workers {
     pub(crate) fn slots(&self, taken: impl Fn(&WorkerId, Pool) -> usize) -> BTreeMap<Pool, Capacity> {
         let (now, mut slots) = (Instant::now(), BTreeMap::<Pool, Capacity>::new());
         // Asked for at each dispatch, so nothing of a thousand reports is copied.
-        for (report, _) in self.workers().values().filter(|(_, heard)| now.duration_since(*heard) < SILENCE) {
+        for (report, _) in
+            self.reports().of.values().filter(|(_, heard)| now.duration_since(*heard) < SILENCE)
+        {
             for (pool, total) in offer(report) {
                 let of_pool = slots.entry(pool).or_default();
                 of_pool.total += total as usize;
@@ -47,7 +57,7 @@ impl Workers {
     }
 
     fn heard_at(&self, report: WorkerReport, now: Instant) -> bool {
-        let mut workers = self.workers();
+        let workers = &mut self.reports().of;
         let offered: Vec<_> = offer(&report).collect();
         let before = if report.phase == WorkerPhase::Gone {
             workers.remove(&report.worker)
@@ -60,13 +70,42 @@ impl Workers {
     }
 
     fn known_at(&self, now: Instant) -> Vec<WorkerReport> {
-        let mut workers = self.workers();
-        workers.retain(|_, (_, heard)| now.duration_since(*heard) < SILENCE);
-        workers.values().map(|(report, _)| report.clone()).collect()
+        let mut reports = self.reports();
+        reports.forget_silent(now);
+        reports.of.values().map(|(report, _)| report.clone()).collect()
     }
 
-    fn workers(&self) -> MutexGuard<'_, BTreeMap<WorkerId, (WorkerReport, Instant)>> {
+    /// What there is to tell of workers; those that were lost are told once.
+    pub(crate) fn seen(&self) -> WorkersSeen {
+        self.seen_at(Instant::now())
+    }
+
+    fn seen_at(&self, now: Instant) -> WorkersSeen {
+        let mut reports = self.reports();
+        reports.forget_silent(now);
+        let mut seen = WorkersSeen { lost: std::mem::take(&mut reports.lost), ..WorkersSeen::default() };
+        for (report, heard) in reports.of.values() {
+            seen.silent_for = now.saturating_duration_since(*heard).max(seen.silent_for);
+            let count = match report.phase {
+                WorkerPhase::Serving if report.resting.is_some() => &mut seen.resting,
+                WorkerPhase::Serving => &mut seen.serving,
+                WorkerPhase::Draining | WorkerPhase::Gone => &mut seen.draining,
+            };
+            *count += 1;
+        }
+        seen
+    }
+
+    fn reports(&self) -> MutexGuard<'_, Reports> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reports {
+    fn forget_silent(&mut self, now: Instant) {
+        let before = self.of.len();
+        self.of.retain(|_, (_, heard)| now.saturating_duration_since(*heard) < SILENCE);
+        self.lost += (before - self.of.len()) as u64;
     }
 }
 
@@ -113,6 +152,26 @@ mod tests {
             [report("a", WorkerPhase::Draining), report("c", WorkerPhase::Serving)]
         );
         assert_eq!(workers.known_at(now + SILENCE), [report("a", WorkerPhase::Draining)]);
+    }
+
+    #[test]
+    fn a_worker_that_falls_silent_is_lost_once_and_one_that_says_farewell_is_not() {
+        let (workers, now) = (Workers::default(), Instant::now());
+        let resting = WorkerReport { resting: Some("no disk".into()), ..report("b", WorkerPhase::Serving) };
+        for (report, after) in [
+            (report("a", WorkerPhase::Serving), 0),
+            (resting, 1),
+            (report("c", WorkerPhase::Draining), 1),
+            (report("d", WorkerPhase::Serving), 0),
+            (report("d", WorkerPhase::Gone), 1),
+        ] {
+            workers.heard_at(report, now + SILENCE * after / 2);
+        }
+        let silent_for = SILENCE / 2;
+        let seen = WorkersSeen { serving: 1, resting: 1, draining: 1, silent_for, lost: 0 };
+        assert_eq!(workers.seen_at(now + SILENCE / 2), seen);
+        assert_eq!(workers.seen_at(now + SILENCE), WorkersSeen { serving: 0, lost: 1, ..seen });
+        assert_eq!(workers.seen_at(now + SILENCE), WorkersSeen { serving: 0, ..seen }, "it is told once");
     }
 
     #[test]

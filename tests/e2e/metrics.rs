@@ -13,6 +13,10 @@ fn get(address: &str) -> Option<String> {
     Some(answer)
 }
 
+fn value(page: &str, series: &str) -> Option<f64> {
+    page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.trim().parse().ok())
+}
+
 #[test]
 fn a_running_farm_counts_its_titles_tasks_and_slots() {
     let bench = Bench::new();
@@ -42,8 +46,25 @@ fn a_running_farm_counts_its_titles_tasks_and_slots() {
         seen = get(&address).unwrap_or_default();
         seen.contains("reelfarm_attempts_total{kind=\"fingerprint\",outcome=\"completed\"} 1")
     });
+    wait_until("the scheduler has looked at its workers and ahead", || {
+        seen = get(&address).unwrap_or_default();
+        value(&seen, "reelfarm_workers{phase=\"serving\"}") == Some(1.0)
+            && value(&seen, "reelfarm_backlog_slot_hours{pool=\"cpu\"}") > Some(0.0)
+    });
     assert!(seen.contains("reelfarm_build_info"), "{seen}");
-    assert!(seen.contains("reelfarm_worker_slots"), "{seen}");
-    assert!(!seen.contains("film"), "no metric is labelled with a title");
+    assert_eq!(value(&seen, "reelfarm_leader"), Some(1.0), "{seen}");
+    assert_eq!(value(&seen, "reelfarm_broker_connected"), Some(1.0), "{seen}");
+    for series in [
+        "reelfarm_worker_slots{pool=\"cpu\",use=\"total\"}",
+        "reelfarm_pool_slots{pool=\"cpu\",use=\"total\"}",
+        "reelfarm_disk_free_bytes",
+        "reelfarm_disk_size_bytes",
+        "reelfarm_cpu_seconds_total",
+        "reelfarm_memory_bytes",
+    ] {
+        assert!(value(&seen, series) > Some(0.0), "{series}: {seen}");
+    }
+    let mut series = seen.lines().filter(|line| line.starts_with("reelfarm_"));
+    assert!(!series.any(|line| line.contains("film")), "no metric is labelled with a title");
     assert!(farm.wait().success(), "{}", farm.log());
 }

@@ -57,6 +57,11 @@ pub(crate) async fn now(running: &Running) {
 
 async fn send(running: &Running, phase: WorkerPhase) {
     let worker = &running.worker;
+    let disk = worker.artifacts.disk().await;
+    if let Some(disk) = disk {
+        worker.metrics.set_disk(disk.free, disk.size);
+    }
+    worker.metrics.set_broker_connected(worker.broker.link().is_up());
     let report = WorkerReport {
         worker: worker.id.clone(),
         phase,
@@ -69,7 +74,7 @@ async fn send(running: &Running, phase: WorkerPhase) {
         processors: std::thread::available_parallelism()
             .map_or(1, |count| u32::try_from(count.get()).unwrap_or(u32::MAX)),
         speed: running.state.speed(),
-        free_disk: worker.artifacts.free_bytes().await,
+        free_disk: disk.map(|disk| disk.free),
         resting: running.rest.why(),
     };
     if let Err(error) = worker.broker.send_event(&WorkerEvent::Report(Box::new(report))).await {

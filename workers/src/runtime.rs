@@ -252,7 +252,7 @@ impl Running {
     /// Why no task should be taken now, where the disk has too little room.
     async fn short_of_room(&self) -> Option<String> {
         let floor = self.worker.disk_floor;
-        let free = self.worker.artifacts.free_bytes().await?;
+        let free = self.worker.artifacts.disk().await?.free;
         (free < floor).then(|| {
             format!(
                 "the disk is short of room: {} MiB are free, and {} MiB have to be",

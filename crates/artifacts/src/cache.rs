@@ -230,7 +230,7 @@ impl Inner {
         self.keep_within_limit(coming);
         let needed = self.floor.saturating_add(coming);
         loop {
-            let free = folder::free_bytes(&self.kept)?;
+            let free = folder::disk(&self.kept)?.free;
             let Some(lacking) = needed.checked_sub(free).filter(|lacking| *lacking > 0) else {
                 return Ok(room);
             };

@@ -112,8 +112,18 @@ pub(crate) fn make_fresh(parent: &Path, name: &str) -> io::Result<PathBuf> {
     }
 }
 
-/// Bytes that may still be written to the file system that `path` lies on, by who is not root.
-pub(crate) fn free_bytes(path: &Path) -> io::Result<u64> {
+/// The room on a disk, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// What may still be written by who is not root.
+    pub free: u64,
+    /// All of it.
+    pub size: u64,
+}
+
+/// The file system that `path` lies on.
+pub(crate) fn disk(path: &Path) -> io::Result<Disk> {
     let statistics = rustix::fs::statvfs(path)?;
-    Ok(statistics.f_bavail.saturating_mul(statistics.f_frsize))
+    let bytes = |blocks: u64| blocks.saturating_mul(statistics.f_frsize);
+    Ok(Disk { free: bytes(statistics.f_bavail), size: bytes(statistics.f_blocks) })
 }

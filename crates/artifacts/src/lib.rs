@@ -26,6 +26,7 @@ pub use artifact::{Artifact, ArtifactFile};
 pub use bucket::{InvalidAccess, Patience, S3Access, S3Credentials};
 pub use cache::CacheSettings;
 pub use error::ArtifactError;
+pub use folder::Disk;
 pub use location::{BucketLocation, InvalidLocation, Location};
 pub use origin::{Audit, Origin, OriginError, Published, Receipt, Uploaded};
 pub use secret::Secret;

@@ -112,6 +112,6 @@ impl Origin {
     /// Bytes that the farm may still write, where the origin has such a limit and tells it.
     pub async fn free_bytes(&self) -> Option<u64> {
         let folder = Arc::clone(self.folder.as_ref()?);
-        crate::blocking::blocking(move || crate::folder::free_bytes(&folder)).await.ok()
+        crate::blocking::blocking(move || crate::folder::disk(&folder)).await.ok().map(|disk| disk.free)
     }
 }

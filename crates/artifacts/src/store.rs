@@ -21,7 +21,7 @@ use crate::blocking::blocking;
 use crate::bucket::{Bucket, S3Access};
 use crate::cache::{Cache, CacheSettings};
 use crate::error::ArtifactError;
-use crate::folder;
+use crate::folder::{self, Disk};
 use crate::location::{BucketLocation, Location};
 use crate::origin::{Origin, OriginError};
 use crate::source::{LocalSource, SourceSettings, Sources};
@@ -214,13 +214,13 @@ impl ArtifactStore {
         })
     }
 
-    /// Bytes free on the disk that attempts write to; `None` where that cannot be told.
-    pub async fn free_bytes(&self) -> Option<u64> {
+    /// The disk that attempts write to; `None` where nothing can be told of it.
+    pub async fn disk(&self) -> Option<Disk> {
         let folder = match &self.form {
             Form::Folder(folders) => folders.staging.clone(),
             Form::Bucket(objects) => objects.cache.staging_folder().to_owned(),
         };
-        blocking(move || folder::free_bytes(&folder)).await.ok()
+        blocking(move || folder::disk(&folder)).await.ok()
     }
 
     /// A fresh, empty folder for an attempt, named after it.
@@ -244,7 +244,7 @@ impl ArtifactStore {
             Form::Folder(folders) => folders.staging.as_path(),
             Form::Bucket(objects) => objects.cache.staging_folder(),
         };
-        Ok(folder::free_bytes(staging)?)
+        Ok(folder::disk(staging)?.free)
     }
 
     /// Makes `folder`, which lies in a [`Staging`], the artifact `key`: digests every file, gets everything onto the

@@ -7,6 +7,7 @@
 pub mod logging;
 pub mod metrics;
 pub mod server;
+mod usage;
 
 pub use logging::{LogFormat, LogOptions, LoggingError};
 pub use metrics::{AttemptEnd, Metrics, MetricsError};

@@ -4,18 +4,22 @@
 //! Promises: nothing here blocks or fails after [`Metrics::new`]; every series exists from the start with the
 //! value 0, so that a rate over the first event is right.
 
+mod farm;
 mod registration;
 mod specification;
+mod work;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Registry, TextEncoder};
-use reelfarm_model::profile::Container;
+use prometheus::{
+    Counter, GaugeVec, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Registry, TextEncoder,
+};
 use reelfarm_model::qc::Verdict;
 use reelfarm_model::{Pool, QcReport, TaskKind, TaskState, TitleState};
 
+pub use farm::WorkersSeen;
 pub use registration::MetricsError;
 pub use specification::{MetricSpecification, MetricType, SPECIFICATION};
 
@@ -68,7 +72,7 @@ struct Shared {
     stale_reports: IntCounter,
     lease_rescues: IntCounter,
     not_understood: IntCounter,
-    encode_speed: Histogram,
+    encode_speed: HistogramVec,
     encoded_frames: IntCounter,
     worker_slots: IntGaugeVec,
     collected: IntCounter,
@@ -77,6 +81,23 @@ struct Shared {
     qc_verdicts: IntCounterVec,
     qc_rejections: IntCounterVec,
     profiles_verified: IntCounterVec,
+    media_sets_packaged: IntCounterVec,
+    leader: IntGaugeVec,
+    title_laxity: GaugeVec,
+    backlog: GaugeVec,
+    oldest_ready: GaugeVec,
+    pool_slots: IntGaugeVec,
+    workers: IntGaugeVec,
+    heartbeat_age: GaugeVec,
+    workers_lost: IntCounter,
+    outbox: IntGaugeVec,
+    outbox_age: GaugeVec,
+    clock_offset: GaugeVec,
+    broker_connected: IntGaugeVec,
+    disk_free: IntGaugeVec,
+    disk_size: IntGaugeVec,
+    cpu: Counter,
+    memory: IntGaugeVec,
 }
 
 impl Metrics {
@@ -153,12 +174,6 @@ impl Metrics {
         self.shared.not_understood.inc();
     }
 
-    /// A video encode completed: `frames` over all rungs, at `speed` seconds of video per second of work.
-    pub fn video_encoded(&self, frames: u64, speed: f64) {
-        self.shared.encoded_frames.inc_by(frames);
-        self.shared.encode_speed.observe(speed);
-    }
-
     /// A pool of this process has `total` slots, `busy` of them with a task.
     pub fn set_slots(&self, pool: Pool, total: usize, busy: usize) {
         for (usage, slots) in [("total", total), ("busy", busy)] {
@@ -190,17 +205,12 @@ impl Metrics {
         }
     }
 
-    /// A profile was read back.
-    pub fn profile_verified(&self, container: Container, passed: bool) {
-        let outcome = if passed { "passed" } else { "failed" };
-        self.shared.profiles_verified.with_label_values(&[container.as_str(), outcome]).inc();
-    }
-
     /// Everything in Prometheus's text format, version 0.0.4.
     ///
     /// # Errors
     /// A value cannot be written as text.
     pub fn to_text(&self) -> Result<String, MetricsError> {
+        self.see_usage();
         TextEncoder::new().encode_to_string(&self.shared.registry.gather()).map_err(MetricsError::Encode)
     }
 }
@@ -214,10 +224,33 @@ fn signed(count: u64) -> i64 {
 mod tests {
     use std::collections::BTreeSet;
 
-    use reelfarm_model::Code;
+    use reelfarm_model::ladder::VideoCodec;
+    use reelfarm_model::profile::MediaFormat;
     use reelfarm_model::qc::Check;
+    use reelfarm_model::task::RungSpec;
+    use reelfarm_model::{Code, Rung};
 
     use super::*;
+
+    fn rung(lines: u32) -> RungSpec {
+        RungSpec {
+            width: lines * 16 / 9,
+            height: lines,
+            gop_frames: 50,
+            rung: Rung {
+                name: format!("{lines}p"),
+                codec: VideoCodec::H264,
+                width: lines * 16 / 9,
+                height: lines,
+                min_source_kbps: 1,
+                crf: 23,
+                maxrate_kbps: 1000,
+                bufsize_kbps: 2000,
+                preset: "medium".into(),
+                profile: "high".into(),
+            },
+        }
+    }
 
     fn metrics() -> Metrics {
         Metrics::new("1.2.3").unwrap()
@@ -231,7 +264,11 @@ mod tests {
 
     #[test]
     fn the_registry_exposes_exactly_the_specification() {
-        let exposed: BTreeSet<_> = metrics()
+        let metrics = metrics();
+        // Of these there is no series before there is something to tell.
+        metrics.set_laxity([("standard".to_owned(), 60.0)]);
+        metrics.profile_verified("dash-clr-2s", true);
+        let exposed: BTreeSet<_> = metrics
             .shared
             .registry
             .gather()
@@ -297,13 +334,16 @@ mod tests {
         clone.stale_report();
         clone.lease_rescued();
         clone.message_not_understood();
-        clone.video_encoded(750, 2.5);
+        clone.video_encoded(&[rung(1080), rung(360)], 375, 2.5);
+        clone.media_set_packaged(MediaFormat::Smooth);
+        clone.set_disk(1 << 30, 2 << 30);
+        clone.set_broker_connected(true);
         clone.set_slots(Pool::Cpu, 2, 1);
         clone.set_review_wait(Duration::from_millis(7_900));
         clone.origin_written(4096);
         clone.origin_mismatch();
-        clone.profile_verified(Container::HlsCmaf, true);
-        clone.profile_verified(Container::HlsCmaf, false);
+        clone.profile_verified("hls-clr-2s", true);
+        clone.profile_verified("hls-clr-2s", false);
         for (series, expected) in [
             (r#"reelfarm_build_info{version="1.2.3"}"#, 1.0),
             (r#"reelfarm_task_wait_seconds_sum{pool="cpu"}"#, 1.5),
@@ -316,19 +356,57 @@ mod tests {
             ("reelfarm_lease_rescues_total", 1.0),
             ("reelfarm_messages_not_understood_total", 1.0),
             ("reelfarm_encoded_frames_total", 750.0),
-            ("reelfarm_encode_speed_ratio_sum", 2.5),
+            (r#"reelfarm_encode_speed_ratio_sum{codec="h264",size="full-hd"}"#, 2.5),
+            (r#"reelfarm_encode_speed_ratio_sum{codec="h264",size="sd"}"#, 0.0),
+            (r#"reelfarm_media_sets_packaged_total{format="smooth"}"#, 1.0),
+            (r#"reelfarm_media_sets_packaged_total{format="cmaf"}"#, 0.0),
+            ("reelfarm_disk_free_bytes", 1_073_741_824.0),
+            ("reelfarm_disk_size_bytes", 2_147_483_648.0),
+            ("reelfarm_broker_connected", 1.0),
             (r#"reelfarm_worker_slots{pool="cpu",use="total"}"#, 2.0),
             (r#"reelfarm_worker_slots{pool="cpu",use="busy"}"#, 1.0),
             (r#"reelfarm_worker_slots{pool="light",use="total"}"#, 0.0),
             ("reelfarm_review_wait_seconds", 7.0),
             ("reelfarm_origin_written_bytes_total", 4096.0),
             ("reelfarm_origin_md5_mismatches_total", 1.0),
-            (r#"reelfarm_profiles_verified_total{container="hls-cmaf",outcome="passed"}"#, 1.0),
-            (r#"reelfarm_profiles_verified_total{container="hls-cmaf",outcome="failed"}"#, 1.0),
-            (r#"reelfarm_profiles_verified_total{container="dash",outcome="passed"}"#, 0.0),
+            (r#"reelfarm_profiles_verified_total{outcome="passed",profile="hls-clr-2s"}"#, 1.0),
+            (r#"reelfarm_profiles_verified_total{outcome="failed",profile="hls-clr-2s"}"#, 1.0),
         ] {
             assert_eq!(value(&metrics, series), expected, "{series}");
         }
+    }
+
+    #[test]
+    fn who_stands_by_has_no_figures_of_the_farm_and_keeps_its_counts() {
+        let metrics = metrics();
+        metrics.leads();
+        metrics.set_titles([(TitleState::Preparing, 3)]);
+        metrics.set_backlog([(Pool::Cpu, 5_400_000)]);
+        metrics.set_oldest_ready([(Pool::Cpu, Duration::from_secs(40))]);
+        metrics.set_laxity([("sport".to_owned(), -30.0)]);
+        metrics.set_pool_slots([(Pool::Cpu, (8, 3))]);
+        metrics.set_workers(WorkersSeen { serving: 4, lost: 2, ..WorkersSeen::default() });
+        metrics.set_outbox(5, Duration::from_secs(9));
+        let figures = [
+            ("reelfarm_leader", 1.0),
+            (r#"reelfarm_titles{state="preparing"}"#, 3.0),
+            (r#"reelfarm_backlog_slot_hours{pool="cpu"}"#, 1.5),
+            (r#"reelfarm_oldest_ready_task_seconds{pool="cpu"}"#, 40.0),
+            (r#"reelfarm_pool_slots{pool="cpu",use="busy"}"#, 3.0),
+            (r#"reelfarm_workers{phase="serving"}"#, 4.0),
+            ("reelfarm_outbox_messages", 5.0),
+            ("reelfarm_outbox_age_seconds", 9.0),
+        ];
+        for (series, expected) in figures {
+            assert_eq!(value(&metrics, series), expected, "{series}");
+        }
+        assert_eq!(value(&metrics, r#"reelfarm_title_laxity_seconds{route="sport"}"#), -30.0);
+        metrics.stands_by();
+        for (series, _) in figures {
+            assert_eq!(value(&metrics, series), 0.0, "{series}");
+        }
+        assert!(!metrics.to_text().unwrap().contains("reelfarm_title_laxity_seconds{"));
+        assert_eq!(value(&metrics, "reelfarm_workers_lost_total"), 2.0, "what happened has happened");
     }
 
     #[test]

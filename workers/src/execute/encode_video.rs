@@ -27,6 +27,6 @@ pub(super) async fn run(execution: &Execution, spec: &EncodeVideoSpec) -> Result
     let encoded = execution.worker.media.run(&request, report).await;
     execution.of_unchanged_source(encoded).await?;
     let speed = *speed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    execution.worker.metrics.video_encoded(spec.frame_count() * spec.rungs.len() as u64, speed);
+    execution.worker.metrics.video_encoded(&spec.rungs, spec.frame_count(), speed);
     Ok(())
 }

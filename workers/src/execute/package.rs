@@ -13,6 +13,12 @@ use reelfarm_packaging::{derived, progressive};
 use super::{AUDIO_FILE, Execution, Held, VIDEO_FILE, blocking};
 
 pub(super) async fn run(execution: &Execution, spec: &PackageSpec) -> Result<(), Failure> {
+    package(execution, spec).await?;
+    execution.worker.metrics.media_set_packaged(spec.format);
+    Ok(())
+}
+
+async fn package(execution: &Execution, spec: &PackageSpec) -> Result<(), Failure> {
     let keys =
         super::keys::open(execution, spec.encryption.as_ref().map(|encryption| encryption.keys)).await?;
     let output = execution.folder("media").await?;

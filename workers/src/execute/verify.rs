@@ -11,6 +11,7 @@ use super::{Execution, blocking};
 const FINDINGS_SHOWN: usize = 3;
 
 pub(super) async fn run(execution: &Execution, spec: &VerifySpec) -> Result<(), Failure> {
+    execution.worker.metrics.profile_to_verify(&spec.profile.id);
     let media = execution.artifact(spec.media).await?;
     let manifests = match spec.manifests {
         Some(key) => Some(execution.artifact(key).await?),
@@ -28,7 +29,7 @@ pub(super) async fn run(execution: &Execution, spec: &VerifySpec) -> Result<(), 
         })
     })
     .await?;
-    execution.worker.metrics.profile_verified(spec.profile.container, result.is_ok());
+    execution.worker.metrics.profile_verified(&spec.profile.id, result.is_ok());
     if result.is_err() {
         // Kept, they would be found wanting again for ever; forgotten, the next submission has them made again.
         execution.forget(spec.media).await;

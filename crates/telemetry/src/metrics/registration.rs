@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use prometheus::core::Collector;
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec};
+use prometheus::{Counter, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec};
 use prometheus::{Opts, Registry};
-use reelfarm_model::profile::Container;
 use reelfarm_model::qc::Verdict;
 use reelfarm_model::{Code, Pool, TaskKind, TaskState, TitleState};
 
+use super::farm::PHASES;
 use super::specification::{self as spec, MetricSpecification, MetricType};
+use super::work::{CODECS, FORMATS, SIZES, codec_name, format_name};
 use super::{AttemptEnd, Metrics, RISKS, Shared};
 
 /// Metrics cannot be set up or read.
@@ -49,7 +50,7 @@ impl Metrics {
             stale_reports: registry.counter(&spec::STALE_REPORTS)?,
             lease_rescues: registry.counter(&spec::LEASE_RESCUES)?,
             not_understood: registry.counter(&spec::NOT_UNDERSTOOD)?,
-            encode_speed: registry.histogram(&spec::ENCODE_SPEED)?,
+            encode_speed: registry.histograms(&spec::ENCODE_SPEED)?,
             encoded_frames: registry.counter(&spec::ENCODED_FRAMES)?,
             worker_slots: registry.gauges(&spec::WORKER_SLOTS)?,
             collected: registry.counter(&spec::COLLECTED)?,
@@ -58,6 +59,23 @@ impl Metrics {
             qc_verdicts: registry.counters(&spec::QC_VERDICTS)?,
             qc_rejections: registry.counters(&spec::QC_REJECTIONS)?,
             profiles_verified: registry.counters(&spec::PROFILES_VERIFIED)?,
+            media_sets_packaged: registry.counters(&spec::MEDIA_SETS_PACKAGED)?,
+            leader: registry.gauges(&spec::LEADER)?,
+            title_laxity: registry.measures(&spec::TITLE_LAXITY)?,
+            backlog: registry.measures(&spec::BACKLOG)?,
+            oldest_ready: registry.measures(&spec::OLDEST_READY)?,
+            pool_slots: registry.gauges(&spec::POOL_SLOTS)?,
+            workers: registry.gauges(&spec::WORKERS)?,
+            heartbeat_age: registry.measures(&spec::HEARTBEAT_AGE)?,
+            workers_lost: registry.counter(&spec::WORKERS_LOST)?,
+            outbox: registry.gauges(&spec::OUTBOX)?,
+            outbox_age: registry.measures(&spec::OUTBOX_AGE)?,
+            clock_offset: registry.measures(&spec::CLOCK_OFFSET)?,
+            broker_connected: registry.gauges(&spec::BROKER_CONNECTED)?,
+            disk_free: registry.gauges(&spec::DISK_FREE)?,
+            disk_size: registry.gauges(&spec::DISK_SIZE)?,
+            cpu: registry.seconds(&spec::CPU)?,
+            memory: registry.gauges(&spec::MEMORY)?,
             registry,
         };
         shared.create_every_series();
@@ -96,9 +114,35 @@ impl Shared {
         for code in Code::ALL.iter().map(|code| code.as_str()).filter(|code| code.starts_with("RF-QC-")) {
             self.qc_rejections.with_label_values(&[code]);
         }
-        for container in Container::ALL {
-            self.profiles_verified.with_label_values(&[container.as_str(), "passed"]);
-            self.profiles_verified.with_label_values(&[container.as_str(), "failed"]);
+        for format in FORMATS {
+            self.media_sets_packaged.with_label_values(&[format_name(format)]);
+        }
+        for codec in CODECS {
+            for size in SIZES {
+                self.encode_speed.with_label_values(&[codec_name(codec), size]);
+            }
+        }
+        for gauge in [
+            &self.leader,
+            &self.outbox,
+            &self.broker_connected,
+            &self.disk_free,
+            &self.disk_size,
+            &self.memory,
+        ] {
+            gauge.with_label_values::<&str>(&[]);
+        }
+        for measure in [&self.heartbeat_age, &self.outbox_age, &self.clock_offset] {
+            measure.with_label_values::<&str>(&[]);
+        }
+        for pool in Pool::ALL.map(Pool::as_str) {
+            self.backlog.with_label_values(&[pool]);
+            self.oldest_ready.with_label_values(&[pool]);
+            self.pool_slots.with_label_values(&[pool, "total"]);
+            self.pool_slots.with_label_values(&[pool, "busy"]);
+        }
+        for phase in PHASES {
+            self.workers.with_label_values(&[phase]);
         }
     }
 }
@@ -114,6 +158,14 @@ trait Register {
         self.add(metric, |opts| IntGaugeVec::new(opts, metric.labels))
     }
 
+    fn measures(&self, metric: &MetricSpecification) -> Result<GaugeVec, MetricsError> {
+        self.add(metric, |opts| GaugeVec::new(opts, metric.labels))
+    }
+
+    fn seconds(&self, metric: &MetricSpecification) -> Result<Counter, MetricsError> {
+        self.add(metric, Counter::with_opts)
+    }
+
     fn counters(&self, metric: &MetricSpecification) -> Result<IntCounterVec, MetricsError> {
         self.add(metric, |opts| IntCounterVec::new(opts, metric.labels))
     }
@@ -124,10 +176,6 @@ trait Register {
 
     fn histograms(&self, metric: &MetricSpecification) -> Result<HistogramVec, MetricsError> {
         self.add(metric, |opts| HistogramVec::new(with_buckets(opts, metric), metric.labels))
-    }
-
-    fn histogram(&self, metric: &MetricSpecification) -> Result<Histogram, MetricsError> {
-        self.add(metric, |opts| Histogram::with_opts(with_buckets(opts, metric)))
     }
 }
 

@@ -127,8 +127,8 @@ pub(super) const NOT_UNDERSTOOD: MetricSpecification = counter(
 pub(super) const ENCODE_SPEED: MetricSpecification = histogram(
     "reelfarm_encode_speed_ratio",
     SPEED_RATIOS,
-    &[],
-    "Seconds of video per second of work, all rungs together, for each completed video encode.",
+    &["codec", "size"],
+    "Seconds of film per second of work for each completed video encode, all of its rungs together, by the codec and size of the largest: sd up to 576 lines, hd up to 720, full-hd up to 1080, uhd beyond.",
 );
 pub(super) const ENCODED_FRAMES: MetricSpecification = counter(
     "reelfarm_encoded_frames_total",
@@ -164,31 +164,115 @@ pub(super) const QC_REJECTIONS: MetricSpecification = counter(
 );
 pub(super) const PROFILES_VERIFIED: MetricSpecification = counter(
     "reelfarm_profiles_verified_total",
-    &["container", "outcome"],
-    "Profiles read back, by container: passed or failed.",
+    &["profile", "outcome"],
+    "Profiles read back: passed or failed. A profile is there from the first time on that it was.",
 );
+pub(super) const MEDIA_SETS_PACKAGED: MetricSpecification = counter(
+    "reelfarm_media_sets_packaged_total",
+    &["format"],
+    "Media sets that were packaged, by the layout of their files.",
+);
+pub(super) const LEADER: MetricSpecification = gauge(
+    "reelfarm_leader",
+    &[],
+    "1 in the scheduler that leads the farm, 0 in all other processes. Figures of the whole farm are the leader's; elsewhere they are 0.",
+);
+pub(super) const TITLE_LAXITY: MetricSpecification = gauge(
+    "reelfarm_title_laxity_seconds",
+    &["route"],
+    "The least time to spare until its deadline of a title of the route, as things stand; negative where one will be late, absent where none has a deadline.",
+);
+pub(super) const BACKLOG: MetricSpecification = gauge(
+    "reelfarm_backlog_slot_hours",
+    &["pool"],
+    "Work that is left to do of all titles under way, in hours of one slot.",
+);
+pub(super) const OLDEST_READY: MetricSpecification = gauge(
+    "reelfarm_oldest_ready_task_seconds",
+    &["pool"],
+    "How long the task has been ready that has waited for a slot the longest, since this scheduler leads at most; 0 where none waits.",
+);
+pub(super) const POOL_SLOTS: MetricSpecification = gauge(
+    "reelfarm_pool_slots",
+    &["pool", "use"],
+    "Slots of all workers that take tasks: total is how many there are, busy how many of those are promised or at work.",
+);
+pub(super) const WORKERS: MetricSpecification = gauge(
+    "reelfarm_workers",
+    &["phase"],
+    "Workers that the farm hears of: serving, resting (its host could not do what was asked of it) or draining.",
+);
+pub(super) const HEARTBEAT_AGE: MetricSpecification = gauge(
+    "reelfarm_worker_heartbeat_age_seconds",
+    &[],
+    "How long ago the worker was heard of that has been silent the longest; after a minute it counts as lost.",
+);
+pub(super) const WORKERS_LOST: MetricSpecification =
+    counter("reelfarm_workers_lost_total", &[], "Workers that fell silent without a farewell.");
+pub(super) const OUTBOX: MetricSpecification =
+    gauge("reelfarm_outbox_messages", &[], "Task messages that are stored and not sent to the broker yet.");
+pub(super) const OUTBOX_AGE: MetricSpecification =
+    gauge("reelfarm_outbox_age_seconds", &[], "How old the oldest of them is; 0 where there is none.");
+pub(super) const CLOCK_OFFSET: MetricSpecification = gauge(
+    "reelfarm_clock_offset_seconds",
+    &[],
+    "This host's clock less the database's, by which leases and deadlines are judged.",
+);
+pub(super) const BROKER_CONNECTED: MetricSpecification = gauge(
+    "reelfarm_broker_connected",
+    &[],
+    "1 while messages pass to and from the broker, 0 while they do not.",
+);
+pub(super) const DISK_FREE: MetricSpecification =
+    gauge("reelfarm_disk_free_bytes", &[], "Bytes free on the disk that the worker stages its work on.");
+pub(super) const DISK_SIZE: MetricSpecification =
+    gauge("reelfarm_disk_size_bytes", &[], "The size of that disk.");
+pub(super) const CPU: MetricSpecification = counter(
+    "reelfarm_cpu_seconds_total",
+    &[],
+    "Processor time of this process and its children, those that have ended among them.",
+);
+pub(super) const MEMORY: MetricSpecification =
+    gauge("reelfarm_memory_bytes", &[], "Resident memory of this process and its children.");
 
 /// Every metric that the farm exposes, and no other.
 pub const SPECIFICATION: &[MetricSpecification] = &[
     BUILD_INFO,
+    LEADER,
     TITLES,
     TITLE_DEADLINES,
+    TITLE_LAXITY,
     REVIEW_WAIT,
     SLOTS_PROMISED_BEYOND,
     TASKS,
+    BACKLOG,
+    OLDEST_READY,
     TASK_DURATION,
     TASK_WAIT,
     ATTEMPTS,
     STALE_REPORTS,
     LEASE_RESCUES,
     NOT_UNDERSTOOD,
+    OUTBOX,
+    OUTBOX_AGE,
+    BROKER_CONNECTED,
+    CLOCK_OFFSET,
+    POOL_SLOTS,
+    WORKERS,
+    HEARTBEAT_AGE,
+    WORKERS_LOST,
     ENCODE_SPEED,
     ENCODED_FRAMES,
     WORKER_SLOTS,
+    DISK_FREE,
+    DISK_SIZE,
+    CPU,
+    MEMORY,
     COLLECTED,
     ORIGIN_WRITTEN,
     ORIGIN_MISMATCHES,
     QC_VERDICTS,
     QC_REJECTIONS,
+    MEDIA_SETS_PACKAGED,
     PROFILES_VERIFIED,
 ];

@@ -396,14 +396,18 @@ impl Scheduler {
         self.take_up_postponed().await?;
         self.audit_order().await?;
         self.begin_forecast();
+        self.tell_figures().await
+    }
+
+    /// Tells of the farm as it stands.
+    pub(crate) async fn tell_figures(&mut self) -> Result<(), SchedulerError> {
+        self.tell_of_the_farm();
         let counts = self.store.counts().await?;
         self.metrics.set_titles(counts.titles);
         self.metrics.set_tasks(counts.tasks);
         let waits_ms = counts.asked_ms.map_or(0, |asked_ms| self.order.now_ms() - asked_ms);
         self.metrics.set_review_wait(milliseconds(waits_ms));
         let now_ms = self.order.now_ms();
-        let unsent_ms = counts.unsent_since_ms.map_or(0, |since_ms| now_ms - since_ms);
-        self.metrics.set_outbox(counts.unsent, milliseconds(unsent_ms));
         let here = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.metrics.set_clock_offset(here.as_secs_f64() - now_ms as f64 / 1e3);
         Ok(())

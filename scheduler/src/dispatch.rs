@@ -167,6 +167,7 @@ impl Scheduler {
     }
 
     async fn send(&mut self, messages: Vec<TaskMessage>) -> Result<(), SchedulerError> {
+        self.metrics.outbox_waits(messages.len() as u64);
         let answers = self.broker.send_tasks(&messages).await;
         let (mut sent, mut unsent): (Vec<Fence>, Vec<AttemptReport>) = (Vec::new(), Vec::new());
         for (message, answer) in messages.iter().zip(answers) {
@@ -175,14 +176,19 @@ impl Scheduler {
                 Ok(()) => sent.push(fence),
                 Err(error) => {
                     tracing::warn!(title = %message.title, task = %message.task.spec.label_with(message.source.as_ref()), attempt = fence.attempt, %error, "task not sent; it is taken back");
-                    self.active.remove(&fence.task);
+                    if let Some(active) = self.active.remove(&fence.task) {
+                        self.order.given_back(fence.task, active.pool, active.ready_since);
+                    }
                     self.order.tasks.insert(fence.task);
                     unsent.push(AttemptReport { fence, report: Report::Released });
                 }
             }
         }
         self.sent.append(&mut sent);
-        if !unsent.is_empty() {
+        if unsent.is_empty() {
+            self.metrics.outbox_is_empty();
+        } else {
+            self.metrics.outbox_waits(unsent.len() as u64);
             self.store.record(&unsent).await?;
             self.broker_rests_until = Some(Instant::now() + BROKER_REST);
         }

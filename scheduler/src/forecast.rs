@@ -86,7 +86,7 @@ impl Scheduler {
             let start = Instant::now();
             let look = async {
                 let situation = Situation::read(&*store, known).await?;
-                let backlog_ms = situation.backlog_ms();
+                let backlog_ms = store.work_left().await?;
                 Ok(LookAhead { backlog_ms, forecasts: situation.foresee(&*store).await? })
             };
             let foreseen = look.await;
@@ -95,11 +95,17 @@ impl Scheduler {
     }
 
     /// Tells of workers, and of how long tasks wait for them.
-    fn tell_of_the_farm(&mut self) {
+    pub(crate) fn tell_of_the_farm(&mut self) {
         let slots = |(pool, of): (Pool, Capacity)| (pool, (of.total, of.total.saturating_sub(of.free)));
         self.metrics.set_pool_slots(self.capacity().into_iter().map(slots));
         self.metrics.set_workers(self.workers.seen());
-        self.metrics.set_oldest_ready(self.order.longest_waits());
+        let unstarted = self.active.values().filter(|active| active.started.is_none());
+        let mut longest = self.order.longest_waits();
+        for active in unstarted {
+            let waits = longest.entry(active.pool).or_default();
+            *waits = active.ready_since.elapsed().max(*waits);
+        }
+        self.metrics.set_oldest_ready(longest);
     }
 
     /// Says so where routes were promised more slots of a pool than there are.
@@ -164,5 +170,41 @@ impl Scheduler {
             self.emit(FarmEvent::RiskChanged { title, foreseen });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reelfarm_api::{Foreseen, Outlook, Risk};
+    use reelfarm_model::ContentKind;
+
+    use super::*;
+
+    #[test]
+    fn laxity_is_that_of_the_title_with_the_least_to_spare_on_each_route() {
+        let forecast = |route: &str, due_ms: Option<i64>, expected_ms: Option<i64>| TitleForecast {
+            title: "film".parse().unwrap(),
+            kind: ContentKind::Library,
+            required_by_ms: due_ms,
+            route: route.parse().unwrap(),
+            foreseen: Foreseen {
+                outlook: expected_ms.map(|expected_ms| Outlook {
+                    expected_ms,
+                    first_ms: None,
+                    most_ms: expected_ms,
+                    risk: Risk::OnTime,
+                }),
+                ..Foreseen::default()
+            },
+        };
+        let all = [
+            forecast("news", Some(10_000), Some(4_000)),
+            forecast("news", Some(10_000), Some(12_500)),
+            forecast("sport", Some(90_000), Some(30_000)),
+            forecast("ads", None, Some(1)),
+            forecast("films", Some(1), None),
+        ];
+        let expected = [("news".to_owned(), -2.5), ("sport".to_owned(), 60.0)];
+        assert_eq!(laxity(all.iter()), expected.into());
     }
 }

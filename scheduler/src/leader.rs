@@ -78,7 +78,7 @@ impl Standby {
         self.metrics.stands_by();
         while !stop.is_cancelled() {
             let asked = Instant::now();
-            self.metrics.set_broker_connected(self.broker.link().is_up());
+            self.see_broker();
             let fit = !matches!(self.broker.link(), LinkState::Down { .. });
             match self.leadership.acquire(&self.candidate, fit, self.lease).await {
                 Ok(Election::Won(term)) => {
@@ -143,7 +143,7 @@ impl Standby {
         let (began, mut valid_until) = (asked, asked + self.lease);
         loop {
             tokio::time::sleep(self.lease / 4).await;
-            self.metrics.set_broker_connected(self.broker.link().is_up());
+            self.see_broker();
             let asked = Instant::now();
             let renewal = self.leadership.renew(term, self.lease);
             match tokio::time::timeout_at(valid_until.into(), renewal).await {
@@ -160,6 +160,12 @@ impl Standby {
                 }
             }
         }
+    }
+
+    fn see_broker(&self) {
+        let link = self.broker.link();
+        self.metrics.set_broker_connected(link.is_up());
+        self.metrics.health().set("broker", link.trouble().map(str::to_owned));
     }
 
     /// Why this process has not reached the broker for as long as a lease of its term, where it has not.

@@ -76,6 +76,25 @@ impl Order {
         self.clock.base_ms.saturating_add(passed)
     }
 
+    /// A task may go after this wait. Where there is none it has been ready for as long as before.
+    fn waits_since(&mut self, task: TaskKey, pool: Pool, wait: Duration) {
+        let from = Instant::now() + wait;
+        let (_, since) = self.ready_since.entry(task).or_insert((pool, from));
+        *since = if wait.is_zero() { from.min(*since) } else { from };
+    }
+
+    /// A task was dispatched, and nobody was told: it is as ready as before.
+    pub(crate) fn given_back(&mut self, task: TaskKey, pool: Pool, since: Instant) {
+        self.ready_since.insert(task, (pool, since));
+    }
+
+    /// Tasks that were looked at again: those that may not go any more have not been ready.
+    fn keep_known(&mut self, looked_at: &[TaskKey]) {
+        for task in looked_at.iter().filter(|task| !self.queue.knows(task)) {
+            self.ready_since.remove(task);
+        }
+    }
+
     /// A task is dispatched: since when it was ready.
     pub(crate) fn taken(&mut self, task: &TaskKey) -> Instant {
         self.ready_since.remove(task).map_or_else(Instant::now, |(_, since)| since)
@@ -84,6 +103,7 @@ impl Order {
     /// How long the task has been ready that has been so the longest, of each pool.
     pub(crate) fn longest_waits(&mut self) -> BTreeMap<Pool, Duration> {
         let (queue, now) = (&self.queue, Instant::now());
+        // A title that has gone takes its tasks with it.
         self.ready_since.retain(|task, _| queue.knows(task));
         let mut longest: BTreeMap<Pool, Duration> = BTreeMap::new();
         for (pool, since) in self.ready_since.values() {
@@ -141,8 +161,7 @@ impl Order {
                 self.ready_since.remove(&task.task);
                 continue;
             };
-            let since = Instant::now() + wait.max(task.wait);
-            self.ready_since.entry(task.task).or_insert((task.pool, since));
+            self.waits_since(task.task, task.pool, wait.max(task.wait));
             let wait_ms = i64::try_from(wait.max(task.wait).as_millis()).unwrap_or(i64::MAX / 2);
             let wants = task.wants.into_iter().map(|wanted| Want {
                 title: wanted.title,
@@ -232,6 +251,7 @@ impl Scheduler {
             let ready = self.store.ready(ReadyOf::Tasks(&tasks)).await?;
             tasks.iter().for_each(|task| self.order.queue.remove(task));
             self.put_ready(ready);
+            self.order.keep_known(&tasks);
         }
         let done = std::mem::take(&mut self.order.done);
         if !done.is_empty() {
@@ -335,5 +355,75 @@ impl Scheduler {
     pub(crate) fn order_outdated(&mut self, title: &TitleId) {
         self.order.titles.insert(title.clone());
         self.dispatch_outdated = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reelfarm_model::{ContentKind, Digest, Pool};
+    use reelfarm_priority::Want;
+
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn key() -> TaskKey {
+        TaskKey(Digest::of(b"task"))
+    }
+
+    /// An order that knows a title and its task.
+    fn order() -> Order {
+        let rules = Rules::parse("order.toml", reelfarm_priority::rules::BUILT_IN).unwrap();
+        let mut order = Order::new(rules);
+        let title: TitleId = "film".parse().unwrap();
+        let facts = TitleOrder {
+            route: 0,
+            kind: ContentKind::Library,
+            submitted_ms: 0,
+            required_by_ms: None,
+            path_ms: 0,
+            expedited_ms: None,
+        };
+        order.queue.set_title(title.clone(), facts, 0);
+        let wants = vec![Want { title, tail_ms: 0, part: Part::Whole }];
+        let ready = reelfarm_priority::ReadyTask { key: key(), pool: Pool::Cpu, not_before_ms: 0, wants };
+        order.queue.put(ready, 0);
+        order
+    }
+
+    fn wait(order: &mut Order) -> Option<Duration> {
+        order.longest_waits().remove(&Pool::Cpu)
+    }
+
+    #[test]
+    fn a_task_waits_since_it_was_ready_however_often_it_is_looked_at() {
+        let mut order = order();
+        order.given_back(key(), Pool::Cpu, Instant::now() - 3 * MINUTE);
+        order.waits_since(key(), Pool::Cpu, Duration::ZERO);
+        assert!(wait(&mut order) >= Some(3 * MINUTE));
+        assert!(order.taken(&key()).elapsed() >= 3 * MINUTE);
+        assert_eq!(wait(&mut order), None, "it is dispatched");
+    }
+
+    #[test]
+    fn a_back_off_is_no_waiting_and_ends_where_somebody_ends_it() {
+        let mut order = order();
+        order.given_back(key(), Pool::Cpu, Instant::now() - 3 * MINUTE);
+        order.waits_since(key(), Pool::Cpu, MINUTE);
+        assert_eq!(wait(&mut order), Some(Duration::ZERO));
+        order.waits_since(key(), Pool::Cpu, Duration::ZERO);
+        assert!(wait(&mut order) < Some(MINUTE));
+        assert!(order.taken(&key()) <= Instant::now(), "it is ready now");
+    }
+
+    #[test]
+    fn what_may_not_go_for_a_while_begins_to_wait_anew() {
+        let mut order = order();
+        order.given_back(key(), Pool::Cpu, Instant::now() - 3 * MINUTE);
+        order.keep_known(&[key()]);
+        assert!(wait(&mut order) >= Some(3 * MINUTE));
+        order.queue.remove(&key());
+        order.keep_known(&[key()]);
+        assert!(order.taken(&key()).elapsed() < MINUTE);
     }
 }

@@ -66,15 +66,6 @@ impl Situation {
         Ok(Self { known, rests })
     }
 
-    /// The work that is left of titles of which something is to be expected, by pool, in milliseconds of a slot.
-    pub(crate) fn backlog_ms(&self) -> BTreeMap<Pool, i64> {
-        let mut backlog = BTreeMap::new();
-        for (pool, work_ms) in self.rests.iter().flat_map(|rest| &rest.work_ms) {
-            *backlog.entry(*pool).or_default() += work_ms;
-        }
-        backlog
-    }
-
     /// What is to be expected of each title that is not final.
     pub(crate) async fn foresee(
         self,

@@ -198,8 +198,10 @@ impl Scheduler {
         drain: CancellationToken,
         stop: CancellationToken,
     ) -> Result<(), SchedulerError> {
-        self.metrics.leads();
         self.take_over().await?;
+        // With figures, so that what was late is so all the while.
+        self.tell_figures().await?;
+        self.metrics.leads();
         for title in self.store.unsettled_titles().await? {
             self.reconcile(&title).await?;
         }

@@ -61,7 +61,13 @@ async fn send(running: &Running, phase: WorkerPhase) {
     if let Some(disk) = disk {
         worker.metrics.set_disk(disk.free, disk.size);
     }
-    worker.metrics.set_broker_connected(worker.broker.link().is_up());
+    let link = worker.broker.link();
+    worker.metrics.set_broker_connected(link.is_up());
+    let health = worker.metrics.health();
+    health.set("broker", link.trouble().map(str::to_owned));
+    health.set("host", running.rest.why());
+    let ends = (phase != WorkerPhase::Serving).then(|| "it takes no more tasks".to_owned());
+    health.set("worker", ends);
     let report = WorkerReport {
         worker: worker.id.clone(),
         phase,

@@ -22,6 +22,14 @@ pub enum LinkState {
 }
 
 impl LinkState {
+    /// Why no messages pass; nothing where they do.
+    pub fn trouble(&self) -> Option<&str> {
+        match self {
+            Self::Up => None,
+            Self::Blocked { reason } | Self::Down { reason, .. } => Some(reason),
+        }
+    }
+
     /// Whether messages pass.
     pub const fn is_up(&self) -> bool {
         matches!(self, Self::Up)

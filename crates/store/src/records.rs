@@ -322,8 +322,4 @@ pub struct Counts {
     /// Since when the title waits for a person's decision that has waited the longest, in milliseconds since 1970 UTC;
     /// `None` where none does.
     pub asked_ms: Option<i64>,
-    /// Messages of tasks that are stored and were not sent to the broker yet.
-    pub unsent: u64,
-    /// Since when the oldest of them is there, in milliseconds since 1970 UTC.
-    pub unsent_since_ms: Option<i64>,
 }

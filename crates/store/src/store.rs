@@ -9,7 +9,7 @@ use reelfarm_model::attempt::ArtifactRecord;
 use reelfarm_model::message::TaskMessage;
 use reelfarm_model::title::Submission;
 use reelfarm_model::{
-    ArtifactKey, Digest, Failure, Fence, Progress, ReviewRecord, Standing, TaskKey, Title, TitleId,
+    ArtifactKey, Digest, Failure, Fence, Pool, Progress, ReviewRecord, Standing, TaskKey, Title, TitleId,
     TitleState, WorkerId,
 };
 
@@ -189,6 +189,13 @@ pub trait Store: Access {
     /// # Errors
     /// The database.
     async fn left(&self) -> Result<Vec<Left>, StoreError>;
+
+    /// How long all tasks take together that are not done and that titles want which are not held, by pool, in milliseconds of
+    /// their estimates: each task once, whoever wants it, and of what is at work what is not done.
+    ///
+    /// # Errors
+    /// The database.
+    async fn work_left(&self) -> Result<BTreeMap<Pool, i64>, StoreError>;
 
     /// The tasks that were done last, the latest first; at most `limit`.
     ///

@@ -1,17 +1,17 @@
 //! The farm's metrics, as methods whose arguments are the model's types, so that a label can only take the
 //! values that its type has.
 //!
-//! Promises: nothing here blocks or fails after [`Metrics::new`]; every series exists from the start with the
-//! value 0, so that a rate over the first event is right.
+//! Promises: nothing here fails after [`Metrics::new`], and nothing but [`Metrics::to_text`] blocks, which looks at the host; every
+//! series whose labels are known exists from the start with the value 0, so that a rate over the first event is right.
 
 mod farm;
 mod registration;
 mod specification;
 mod work;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use prometheus::{
     Counter, GaugeVec, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Registry, TextEncoder,
@@ -22,6 +22,9 @@ use reelfarm_model::{Pool, QcReport, TaskKind, TaskState, TitleState};
 pub use farm::WorkersSeen;
 pub use registration::MetricsError;
 pub use specification::{MetricSpecification, MetricType, SPECIFICATION};
+
+use crate::health::Health;
+use crate::usage::Usage;
 
 /// How an attempt ended, as it is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +64,7 @@ pub struct Metrics {
 #[derive(Debug)]
 struct Shared {
     registry: Registry,
+    health: Health,
     titles: IntGaugeVec,
     title_deadlines: IntGaugeVec,
     review_wait: IntGaugeVec,
@@ -92,6 +96,12 @@ struct Shared {
     workers_lost: IntCounter,
     outbox: IntGaugeVec,
     outbox_age: GaugeVec,
+    /// How many messages wait for the broker, and since when.
+    standing_outbox: Mutex<Option<(u64, Instant)>>,
+    /// Routes of which laxity is told.
+    told_routes: Mutex<BTreeSet<String>>,
+    /// What was used when somebody asked last.
+    usage: Mutex<Usage>,
     clock_offset: GaugeVec,
     broker_connected: IntGaugeVec,
     disk_free: IntGaugeVec,
@@ -101,6 +111,11 @@ struct Shared {
 }
 
 impl Metrics {
+    /// Whether the process is ready, told at the same place.
+    pub fn health(&self) -> &Health {
+        &self.shared.health
+    }
+
     /// Replaces the counts of titles; a state that is not named has none.
     pub fn set_titles(&self, counts: impl IntoIterator<Item = (TitleState, u64)>) {
         let counts: BTreeMap<_, _> = counts.into_iter().collect();
@@ -211,6 +226,7 @@ impl Metrics {
     /// A value cannot be written as text.
     pub fn to_text(&self) -> Result<String, MetricsError> {
         self.see_usage();
+        self.see_outbox();
         TextEncoder::new().encode_to_string(&self.shared.registry.gather()).map_err(MetricsError::Encode)
     }
 }
@@ -266,6 +282,7 @@ mod tests {
     fn the_registry_exposes_exactly_the_specification() {
         let metrics = metrics();
         // Of these there is no series before there is something to tell.
+        metrics.set_clock_offset(0.0);
         metrics.set_laxity([("standard".to_owned(), 60.0)]);
         metrics.profile_verified("dash-clr-2s", true);
         let exposed: BTreeSet<_> = metrics
@@ -335,6 +352,9 @@ mod tests {
         clone.lease_rescued();
         clone.message_not_understood();
         clone.video_encoded(&[rung(1080), rung(360)], 375, 2.5);
+        // A wide picture of the size class that its width has; an upright one too.
+        clone.video_encoded(&[rung(360), RungSpec { width: 1280, height: 534, ..rung(534) }], 0, 1.0);
+        clone.video_encoded(&[RungSpec { width: 720, height: 1280, ..rung(720) }], 0, 2.0);
         clone.media_set_packaged(MediaFormat::Smooth);
         clone.set_disk(1 << 30, 2 << 30);
         clone.set_broker_connected(true);
@@ -358,6 +378,7 @@ mod tests {
             ("reelfarm_encoded_frames_total", 750.0),
             (r#"reelfarm_encode_speed_ratio_sum{codec="h264",size="full-hd"}"#, 2.5),
             (r#"reelfarm_encode_speed_ratio_sum{codec="h264",size="sd"}"#, 0.0),
+            (r#"reelfarm_encode_speed_ratio_sum{codec="h264",size="hd"}"#, 3.0),
             (r#"reelfarm_media_sets_packaged_total{format="smooth"}"#, 1.0),
             (r#"reelfarm_media_sets_packaged_total{format="cmaf"}"#, 0.0),
             ("reelfarm_disk_free_bytes", 1_073_741_824.0),
@@ -386,7 +407,8 @@ mod tests {
         metrics.set_laxity([("sport".to_owned(), -30.0)]);
         metrics.set_pool_slots([(Pool::Cpu, (8, 3))]);
         metrics.set_workers(WorkersSeen { serving: 4, lost: 2, ..WorkersSeen::default() });
-        metrics.set_outbox(5, Duration::from_secs(9));
+        metrics.outbox_waits(5);
+        metrics.set_clock_offset(0.5);
         let figures = [
             ("reelfarm_leader", 1.0),
             (r#"reelfarm_titles{state="preparing"}"#, 3.0),
@@ -395,7 +417,6 @@ mod tests {
             (r#"reelfarm_pool_slots{pool="cpu",use="busy"}"#, 3.0),
             (r#"reelfarm_workers{phase="serving"}"#, 4.0),
             ("reelfarm_outbox_messages", 5.0),
-            ("reelfarm_outbox_age_seconds", 9.0),
         ];
         for (series, expected) in figures {
             assert_eq!(value(&metrics, series), expected, "{series}");
@@ -405,7 +426,9 @@ mod tests {
         for (series, _) in figures {
             assert_eq!(value(&metrics, series), 0.0, "{series}");
         }
-        assert!(!metrics.to_text().unwrap().contains("reelfarm_title_laxity_seconds{"));
+        let page = metrics.to_text().unwrap();
+        assert!(!page.contains("reelfarm_title_laxity_seconds{"), "{page}");
+        assert!(!page.contains("\nreelfarm_clock_offset_seconds "), "nobody looked: {page}");
         assert_eq!(value(&metrics, "reelfarm_workers_lost_total"), 2.0, "what happened has happened");
     }
 
@@ -444,6 +467,33 @@ mod tests {
         ] {
             assert_eq!(value(&metrics, series), expected, "{series}");
         }
+    }
+
+    #[test]
+    fn the_outbox_ages_until_all_is_sent() {
+        let metrics = metrics();
+        let age = || value(&metrics, "reelfarm_outbox_age_seconds");
+        assert_eq!(age(), 0.0);
+        metrics.outbox_waits(3);
+        let first = age();
+        metrics.outbox_waits(2);
+        assert!(age() > first, "it is as old as what could not be sent first");
+        assert_eq!(value(&metrics, "reelfarm_outbox_messages"), 2.0);
+        metrics.outbox_is_empty();
+        assert_eq!((age(), value(&metrics, "reelfarm_outbox_messages")), (0.0, 0.0));
+    }
+
+    #[test]
+    fn routes_whose_titles_have_no_deadline_any_more_are_told_no_more() {
+        let metrics = metrics();
+        let routes = |routes: &[(&str, f64)]| {
+            metrics.set_laxity(routes.iter().map(|(route, seconds)| ((*route).to_owned(), *seconds)));
+            let page = metrics.to_text().unwrap();
+            page.lines().filter(|line| line.starts_with("reelfarm_title_laxity_seconds{")).count()
+        };
+        assert_eq!(routes(&[("sport", 5.0), ("news", -2.0)]), 2);
+        assert_eq!(routes(&[("news", 3.0)]), 1);
+        assert_eq!(value(&metrics, r#"reelfarm_title_laxity_seconds{route="news"}"#), 3.0);
     }
 
     #[test]

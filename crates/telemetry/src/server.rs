@@ -1,4 +1,5 @@
-//! The metrics over HTTP: `GET /metrics` for Prometheus, `GET /healthz` for whoever asks whether the process lives.
+//! The metrics over HTTP: `GET /metrics` for Prometheus, `GET /healthz` for whoever asks whether the process lives, `GET
+//! /readyz` for whoever asks whether it is of use at the moment.
 //!
 //! Promises: the address is bound before [`serve`] returns; stopping takes a bounded time, whatever clients do.
 
@@ -97,13 +98,27 @@ async fn run(listener: TcpListener, router: Router, stopped: CancellationToken) 
 }
 
 fn router(metrics: Metrics) -> Router {
-    Router::new().route("/metrics", get(scrape)).route("/healthz", get(async || "ok\n")).with_state(metrics)
+    Router::new()
+        .route("/metrics", get(scrape))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .with_state(metrics)
+}
+
+async fn ready(State(metrics): State<Metrics>) -> (StatusCode, String) {
+    let troubles = metrics.health().troubles();
+    if troubles.is_empty() {
+        return (StatusCode::OK, "ready\n".to_owned());
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, troubles.into_iter().map(|trouble| trouble + "\n").collect())
 }
 
 async fn scrape(State(metrics): State<Metrics>) -> Response {
-    match metrics.to_text() {
-        Ok(text) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    let failed = |error: String| (StatusCode::INTERNAL_SERVER_ERROR, error + "\n").into_response();
+    match tokio::task::spawn_blocking(move || metrics.to_text()).await {
+        Ok(Ok(text)) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
+        Ok(Err(error)) => failed(error.to_string()),
+        Err(error) => failed(error.to_string()),
     }
 }
 
@@ -160,6 +175,20 @@ mod tests {
             let answer = request(address, line).await;
             assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{line}: {answer}");
         }
+        server.stop().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_is_not_ready_says_why() {
+        let (metrics, server) = start().await;
+        let ask = async || request(server.address(), "GET /readyz").await;
+        assert!(ask().await.starts_with("HTTP/1.1 200 OK\r\n"));
+        metrics.health().set("broker", Some("connection refused".to_owned()));
+        let answer = ask().await;
+        assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\nbroker: connection refused\n"), "{answer}");
+        metrics.health().set("broker", None);
+        assert!(ask().await.ends_with("\r\n\r\nready\n"));
         server.stop().await;
     }
 

@@ -32,8 +32,12 @@ pub(crate) fn usage() -> Option<Usage> {
 
 /// What a process uses, and the processor time of its children that have ended.
 fn of(process: u32) -> Option<Usage> {
-    let text = fs_err::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    parse(&text, rustix::param::clock_ticks_per_second(), rustix::param::page_size() as u64)
+    let stat = fs_err::read(format!("/proc/{process}/stat")).ok()?;
+    parse(
+        &String::from_utf8_lossy(&stat),
+        rustix::param::clock_ticks_per_second(),
+        rustix::param::page_size() as u64,
+    )
 }
 
 fn parse(stat: &str, ticks_per_second: u64, page_bytes: u64) -> Option<Usage> {
@@ -89,8 +93,13 @@ mod tests {
         let mut line = String::new();
         std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line)
             .unwrap();
-        let during = usage().unwrap();
-        assert!(during.cpu_seconds > before.cpu_seconds, "{before:?} {during:?}");
+        assert!(children(std::process::id()).contains(&child.id()));
+        let (of_child, during) = (of(child.id()).unwrap(), usage().unwrap());
+        assert!(of_child.cpu_seconds > 0.0 && of_child.memory_bytes > 0, "{of_child:?}");
+        assert!(
+            during.cpu_seconds >= before.cpu_seconds + of_child.cpu_seconds,
+            "{before:?} {of_child:?} {during:?}"
+        );
         drop(child.stdin.take());
         child.wait().unwrap();
         assert!(usage().unwrap().cpu_seconds >= during.cpu_seconds);

@@ -8,7 +8,10 @@ fn page() -> String {
     let mut page = String::from(
         "# Metrics\n\n\
          `reelfarm` serves these at `/metrics` with `--metrics-addr ADDRESS:PORT`, for Prometheus to read. No label ever holds a\n\
-         title's name. This page is written from the table in `crates/telemetry/src/metrics/specification.rs`: after a change\n\
+         title's name. At the same address `/healthz` answers while the process lives, and `/readyz` with 503 and the reasons while\n\
+         it is of no use: a worker that does not reach the broker, rests or drains, a scheduler that does not reach the broker.\n\
+         Alerts and dashboards are in `docker/prometheus` and `docker/grafana`, what to do when an alert fires in\n\
+         [runbooks](runbooks/README.md). This page is written from the table in `crates/telemetry/src/metrics/specification.rs`: after a change\n\
          there, run `REELFARM_WRITE_DOCS=1 cargo test -p reelfarm-telemetry`.\n\n\
          | name | type | labels | meaning |\n|---|---|---|---|\n",
     );

@@ -154,12 +154,22 @@ pub async fn what_is_left_of_titles_is_added_up<S: Store>(store: &S) {
         at_work: None,
     };
     assert_eq!(store.left().await.expect("asked"), [left("one", 105, 500), left("two", 100, 300)]);
+    let of_farm = async || store.work_left().await.expect("asked").remove(&Pool::Cpu).unwrap_or(0);
+    assert_eq!(of_farm().await, 105, "each task once, whoever wants it");
+    store.hold(&title("one"), true).await.expect("asked");
+    assert_eq!(of_farm().await, 100, "what the other wants");
+    store.hold(&title("two"), true).await.expect("asked");
+    assert_eq!(of_farm().await, 0);
+    for name in ["one", "two"] {
+        store.hold(&title(name), false).await.expect("asked");
+    }
     finish(store, 1).await;
     assert_eq!(store.left().await.expect("asked"), [left("one", 35, 400), left("two", 30, 300)]);
     finish(store, 2).await;
     let fence = start(store, 3).await;
     let progress = Progress { fraction: 0.25, ..Progress::default() };
     assert!(store.extend(&fence, Duration::from_secs(60), progress).await.expect("asked"));
+    assert_eq!(of_farm().await, 4, "what is not done of what is at work");
     let left = store.left().await.expect("asked");
     let [of_one] = left.as_slice() else { panic!("{left:?}") };
     assert_eq!((of_one.title.as_str(), of_one.work_ms, of_one.path_ms), ("one", 5, 90));
@@ -167,6 +177,7 @@ pub async fn what_is_left_of_titles_is_added_up<S: Store>(store: &S) {
     assert_eq!((at_work.fraction, at_work.started_ms.is_some()), (0.25, true));
     store.complete(&fence, &[], None).await.expect("asked").expect("current");
     assert_eq!(store.left().await.expect("asked"), []);
+    assert_eq!(of_farm().await, 0);
 }
 
 /// A title's deadline is for what goes first; what follows is added up apart from it.

@@ -31,7 +31,7 @@ use reelfarm_model::attempt::ArtifactRecord;
 use reelfarm_model::message::TaskMessage;
 use reelfarm_model::title::Submission;
 use reelfarm_model::{
-    ArtifactKey, Digest, Fence, ReviewRecord, Standing, TaskKey, Title, TitleId, TitleState,
+    ArtifactKey, Digest, Fence, Pool, ReviewRecord, Standing, TaskKey, Title, TitleId, TitleState,
 };
 
 use super::open::known_schema;
@@ -183,6 +183,10 @@ impl Store for Form {
 
     async fn left(&self) -> Result<Vec<Left>, StoreError> {
         read!(self, "look for what is left to do", order::left)
+    }
+
+    async fn work_left(&self) -> Result<BTreeMap<Pool, i64>, StoreError> {
+        read!(self, "add up what is left to do", order::work_left)
     }
 
     async fn finished_runs(&self, limit: usize) -> Result<Vec<FinishedRun>, StoreError> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use futures::TryStreamExt as _;
-use reelfarm_model::{Part, Progress, TaskKey, TitleId, TitleState, WorkerId};
+use reelfarm_model::{Part, Pool, Progress, TaskKey, TitleId, TitleState, WorkerId};
 
 use super::dialect::{Connection, may_take_long, now, one_of};
 use crate::fault::Fault;
@@ -243,6 +243,27 @@ pub(super) async fn left(connection: &mut Connection) -> Result<Vec<Left>, Fault
         })
     });
     left.collect()
+}
+
+/// See [`Store::work_left`](crate::Store::work_left).
+pub(super) async fn work_left(connection: &mut Connection) -> Result<BTreeMap<Pool, i64>, Fault> {
+    let rows: Vec<(String, i64, Option<String>)> = sqlx::query_as(
+        "SELECT pool, CAST(SUM(expected_ms) AS BIGINT), CAST(NULL AS TEXT) FROM tasks \
+         WHERE state IN ('waiting', 'ready') AND task IN (SELECT title_tasks.task FROM title_tasks JOIN titles USING (title) \
+         WHERE title_tasks.wanted = 1 AND titles.held = 0) GROUP BY pool UNION ALL \
+         SELECT pool, expected_ms, progress FROM tasks WHERE lease IS NOT NULL",
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut left = BTreeMap::new();
+    for (pool, expected_ms, progress) in rows {
+        let progress =
+            progress.map(|text| from_json::<Progress>("an attempt's progress", &text)).transpose()?;
+        let done = progress.unwrap_or_default().fraction.clamp(0.0, 1.0);
+        let left_ms = (expected_ms as f64 * (1.0 - done)).round() as i64;
+        *left.entry(from_name("a pool", &pool)?).or_default() += left_ms;
+    }
+    Ok(left)
 }
 
 /// See [`Store::finished_runs`](crate::Store::finished_runs).

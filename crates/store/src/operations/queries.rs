@@ -334,11 +334,6 @@ pub(super) async fn counts(connection: &mut Connection) -> Result<Counts, Fault>
         .bind(TitleState::Review.as_str())
         .fetch_one(&mut *connection)
         .await?;
-    let (unsent, since_ms): (i64, Option<i64>) =
-        sqlx::query_as("SELECT COUNT(*), MIN(dispatched_ms) FROM tasks WHERE unsent_title IS NOT NULL")
-            .fetch_one(&mut *connection)
-            .await?;
-    (counts.unsent, counts.unsent_since_ms) = (count(unsent)?, since_ms);
     let tasks: Vec<(String, String, i64)> =
         sqlx::query_as("SELECT kind, state, COUNT(*) FROM tasks GROUP BY kind, state")
             .fetch_all(connection)

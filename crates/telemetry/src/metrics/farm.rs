@@ -1,7 +1,8 @@
 //! Figures of the whole farm, which its leading scheduler alone has.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
 
 use reelfarm_model::Pool;
 
@@ -44,14 +45,23 @@ impl Metrics {
         self.set_oldest_ready([]);
         self.set_pool_slots([]);
         self.set_workers(WorkersSeen::default());
-        self.set_outbox(0, Duration::ZERO);
+        self.outbox_is_empty();
+        // Nobody looked at it here.
+        self.shared.clock_offset.reset();
     }
 
     /// Replaces the least time to spare of each route's titles, in seconds; a route that is not named has no deadline.
     pub fn set_laxity(&self, routes: impl IntoIterator<Item = (String, f64)>) {
-        self.shared.title_laxity.reset();
+        let mut told = self.shared.told_routes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gone = std::mem::take(&mut *told);
         for (route, seconds) in routes {
             self.shared.title_laxity.with_label_values(&[&route]).set(seconds);
+            gone.remove(&route);
+            told.insert(route);
+        }
+        for route in gone {
+            // It is there: it was told before.
+            drop(self.shared.title_laxity.remove_label_values(&[&route]));
         }
     }
 
@@ -94,13 +104,28 @@ impl Metrics {
         self.shared.workers_lost.inc_by(seen.lost);
     }
 
-    /// Replaces how many messages are stored and not sent, and the age of the oldest.
-    pub fn set_outbox(&self, messages: u64, age: Duration) {
+    /// So many messages are about to be sent, or could not be: from the first of these on the outbox stands, until
+    /// [`outbox_is_empty`](Self::outbox_is_empty).
+    pub fn outbox_waits(&self, messages: u64) {
+        let mut outbox = self.shared.standing_outbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = outbox.map_or_else(Instant::now, |(_, since)| since);
+        *outbox = Some((messages, since));
+    }
+
+    /// The broker has all messages.
+    pub fn outbox_is_empty(&self) {
+        *self.shared.standing_outbox.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Tells of the outbox as it stands when somebody asks: whoever sends may wait for the broker all the while.
+    pub(super) fn see_outbox(&self) {
+        let outbox = *self.shared.standing_outbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let (messages, age) = outbox.map_or((0, Duration::ZERO), |(count, since)| (count, since.elapsed()));
         self.shared.outbox.with_label_values::<&str>(&[]).set(signed(messages));
         self.shared.outbox_age.with_label_values::<&str>(&[]).set(age.as_secs_f64());
     }
 
-    /// Replaces by how much this host's clock is ahead of the database's, in seconds.
+    /// Replaces by how much the leading scheduler's clock is ahead of the database's, in seconds.
     pub fn set_clock_offset(&self, seconds: f64) {
         self.shared.clock_offset.with_label_values::<&str>(&[]).set(seconds);
     }

@@ -1,6 +1,6 @@
 //! Builds the metrics from their specification into a registry of their own.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use prometheus::core::Collector;
 use prometheus::{Counter, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec};
@@ -12,6 +12,7 @@ use super::farm::PHASES;
 use super::specification::{self as spec, MetricSpecification, MetricType};
 use super::work::{CODECS, FORMATS, SIZES, codec_name, format_name};
 use super::{AttemptEnd, Metrics, RISKS, Shared};
+use crate::health::Health;
 
 /// Metrics cannot be set up or read.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +77,10 @@ impl Metrics {
             disk_size: registry.gauges(&spec::DISK_SIZE)?,
             cpu: registry.seconds(&spec::CPU)?,
             memory: registry.gauges(&spec::MEMORY)?,
+            health: Health::default(),
+            standing_outbox: Mutex::default(),
+            told_routes: Mutex::default(),
+            usage: Mutex::default(),
             registry,
         };
         shared.create_every_series();
@@ -132,7 +137,7 @@ impl Shared {
         ] {
             gauge.with_label_values::<&str>(&[]);
         }
-        for measure in [&self.heartbeat_age, &self.outbox_age, &self.clock_offset] {
+        for measure in [&self.heartbeat_age, &self.outbox_age] {
             measure.with_label_values::<&str>(&[]);
         }
         for pool in Pool::ALL.map(Pool::as_str) {

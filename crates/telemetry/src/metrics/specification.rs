@@ -102,7 +102,7 @@ pub(super) const TASK_WAIT: MetricSpecification = histogram(
     "reelfarm_task_wait_seconds",
     TASK_SECONDS,
     &["pool"],
-    "Time from when a task became ready to when a worker started it.",
+    "Time from when a task became ready, or its scheduler came to lead, to when a worker started it.",
 );
 pub(super) const ATTEMPTS: MetricSpecification = counter(
     "reelfarm_attempts_total",
@@ -128,7 +128,7 @@ pub(super) const ENCODE_SPEED: MetricSpecification = histogram(
     "reelfarm_encode_speed_ratio",
     SPEED_RATIOS,
     &["codec", "size"],
-    "Seconds of film per second of work for each completed video encode, all of its rungs together, by the codec and size of the largest: sd up to 576 lines, hd up to 720, full-hd up to 1080, uhd beyond.",
+    "Seconds of film per second of work for each completed video encode, all of its rungs together, by the codec and size of the largest: sd up to 576 lines of 16:9, hd up to 720, full-hd up to 1080, uhd beyond.",
 );
 pub(super) const ENCODED_FRAMES: MetricSpecification = counter(
     "reelfarm_encoded_frames_total",
@@ -185,12 +185,12 @@ pub(super) const TITLE_LAXITY: MetricSpecification = gauge(
 pub(super) const BACKLOG: MetricSpecification = gauge(
     "reelfarm_backlog_slot_hours",
     &["pool"],
-    "Work that is left to do of all titles under way, in hours of one slot.",
+    "Work that is left to do, in hours of one slot: of all tasks that titles want which are not held. Before a title is planned that is its QC alone.",
 );
 pub(super) const OLDEST_READY: MetricSpecification = gauge(
     "reelfarm_oldest_ready_task_seconds",
     &["pool"],
-    "How long the task has been ready that has waited for a slot the longest, since this scheduler leads at most; 0 where none waits.",
+    "How long the task has been ready that no worker has started and that has waited the longest, since this scheduler leads at most; 0 where none waits.",
 );
 pub(super) const POOL_SLOTS: MetricSpecification = gauge(
     "reelfarm_pool_slots",
@@ -209,14 +209,20 @@ pub(super) const HEARTBEAT_AGE: MetricSpecification = gauge(
 );
 pub(super) const WORKERS_LOST: MetricSpecification =
     counter("reelfarm_workers_lost_total", &[], "Workers that fell silent without a farewell.");
-pub(super) const OUTBOX: MetricSpecification =
-    gauge("reelfarm_outbox_messages", &[], "Task messages that are stored and not sent to the broker yet.");
-pub(super) const OUTBOX_AGE: MetricSpecification =
-    gauge("reelfarm_outbox_age_seconds", &[], "How old the oldest of them is; 0 where there is none.");
+pub(super) const OUTBOX: MetricSpecification = gauge(
+    "reelfarm_outbox_messages",
+    &[],
+    "Task messages that are stored, and that the broker has not taken yet.",
+);
+pub(super) const OUTBOX_AGE: MetricSpecification = gauge(
+    "reelfarm_outbox_age_seconds",
+    &[],
+    "For how long the broker has not taken all of them; 0 where it has.",
+);
 pub(super) const CLOCK_OFFSET: MetricSpecification = gauge(
     "reelfarm_clock_offset_seconds",
     &[],
-    "This host's clock less the database's, by which leases and deadlines are judged.",
+    "The clock of the leading scheduler's host less the database's, by which leases and deadlines are judged; absent elsewhere.",
 );
 pub(super) const BROKER_CONNECTED: MetricSpecification = gauge(
     "reelfarm_broker_connected",
@@ -232,8 +238,11 @@ pub(super) const CPU: MetricSpecification = counter(
     &[],
     "Processor time of this process and its children, those that have ended among them.",
 );
-pub(super) const MEMORY: MetricSpecification =
-    gauge("reelfarm_memory_bytes", &[], "Resident memory of this process and its children.");
+pub(super) const MEMORY: MetricSpecification = gauge(
+    "reelfarm_memory_bytes",
+    &[],
+    "Resident memory of this process and its children, what they share counted for each.",
+);
 
 /// Every metric that the farm exposes, and no other.
 pub const SPECIFICATION: &[MetricSpecification] = &[

@@ -1,5 +1,7 @@
 //! What workers do, and what their hosts have.
 
+use std::sync::PoisonError;
+
 use reelfarm_model::ladder::VideoCodec;
 use reelfarm_model::profile::MediaFormat;
 use reelfarm_model::task::RungSpec;
@@ -36,7 +38,9 @@ pub(super) const fn format_name(format: MediaFormat) -> &'static str {
 
 /// The class of a picture's size, upright or not.
 fn size(rung: &RungSpec) -> &'static str {
-    match rung.width.min(rung.height) {
+    let (long, short) = (rung.width.max(rung.height), rung.width.min(rung.height));
+    // Wide pictures have fewer lines than others of their size.
+    match short.max(long * 9 / 16) {
         0..=576 => "sd",
         577..=720 => "hd",
         721..=1080 => "full-hd",
@@ -45,11 +49,12 @@ fn size(rung: &RungSpec) -> &'static str {
 }
 
 impl Metrics {
-    /// A video encode completed: of these rungs, the largest first, with so many frames each, at `speed` seconds of film per
+    /// A video encode completed: of these rungs, with so many frames each, at `speed` seconds of film per
     /// second of work.
     pub fn video_encoded(&self, rungs: &[RungSpec], frames: u64, speed: f64) {
         self.shared.encoded_frames.inc_by(frames.saturating_mul(rungs.len() as u64));
-        if let Some(largest) = rungs.first() {
+        let largest = rungs.iter().max_by_key(|rung| u64::from(rung.width) * u64::from(rung.height));
+        if let Some(largest) = largest {
             let labels = [codec_name(largest.rung.codec), size(largest)];
             self.shared.encode_speed.with_label_values(&labels).observe(speed);
         }
@@ -87,8 +92,10 @@ impl Metrics {
     /// Takes in what this process uses, at the time at which somebody asks.
     pub(super) fn see_usage(&self) {
         let Some(usage) = usage() else { return };
-        // Between the end of a child and its burial its time is nobody's.
-        self.shared.cpu.inc_by((usage.cpu_seconds - self.shared.cpu.get()).max(0.0));
+        let mut before = self.shared.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        // The time of a child that has ended is nobody's for a moment, and lost where somebody else buries it.
+        self.shared.cpu.inc_by((usage.cpu_seconds - before.cpu_seconds).max(0.0));
+        *before = usage;
         self.shared.memory.with_label_values::<&str>(&[]).set(signed(usage.memory_bytes));
     }
 }

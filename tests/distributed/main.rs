@@ -11,6 +11,7 @@ mod faults;
 mod hosts;
 mod judge;
 mod metrics;
+mod monitoring;
 mod site;
 mod soak;
 mod tap;

@@ -11,15 +11,18 @@ impl Farm {
         self.variables.insert("REELFARM_METRICS_ADDR", "127.0.0.1:0".into());
     }
 
-    /// The sum of the series whose names begin so; zero where the process cannot be asked.
-    pub(crate) async fn metric(&self, process: &str, series: &str) -> f64 {
-        // Said in the log.
+    /// Where a process serves them, once it says so in its log.
+    pub(crate) fn metrics_address(&self, process: &str) -> Option<String> {
         let log = self.process(process).log();
-        let address = log.split_whitespace().find_map(|word| {
+        log.split_whitespace().find_map(|word| {
             let (address, _) = word.strip_prefix("http://")?.split_once("/metrics")?;
             Some(address.to_owned())
-        });
-        let Some(address) = address else { return 0.0 };
+        })
+    }
+
+    /// The sum of the series whose names begin so; zero where the process cannot be asked.
+    pub(crate) async fn metric(&self, process: &str, series: &str) -> f64 {
+        let Some(address) = self.metrics_address(process) else { return 0.0 };
         let text = get(&address).await.unwrap_or_default();
         text.lines()
             .filter(|line| line.starts_with(series))
